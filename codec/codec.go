@@ -1,0 +1,101 @@
+// Package codec holds every byte that edgechat promises: what clients send and
+// receive, as JSON and as MessagePack, and the records of the store. It knows
+// no sockets, rooms or files.
+//
+// One rule for callers: decoders copy what they keep, so that the input may be
+// reused at once; encoders append to the caller's buffer and never fail.
+package codec
+
+// A Format is an encoding of frames.
+type Format uint8
+
+const (
+	JSON    Format = iota // text frames
+	MsgPack               // binary frames
+)
+
+// An ID names a stored message and is the cursor of whoever has read up to it.
+// Its text is "<epoch>-<offset>", opaque to clients.
+type ID struct {
+	Epoch  string // [A-Za-z0-9]+, chosen by the store for each run of numbers that cannot be broken by a crash
+	Offset uint64 // per room, +1 for each stored message; 0 is before the first
+}
+
+// A Message is what somebody said in a room: stored and numbered.
+type Message struct {
+	ID       ID
+	Username string
+	Content  string
+	Time     int64 // wall clock of the server, milliseconds since 1970 in UTC; orders nothing
+}
+
+// A Type names a kind of frame; its value is the "type" on the wire.
+type Type string
+
+const (
+	TypeMessage    Type = "message"
+	TypeTyping     Type = "typing"
+	TypeJoined     Type = "joined"
+	TypeLeft       Type = "left"
+	TypeSubscribed Type = "subscribed"
+	TypeAck        Type = "ack"
+	TypeError      Type = "error"
+)
+
+// An Event is what happens in a room and is not stored: typing, joined, left.
+type Event struct {
+	Type     Type
+	Username string
+	Time     int64 // as Message.Time
+}
+
+// Subscribed is the first frame of a connection: where it stands in the room.
+type Subscribed struct {
+	Room          string
+	Head          ID // the newest message at the time of joining; what has a greater offset is live
+	Oldest        ID // the oldest message in the buffer; left out while the buffer is empty
+	WasRecovering bool
+	Recovered     bool
+	Username      string
+	Members       int // connections in the room, this one included
+	MaxContent    int // bytes
+	PingInterval  int // milliseconds
+}
+
+// An Ack says that the message with Key is on disk, or with Durable false that
+// the store is degraded and the message is in memory alone.
+type Ack struct {
+	Key     string
+	ID      ID
+	Durable bool
+}
+
+// A Client is a frame from a client that was decoded and is valid.
+type Client struct {
+	Type    Type   // TypeMessage or TypeTyping
+	Content string // of a message, valid UTF-8
+	Key     string // idempotency key; "" asks for no ack
+}
+
+// A Query selects messages of one room.
+type Query struct {
+	After  *ID  // messages after this cursor; nil: from the oldest in the buffer
+	Before *ID  // messages before this one, the newest Limit of them; nil: up to the newest
+	Limit  int  // at most this many; 0: no limit
+	Newest bool // with After or neither: keep the newest Limit rather than the first Limit
+}
+
+// A Page is what a Query found.
+type Page struct {
+	Room      string
+	Head      ID        // the newest message of the room at that time; Offset 0 if there never was one
+	Oldest    ID        // the oldest in the buffer; zero while the buffer is empty
+	Recovered bool      // nothing is missing between After and the first message
+	Messages  []Message // oldest first
+}
+
+// A Receipt is what the log says of an appended message once it is settled.
+type Receipt struct {
+	ID      ID
+	Durable bool
+}

@@ -1,0 +1,184 @@
+package ws
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Close codes of RFC 6455 section 7.4.1 and the registry of IANA.
+const (
+	closeNormal   = 1000
+	closeAway     = 1001
+	closeProtocol = 1002
+	closeNoFrame  = 1006 // never sent
+	closeInvalid  = 1007
+	closePolicy   = 1008
+	closeTooBig   = 1009
+	closeInternal = 1011
+	closeRestart  = 1012
+	closeLater    = 1013
+)
+
+// normalEnd reports whether a peer's close code is a normal end; 0 and 1005
+// are a close frame without a code.
+func normalEnd(code uint16) bool {
+	return code == 0 || code == closeNormal || code == closeAway || code == 1005
+}
+
+// Close sends a close frame behind what is queued for this connection and then
+// cuts it as soon as the peer has answered, or after Config.CloseTimeout. What is
+// pending in the attached Stream is dropped. A reason longer than 123 bytes is cut. Only the first Close counts.
+func (c *core) Close(code uint16, reason string) { c.close(code, reason, false) }
+
+// close is Close; with drain the close frame comes after what the Stream has.
+func (c *core) close(code uint16, reason string, drain bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closeLocked(code, reason, drain)
+	c.flushLocked()
+}
+
+func (c *core) closeLocked(code uint16, reason string, drain bool) {
+	if c.closing {
+		return
+	}
+	for len(reason) > maxControl-2 || !utf8.ValidString(reason) {
+		reason = strings.ToValidUTF8(reason[:min(len(reason), maxControl-2)], "")
+	}
+	c.closing, c.drain, c.code, c.reason = true, drain, code, reason
+	if !drain {
+		c.stream = nil
+	}
+	c.wakeLocked()
+}
+
+func (c *core) isClosing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closing
+}
+
+// endLocked queues the close frame.
+func (c *core) endLocked() {
+	c.ended = true
+	c.stream = nil
+	var payload []byte
+	if c.code != 0 {
+		payload = append(binary.BigEndian.AppendUint16(nil, c.code), c.reason...)
+	}
+	c.out = append(appendHeader(c.out, opClose, len(payload)), payload...)
+}
+
+// gwsCloses is called with the payload of the close frame that gws wants to
+// send: its echo of the peer's, or its verdict on a frame.
+func (c *core) gwsCloses(payload []byte) {
+	if c.left {
+		return // reading was stopped from here
+	}
+	if c.readErr != nil { // gws has a 1000 for it, with our addresses in the text
+		if c.endErr == nil && !c.isClosing() {
+			c.endErr = &CloseError{Code: closeNoFrame, Reason: c.readErr.Error()}
+		}
+		return
+	}
+	var code uint16
+	if len(payload) >= 2 {
+		code = binary.BigEndian.Uint16(payload)
+	}
+	// gws adds a text to its verdicts, and none to its echoes.
+	if len(payload) <= 2 {
+		c.close(code, "", false)
+		return
+	}
+	var reason string
+	switch code {
+	case closeProtocol:
+		reason = "not a valid WebSocket frame (RFC 6455 section 5)"
+	case closeInvalid:
+		reason = "text is not valid UTF-8"
+	case closeTooBig:
+		reason = fmt.Sprintf("message is longer than %d bytes", c.limit)
+	default:
+		reason = string(payload[2:])
+	}
+	c.violated(code, reason)
+}
+
+// closeWritten is called when the close frame is with the kernel: the peer has
+// CloseTimeout to answer.
+func (c *core) closeWritten() {
+	time.AfterFunc(c.rt.cfg.CloseTimeout, c.kill)
+}
+
+// finish writes what is left, close frame included, and waits for the peer to
+// hang up, so that its last bytes do not turn our close frame into a reset.
+// It runs on the goroutine that has read.
+func (c *core) finish() {
+	if c.readErr != nil && !c.left {
+		c.mu.Lock()
+		c.stream = nil
+		c.flushLocked() // what a peer that hung up early will still take
+		c.mu.Unlock()
+		return
+	}
+	for {
+		c.mu.Lock()
+		if c.dead {
+			c.mu.Unlock()
+			return
+		}
+		if !c.writing {
+			c.mu.Unlock()
+			break
+		}
+		idle := c.waitLocked()
+		c.mu.Unlock()
+		<-idle // the sweeper cuts a peer that takes nothing
+	}
+	if half, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	_ = c.nc.SetReadDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
+	var scrap [256]byte
+	for {
+		if _, err := c.nc.Read(scrap[:]); err != nil {
+			return
+		}
+	}
+}
+
+// kill cuts the connection. Whoever reads or writes it gets an error.
+func (c *core) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.killLocked()
+}
+
+func (c *core) killLocked() {
+	if c.dead {
+		return
+	}
+	c.dead = true
+	c.out, c.stream = nil, nil
+	c.wakeLocked()
+	_ = c.nc.Close()
+}
+
+// slowLocked closes a peer that takes too little with 1013. Its kernel buffer is full, so it
+// is given some more of it for the rest of a frame that was begun, and for the close frame,
+// which it finds when it reads again.
+func (c *core) slowLocked(reason string) {
+	if c.closing {
+		return
+	}
+	c.rt.stats.slow.Add(1)
+	c.closeLocked(closeLater, reason, false)
+	if tcp, ok := c.nc.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(2 * c.rt.cfg.SendBuffer)
+	}
+	time.AfterFunc(c.rt.cfg.CloseTimeout, c.kill)
+}

@@ -1,0 +1,238 @@
+package ws
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/lxzan/gws"
+)
+
+// A Conn is one WebSocket connection of a route.
+type Conn[In any] struct {
+	core
+	route   *Route[In]
+	session Session[In]          // React
+	yield   func(In, error) bool // Handle, while its loop over Messages runs
+}
+
+// core is what a connection is apart from the type of its messages.
+type core struct {
+	rt          *Router
+	h           handler
+	nc          net.Conn
+	raw         syscall.RawConn // nil if nc cannot be written without waiting
+	subprotocol string
+	limit       int // bytes of a message
+	place       int // in the registry, which guards it
+
+	// Owned by the goroutine that reads.
+	req      *Request // nil once Open or Handle has returned
+	socket   *gws.Conn
+	head     []byte // came with the handshake and was not read yet
+	unread   int    // bytes since the last whole message
+	readErr  error  // why nothing more can be read
+	endErr   error  // how the connection ended, for Closed
+	looped   bool   // ReadLoop was called
+	handling bool   // a message is with its handler
+	deaf     bool   // messages are dropped: the handler is done
+	left     bool   // the loop over Messages was left: nothing more is read
+
+	seen atomic.Uint32 // tick of the last byte from the peer
+
+	mu      sync.Mutex
+	out     []byte        // frames for this connection alone; the first may be the rest of one
+	stream  Stream        // frames shared with others, written when out is empty
+	corked  bool          // nothing is written yet
+	writing bool          // a writer goroutine waits for the peer
+	closing bool          // a close frame was asked for
+	drain   bool          // the close frame comes after what stream has
+	ended   bool          // the close frame is in out, or written
+	dead    bool          // nc is closed
+	code    uint16        // of the close frame; 0 sends it without one
+	reason  string        // of the close frame
+	pinged  uint32        // tick of the last ping
+	moved   uint32        // tick at which the peer last took a byte, or began to owe one
+	idle    chan struct{} // closed when the writer goroutine ends, or out has room; nil if nobody waits
+}
+
+// A handler is a Conn[In] as its core sees it.
+type handler interface {
+	serve() error                     // runs Handle, or Open and the reading
+	message(binary bool, data []byte) // data is valid until it returns
+	closed(err error)
+}
+
+// A CloseError is the end of a connection that was not a normal one. Returned by
+// a handler it names the close code to send.
+type CloseError struct {
+	Code   uint16 // RFC 6455 section 7.4; 1006 if there was no close frame
+	Reason string
+}
+
+func (e *CloseError) Error() string { return fmt.Sprintf("ws: closed with %d %s", e.Code, e.Reason) }
+
+// Request returns the request of the handshake. It is valid until Open or
+// Handle returns, nil afterwards.
+func (c *core) Request() *Request { return c.req }
+
+// Subprotocol returns what was agreed on, or "".
+func (c *core) Subprotocol() string { return c.subprotocol }
+
+// RemoteAddr returns the address of the peer.
+func (c *core) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// Send encodes v as the route's Encode says and queues it for the peer.
+// On a Handle route it waits while more than Config.MaxPending bytes are
+// pending. It returns net.ErrClosed once the connection is closing.
+func (c *Conn[In]) Send(v any) error {
+	if c.route.Encode != nil {
+		payload, binary, err := c.route.Encode(v)
+		if err != nil {
+			return fmt.Errorf("ws: encode: %w", err)
+		}
+		return c.SendPayload(binary, payload)
+	}
+	payload, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("ws: encode: %w", err)
+	}
+	return c.SendPayload(false, payload)
+}
+
+// SendPayload is Send for a payload that is encoded: binary, or text. It copies payload.
+func (c *Conn[In]) SendPayload(binary bool, payload []byte) error {
+	return c.send(binary, payload, c.route.Handle != nil)
+}
+
+// Messages iterates over the messages of a Handle route until the connection ends. After an end
+// that was not a normal one the last pair is a zero In and a *CloseError.
+// The loop is the reading itself: while its body runs, nothing is read, and
+// who leaves it reads no more, but may still send.
+func (c *Conn[In]) Messages() iter.Seq2[In, error] {
+	return func(yield func(In, error) bool) {
+		var zero In
+		if c.looped {
+			yield(zero, ErrLeft)
+			return
+		}
+		c.yield = yield
+		err := c.read()
+		c.yield = nil
+		if err != nil && !c.left {
+			yield(zero, err)
+		}
+	}
+}
+
+func (c *Conn[In]) serve() error {
+	if c.route.Handle != nil {
+		err := c.route.Handle(c)
+		c.req = nil
+		return err
+	}
+	session, err := c.route.Open(c)
+	c.req = nil
+	if err != nil {
+		return err
+	}
+	c.session = session
+	c.uncork()
+	_ = c.read() // Closed gets its error
+	return nil
+}
+
+func (c *Conn[In]) message(binary bool, data []byte) {
+	msg, err := c.route.Decode(binary, data)
+	switch {
+	case err != nil:
+		c.rt.stats.invalid.Add(1)
+		if c.route.Reject == nil {
+			c.Close(closeInvalid, err.Error())
+			return
+		}
+		c.route.Reject(c, err)
+	case c.session != nil:
+		c.session.Receive(msg)
+	case !c.yield(msg, nil):
+		// yield must never be called again, whatever gws has buffered.
+		c.left = true
+	}
+}
+
+func (c *Conn[In]) closed(err error) {
+	if c.session != nil {
+		c.session.Closed(err)
+	}
+}
+
+// start upgrades the connection and gives it a goroutine, which ends when the
+// handler has and the peer has gone or been cut. net/http's goroutine returns at once, and with it
+// some 12 KB of its buffers.
+func (c *core) start(up *gws.Upgrader) {
+	c.raw = rawConn(c.nc)
+	c.seen.Store(c.rt.tick.Load())
+	if !c.rt.conns.add(c) { // Shutdown came in between
+		_ = c.nc.Close()
+		return
+	}
+	c.rt.wg.Go(func() { c.run(up) })
+}
+
+func (c *core) run(up *gws.Upgrader) {
+	defer c.rt.conns.remove(c)
+	defer c.kill()
+	socket, err := up.UpgradeFromConn((*wire)(c), newReader((*wire)(c)), gwsRequest(c.req.Request, c.subprotocol))
+	if err != nil {
+		c.rt.cfg.Logger.Debug("upgrade failed", "addr", c.nc.RemoteAddr(), "err", err)
+		return
+	}
+	c.socket = socket
+	c.rt.stats.accepted.Add(1)
+	err = c.guarded(c.h.serve)
+	code, reason := closeFor(err)
+	if code == closeInternal {
+		c.rt.cfg.Logger.Error("handler failed", "addr", c.nc.RemoteAddr(), "err", err)
+	}
+	c.uncork()
+	if c.readErr == nil || c.left { // else the peer is gone: a close frame has no reader
+		c.close(code, reason, true)
+	}
+	if !c.looped {
+		// Nobody has read. The peer's close frame is still to come.
+		c.deaf = true
+		_ = c.read()
+	}
+	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
+	c.Attach(nil)
+	c.finish()
+}
+
+// guarded turns a panic of the handler into an error.
+func (c *core) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.rt.stats.panics.Add(1)
+			c.rt.cfg.Logger.Error("handler panicked", "addr", c.nc.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+			err = &CloseError{Code: closeInternal, Reason: "the server failed on this connection"}
+		}
+	}()
+	return f()
+}
+
+// closeFor returns the close frame for what a handler returned.
+func closeFor(err error) (code uint16, reason string) {
+	if err == nil {
+		return closeNormal, ""
+	}
+	if e, ok := errors.AsType[*CloseError](err); ok {
+		return e.Code, e.Reason
+	}
+	return closeInternal, "the server failed on this connection"
+}

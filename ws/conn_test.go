@@ -1,0 +1,315 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+func TestEchoAndReject(t *testing.T) {
+	both(t, func(t *testing.T, path string) {
+		base, rt, ends := echo(t, Config{}, 0)
+		c := edgetest.Dial(t, base+path)
+		c.Text("hi")
+		c.ExpectText("hi")
+		c.Text("bad message")
+		if code, reason := c.ExpectClose(); code != closeInvalid || reason != "text begins with bad" {
+			t.Errorf("closed with %d %q", code, reason)
+		}
+		_ = c.Conn.Close()
+		if err := <-ends; err != nil {
+			t.Errorf("ended with %v: it was closed from here", err)
+		}
+		if s := rt.Stats(); s.Accepted != 1 || s.Invalid != 1 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+// TestHandleEnds: what a handler returns is how its connection closes, and what it sent comes
+// first.
+func TestHandleEnds(t *testing.T) {
+	rt := newRouter(t, Config{CloseTimeout: 100 * time.Millisecond})
+	how := map[string]func(c *Conn[string]) error{
+		"nil":       func(*Conn[string]) error { return nil },
+		"error":     func(*Conn[string]) error { return errors.New("secret") },
+		"panic":     func(*Conn[string]) error { panic("secret") },
+		"code":      func(*Conn[string]) error { return &CloseError{4001, "because"} },
+		"long":      func(*Conn[string]) error { return &CloseError{4001, strings.Repeat("ä", 100)} },
+		"closed":    func(c *Conn[string]) error { c.Close(4002, "first"); return errors.New("second") },
+		"loopleft":  func(c *Conn[string]) error { leave(c); return nil },
+		"loopagain": func(c *Conn[string]) error { leave(c); return again(c) },
+		"looppanic": func(c *Conn[string]) error {
+			for range c.Messages() {
+				panic("in the body")
+			}
+			return nil
+		},
+	}
+	Handle(rt, Route[string]{Path: "/:how", Decode: decodeText, Handle: func(c *Conn[string]) error {
+		if err := c.Send("before the end"); err != nil {
+			t.Error(err)
+		}
+		return how[c.Request().Param("how")](c)
+	}})
+	base := serve(t, rt)
+	for _, test := range []struct {
+		path   string
+		code   int
+		reason string
+	}{
+		{"nil", 1000, ""}, {"error", 1011, "the server failed on this connection"}, {"panic", 1011, "the server failed on this connection"},
+		{"code", 4001, "because"}, {"long", 4001, strings.Repeat("ä", 61)}, {"closed", 4002, "first"},
+		{"loopleft", 1000, ""}, {"loopagain", 1000, ""}, {"looppanic", 1011, "the server failed on this connection"},
+	} {
+		c := edgetest.Dial(t, base+"/"+test.path)
+		c.ExpectText(`"before the end"`)
+		// More than one message: gws has the second buffered when the loop is left.
+		c.Raw([]byte(frame(0x81, "one") + frame(0x81, "two") + frame(0x81, "three")))
+		if strings.HasPrefix(test.path, "loop") && test.path != "looppanic" {
+			c.ExpectText(`"after the loop: one"`)
+		}
+		if code, reason := c.ExpectClose(); code != test.code || reason != test.reason {
+			t.Errorf("%s: closed with %d %q, want %d %q", test.path, code, reason, test.code, test.reason)
+		}
+		if _, _, err := c.Read(); err != io.EOF {
+			t.Errorf("%s: after the close frame: %v, want EOF", test.path, err)
+		}
+		_ = c.Conn.Close()
+	}
+	if n := rt.Stats().Panics; n != 2 {
+		t.Errorf("%d panics counted", n)
+	}
+}
+
+func leave(c *Conn[string]) {
+	for msg := range c.Messages() {
+		_ = c.Send("after the loop: " + msg)
+		break
+	}
+}
+
+func again(c *Conn[string]) error {
+	for msg, err := range c.Messages() {
+		if err != ErrLeft {
+			return &CloseError{4999, "got " + msg}
+		}
+	}
+	return nil
+}
+
+func TestMessagesEnd(t *testing.T) {
+	base, _, ends := echo(t, Config{}, 0)
+	c := edgetest.Dial(t, base+"/handle")
+	c.Close()
+	if err := <-ends; err != nil {
+		t.Errorf("a normal end is %v", err)
+	}
+	c = edgetest.Dial(t, base+"/handle")
+	c.Raw(edgetest.Frame(edgetest.OpClose, []byte("\x0f\xa0going")))
+	if err, ok := (<-ends).(*CloseError); !ok || *err != (CloseError{4000, "going"}) {
+		t.Errorf("4000 is %v", err)
+	}
+}
+
+type user struct{}
+
+func TestGuardsAndRequest(t *testing.T) {
+	rt := newRouter(t, Config{})
+	guard := func(r *Request) error {
+		switch name := r.Query().Get("name"); name {
+		case "":
+			return Refuse(http.StatusUnauthorized, "unauthorized", "who are you?").With("WWW-Authenticate", "Bearer")
+		case "mallory":
+			return errors.New("secret")
+		case "oscar":
+			panic("secret")
+		default:
+			r.Set(user{}, strings.ToUpper(name))
+			return nil
+		}
+	}
+	Handle(rt, Route[string]{
+		Path: "/room/:id", Decode: decodeText, Guards: []Guard{guard}, Subprotocols: []string{"v2", "v1"},
+		Handle: func(c *Conn[string]) error {
+			r := c.Request()
+			return c.Send([]any{r.Param("id"), r.Value(user{}), r.Query().Get("x"), c.Subprotocol(), r.Header.Get("X-A")})
+		},
+	})
+	rt.HTTP("GET", "/plain/:id", func(w http.ResponseWriter, r *Request) error {
+		_, err := io.WriteString(w, r.Param("id")+" "+r.Value(user{}).(string))
+		return err
+	}, guard)
+	base := serve(t, rt)
+
+	c := edgetest.Dial(t, base+"/room/caf%C3%A9?name=ann&x=1%262", "X-A: b", "Sec-WebSocket-Protocol: v0, v1", "Sec-WebSocket-Protocol: v2")
+	c.ExpectText(`["café","ANN","1\u00262","v2","b"]`)
+	if p := c.Response.Header.Get("Sec-WebSocket-Protocol"); p != "v2" {
+		t.Errorf("subprotocol %q", p)
+	}
+	c = edgetest.Dial(t, base+"/room/a?name=ann", "Sec-WebSocket-Protocol: v9")
+	c.ExpectText(`["a","ANN","","",""]`)
+	if p, ok := c.Response.Header["Sec-Websocket-Protocol"]; ok {
+		t.Errorf("subprotocol %q for a client that offers others", p)
+	}
+
+	for _, test := range []struct {
+		path   string
+		status int
+		body   string
+	}{
+		{"/room/a", 401, `{"error":{"code":"unauthorized","message":"who are you?"}}`},
+		{"/room/a?name=mallory", 500, `"code":"internal"`},
+		{"/room/a?name=oscar", 500, `"code":"internal"`},
+		{"/room/a?name=%zz", 400, `"code":"invalid_query"`},
+		{"/room", 404, `"code":"not_found"`},
+		{"/room/a/", 404, `"code":"not_found"`},
+		{"/plain/a", 401, `who are you?`},
+	} {
+		c := edgetest.TryDial(t, base+test.path)
+		body, _ := io.ReadAll(c.Response.Body)
+		if c.Response.StatusCode != test.status || !strings.Contains(string(body), test.body) || strings.Contains(string(body), "secret") {
+			t.Errorf("%s: %d %s, want %d with %s", test.path, c.Response.StatusCode, body, test.status, test.body)
+		}
+		if test.status == 401 && c.Response.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Error("no WWW-Authenticate")
+		}
+	}
+
+	httpBase := "http" + base[2:]
+	res := get(t, "GET", httpBase+"/plain/a?name=ann")
+	if res != `200 "a ANN"` {
+		t.Errorf("plain: %s", res)
+	}
+	if res := get(t, "HEAD", httpBase+"/plain/a?name=ann"); res != `200 ""` {
+		t.Errorf("HEAD: %s", res)
+	}
+	if res := get(t, "DELETE", httpBase+"/plain/a"); !strings.HasPrefix(res, "405 ") {
+		t.Errorf("DELETE: %s", res)
+	}
+	if res := get(t, "GET", httpBase+"/room/a?name=ann"); !strings.HasPrefix(res, "426 ") {
+		t.Errorf("GET without upgrade: %s", res)
+	}
+}
+
+func get(t *testing.T, method, url string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Status[:4] + `"` + string(body) + `"`
+}
+
+func TestHandshake(t *testing.T) {
+	base, _, _ := echo(t, Config{}, 0)
+	const good = "GET /react HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	swap := func(old, new string) string {
+		if !strings.Contains(good, old) {
+			t.Fatalf("no %q", old)
+		}
+		return strings.Replace(good, old, new, 1)
+	}
+	for _, test := range []struct {
+		name, request string
+		status        int
+	}{
+		{"good", good, 101},
+		{"spelled otherwise", strings.NewReplacer("websocket\r", "WebSocket\r", "Connection: Upgrade", "connection: keep-alive, upgrade").Replace(good), 101},
+		{"two Connection lines", swap("Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade"), 101},
+		{"no Upgrade", swap("Upgrade: websocket\r\n", ""), 426},
+		{"Upgrade to h2c", swap("websocket\r\n", "h2c\r\n"), 426},
+		{"no Connection", swap("Connection: Upgrade\r\n", ""), 400},
+		{"HTTP/1.0", swap("HTTP/1.1", "HTTP/1.0"), 400},
+		{"HEAD", swap("GET", "HEAD"), 400},
+		{"POST", swap("GET", "POST"), 405},
+		{"no version", swap("Sec-WebSocket-Version: 13\r\n", ""), 426},
+		{"version 8", swap(": 13", ": 8"), 426},
+		{"no key", swap("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), 400},
+		{"short key", swap("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), 400},
+		{"key that is no base64", swap("dGhlIHNhbXBsZSBub25jZQ==", "????????????????????????"), 400},
+		{"two keys", swap("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key"), 400},
+		{"a body", swap("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nhi"), 400},
+	} {
+		c := rawClient(t, base)
+		c.Raw([]byte(test.request))
+		c.ReadResponse()
+		if c.Response.StatusCode != test.status {
+			t.Errorf("%s: %s, want %d", test.name, c.Response.Status, test.status)
+		}
+		switch test.status {
+		case 101:
+			// The answer to the example key of RFC 6455 section 1.3.
+			if a := c.Response.Header.Get("Sec-WebSocket-Accept"); a != "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" {
+				t.Errorf("%s: accept %q", test.name, a)
+			}
+		case 426:
+			if v := c.Response.Header.Get("Sec-WebSocket-Version"); v != "13" {
+				t.Errorf("%s: 426 names version %q", test.name, v)
+			}
+		}
+		_ = c.Conn.Close()
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	both(t, func(t *testing.T, path string) {
+		base, rt, ends := echo(t, Config{}, 0)
+		var clients []*edgetest.Client
+		for range 50 {
+			clients = append(clients, edgetest.Dial(t, base+path))
+		}
+		for _, c := range clients {
+			c.Text("in flight")
+			c.ExpectText("in flight")
+		}
+		done := make(chan error)
+		go func() { done <- rt.Shutdown(context.Background(), closeRestart, "restarting, come back in 1 to 5 s") }()
+		for _, c := range clients {
+			if code, reason := c.ExpectClose(); code != closeRestart || reason != "restarting, come back in 1 to 5 s" {
+				t.Errorf("closed with %d %q", code, reason)
+			}
+			_ = c.Conn.Close()
+		}
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		for range clients {
+			if err := <-ends; err != nil {
+				t.Errorf("ended with %v", err)
+			}
+		}
+		c := edgetest.TryDial(t, base+path)
+		if c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" {
+			t.Errorf("after the shutdown: %s", c.Response.Status)
+		}
+	})
+}
+
+// TestShutdownCuts: a peer that neither reads nor answers does not hold it up.
+func TestShutdownCuts(t *testing.T) {
+	base, rt, _ := echo(t, Config{CloseTimeout: time.Hour}, 0)
+	c := edgetest.Dial(t, base+"/react")
+	c.Text("hi")
+	c.ExpectText("hi")
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := rt.Shutdown(ctx, closeRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("shutdown: %v", err)
+	}
+}

@@ -1,0 +1,110 @@
+package ws
+
+import (
+	"encoding/base64"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// checkHandshake checks r by RFC 6455 section 4.2.1, before the connection is
+// taken from net/http, so that every refusal is plain HTTP.
+func checkHandshake(r *http.Request) error {
+	bad := func(what string) error { return Refuse(http.StatusBadRequest, "bad_handshake", what) }
+	if !headerHas(r.Header, "Upgrade", "websocket") {
+		return Refuse(http.StatusUpgradeRequired, "upgrade_required",
+			"this is a WebSocket endpoint: connect to it with ws:// or wss:// instead of http:// or https://").
+			With("Upgrade", "websocket").With("Connection", "Upgrade").With("Sec-WebSocket-Version", "13")
+	}
+	switch {
+	case r.Method != http.MethodGet:
+		return bad("a WebSocket handshake is a GET, not a " + r.Method)
+	case !r.ProtoAtLeast(1, 1) || r.ProtoMajor > 1:
+		return bad("a WebSocket handshake needs HTTP/1.1, not " + r.Proto)
+	case !headerHas(r.Header, "Connection", "Upgrade"):
+		return bad("the Connection header must name Upgrade; a proxy may have removed it")
+	case r.ContentLength != 0:
+		return bad("a WebSocket handshake has no body")
+	}
+	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
+		return Refuse(http.StatusUpgradeRequired, "bad_handshake", "Sec-WebSocket-Version must be 13").
+			With("Upgrade", "websocket").With("Connection", "Upgrade").With("Sec-WebSocket-Version", "13")
+	}
+	key := r.Header.Values("Sec-WebSocket-Key")
+	if len(key) != 1 {
+		return bad("there must be exactly one Sec-WebSocket-Key")
+	}
+	if raw, err := base64.StdEncoding.Strict().DecodeString(key[0]); err != nil || len(raw) != 16 {
+		return bad("Sec-WebSocket-Key must be 16 bytes in base64")
+	}
+	return nil
+}
+
+// headerHas reports whether a comma-separated header names token.
+func headerHas(h http.Header, key, token string) bool {
+	for _, t := range headerTokens(h, key) {
+		if strings.EqualFold(t, token) {
+			return true
+		}
+	}
+	return false
+}
+
+func headerTokens(h http.Header, key string) (tokens []string) {
+	for _, line := range h.Values(key) {
+		for t := range strings.SplitSeq(line, ",") {
+			if t = strings.TrimSpace(t); t != "" {
+				tokens = append(tokens, t)
+			}
+		}
+	}
+	return tokens
+}
+
+// chooseSubprotocol returns the first of served that the client offers, or "".
+func chooseSubprotocol(h http.Header, served []string) string {
+	offered := headerTokens(h, "Sec-WebSocket-Protocol")
+	for _, s := range served {
+		if slices.Contains(offered, s) {
+			return s
+		}
+	}
+	return ""
+}
+
+// hijack takes the connection from net/http, with what the client sent behind
+// its handshake.
+func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, err error) {
+	nc, brw, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	head = make([]byte, brw.Reader.Buffered())
+	if _, err := io.ReadFull(brw.Reader, head); err != nil { // buffered: it cannot fail
+		_ = nc.Close()
+		return nil, nil, err
+	}
+	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read
+	if tcp, ok := nc.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // a smaller bound is a wish, not a need
+	}
+	return nc, head, nil
+}
+
+// gwsRequest is the request that gws sees: what was checked above, in the one
+// spelling that gws accepts. It reads first header lines alone.
+func gwsRequest(r *http.Request, subprotocol string) *http.Request {
+	h := http.Header{
+		"Upgrade":               {"websocket"},
+		"Connection":            {"Upgrade"},
+		"Sec-Websocket-Version": {"13"},
+		"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
+	}
+	if subprotocol != "" {
+		h.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	return &http.Request{Method: http.MethodGet, Header: h}
+}

@@ -1,0 +1,109 @@
+package ws
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// A Request is the HTTP request of a route with its path parameters, its query
+// and the values that guards added. On a WebSocket route it is valid until
+// Open or Handle returns.
+type Request struct {
+	*http.Request
+	params httprouter.Params
+	query  url.Values
+	values map[any]any
+}
+
+// Param returns the path parameter name, decoded; "" if the route has none.
+func (r *Request) Param(name string) string { return r.params.ByName(name) }
+
+// Query returns the query parameters. A query that cannot be parsed was
+// refused with 400 before any guard ran.
+func (r *Request) Query() url.Values { return r.query }
+
+// Set adds a value for guards and the handler that come later. Keys are of a
+// type of the caller's, as with context.WithValue.
+func (r *Request) Set(key, value any) {
+	if r.values == nil {
+		r.values = make(map[any]any)
+	}
+	r.values[key] = value
+}
+
+// Value returns what Set stored under key, or nil.
+func (r *Request) Value(key any) any { return r.values[key] }
+
+// detached returns r without what ends with net/http's handler: its buffers,
+// its body, its context.
+func detached(r *Request) *Request {
+	hr := r.Request
+	return &Request{
+		Request: &http.Request{
+			Method: hr.Method, URL: hr.URL, Proto: hr.Proto, ProtoMajor: hr.ProtoMajor, ProtoMinor: hr.ProtoMinor,
+			Header: hr.Header, Host: hr.Host, RemoteAddr: hr.RemoteAddr, RequestURI: hr.RequestURI, TLS: hr.TLS,
+		},
+		params: r.params, query: r.query, values: r.values,
+	}
+}
+
+// A Guard decides before the upgrade, or before an HTTP handler, whether a
+// request goes on. The error it returns is the answer: a [*Refusal] as it says,
+// anything else 500. It may add values for those after it.
+type Guard func(r *Request) error
+
+// HTTP adds a plain HTTP route: guards, then h. The error of either is answered as a
+// Guard's is; h returns one only if it has written nothing. GET takes HEAD along.
+func (rt *Router) HTTP(method, path string, h func(w http.ResponseWriter, r *Request) error, guards ...Guard) {
+	handler := rt.route(guards, h)
+	rt.mux.Handle(method, path, handler)
+	if method == http.MethodGet {
+		rt.mux.Handle(http.MethodHead, path, handler)
+	}
+}
+
+// route wraps h for httprouter: it parses the query, runs the guards, answers
+// errors.
+func (rt *Router) route(guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
+	return func(w http.ResponseWriter, hr *http.Request, params httprouter.Params) {
+		r := &Request{Request: hr, params: params}
+		if err := rt.serve(w, r, guards, h); err != nil {
+			rt.refuse(w, r, err)
+		}
+	}
+}
+
+func (rt *Router) plain(h func(http.ResponseWriter, *Request) error) http.Handler {
+	handler := rt.route(nil, h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler(w, r, nil) })
+}
+
+func (rt *Router) serve(w http.ResponseWriter, r *Request, guards []Guard, h func(http.ResponseWriter, *Request) error) (err error) {
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if p == http.ErrAbortHandler {
+			panic(p)
+		}
+		rt.stats.panics.Add(1)
+		rt.cfg.Logger.Error("handler panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+		err = errors.New("ws: handler panicked")
+	}()
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return Refuse(http.StatusBadRequest, "invalid_query", "the query is not valid: "+err.Error())
+	}
+	r.query = q
+	for _, guard := range guards {
+		if err := guard(r); err != nil {
+			return err
+		}
+	}
+	return h(w, r)
+}

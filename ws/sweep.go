@@ -1,0 +1,65 @@
+package ws
+
+import "time"
+
+// The sweeper is one goroutine for all connections: a timer or a deadline for
+// each would cost half a microsecond a message. It counts ticks, which are
+// also the clock of the connections.
+//
+// ticksPerInterval is how exact it is: a timeout is late by a tick at most.
+const ticksPerInterval = 8
+
+// tickLength returns the time between two sweeps: an eighth of the shortest
+// interval that is watched, a second at most.
+func (rt *Router) tickLength() time.Duration {
+	return max(min(rt.cfg.PingInterval, rt.cfg.WriteTimeout, ticksPerInterval*time.Second)/ticksPerInterval, time.Millisecond)
+}
+
+func (rt *Router) sweep() {
+	length := rt.tickLength()
+	ticks := func(d time.Duration) uint32 { return uint32((d + length - 1) / length) }
+	ping, write := ticks(rt.cfg.PingInterval), ticks(rt.cfg.WriteTimeout)
+	ticker := time.NewTicker(length)
+	defer ticker.Stop()
+	var conns []*core
+	for {
+		select {
+		case <-rt.halt:
+			return
+		case <-ticker.C:
+		}
+		now := rt.tick.Add(1)
+		conns = rt.conns.all(conns)
+		for _, c := range conns {
+			c.check(now, ping, write)
+		}
+		clear(conns) // keep none of them alive
+	}
+}
+
+// check pings a peer that is silent, drops one that stays so, and closes one
+// that takes nothing of what is pending.
+func (c *core) check(now, ping, write uint32) {
+	silent := now - c.seen.Load()
+	c.mu.Lock()
+	stuck := c.writing && now-c.moved > write
+	closing := c.closing
+	if stuck && !closing {
+		c.slowLocked("too slow: come back and continue from the last message seen")
+	}
+	due := silent >= ping && now-c.pinged >= ping
+	if due {
+		c.pinged = now
+	}
+	c.mu.Unlock()
+	switch {
+	case stuck && closing:
+		c.kill()
+	case closing:
+	case silent > 2*ping:
+		c.rt.stats.silent.Add(1)
+		c.Close(closeAway, "silent for two ping intervals")
+	case due:
+		c.control(opPing, nil)
+	}
+}

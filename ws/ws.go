@@ -1,0 +1,182 @@
+// Package ws serves typed WebSocket routes beside plain HTTP on one port: path
+// parameters, query, guards before the upgrade, messages that are decoded and
+// validated before a handler sees them. It knows nothing of chat.
+//
+// There are two ways to write a route. [Handle] runs a function on a goroutine
+// of its own for each connection, which iterates over [Conn.Messages]. [React]
+// has a [Session] called for each message; nothing in it may block.
+//
+// gws parses the frames. Everything that is written, by gws or by anyone
+// else, passes the one outbox of its connection, so that all writes have one
+// order, no write ever waits for a peer while a lock is held, and a peer that
+// is stuck can always be closed.
+//
+// The one rule for callers: Attach, Flush, Send and Close may be called from
+// any goroutine and never block on a React route; the rest of Conn belongs to
+// the goroutine that calls the handler.
+package ws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// A Config holds what all routes of a Router share. The zero value works.
+type Config struct {
+	// PingInterval is how long a peer may be silent before it is pinged.
+	// After two intervals of silence it is dropped. Default 25 s.
+	PingInterval time.Duration
+	// WriteTimeout is how long a peer may take no byte of what is pending
+	// before it is closed with 1013. Default 10 s.
+	WriteTimeout time.Duration
+	// CloseTimeout is how long a peer has to answer a close frame before the
+	// connection is cut. Default 1 s.
+	CloseTimeout time.Duration
+	// MaxPending bounds the frames for one connection alone that wait for a
+	// peer to take them, in bytes. A React connection over it is closed with
+	// 1013; Send on a Handle route waits instead. Default 64 KiB.
+	MaxPending int
+	// SendBuffer is the kernel's send buffer of a connection, in bytes. Left
+	// to itself Linux lets it grow to megabytes for a peer that is stuck.
+	// Default 64 KiB.
+	SendBuffer int
+	// Logger gets rare events and, at debug level, one line a connection. nil
+	// discards.
+	Logger *slog.Logger
+}
+
+func (cfg *Config) defaults() error {
+	for _, d := range []struct {
+		name string
+		v    *time.Duration
+		def  time.Duration
+	}{
+		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
+		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
+		{"CloseTimeout", &cfg.CloseTimeout, time.Second},
+	} {
+		if *d.v == 0 {
+			*d.v = d.def
+		}
+		if *d.v < time.Millisecond {
+			return fmt.Errorf("ws: %s is %v, must be at least 1ms", d.name, *d.v)
+		}
+	}
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = 64 << 10
+	}
+	if cfg.SendBuffer == 0 {
+		cfg.SendBuffer = 64 << 10
+	}
+	if cfg.MaxPending < 0 || cfg.SendBuffer < 0 {
+		return errors.New("ws: MaxPending and SendBuffer must not be negative")
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// A Router dispatches requests to HTTP and WebSocket routes and owns every
+// WebSocket connection that came of them. It is an http.Handler; routes are
+// added before it serves.
+type Router struct {
+	cfg   Config
+	mux   *httprouter.Router
+	conns registry
+	stats counters
+
+	stopping atomic.Bool
+	tick     atomic.Uint32  // the sweeper's clock, see sweep.go
+	halt     chan struct{}  // closed to end the sweeper
+	wg       sync.WaitGroup // the sweeper, and one reader for each connection
+	stop     sync.Once
+}
+
+// NewRouter returns a Router without routes. It has a goroutine from the
+// start; Shutdown ends it.
+func NewRouter(cfg Config) (*Router, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
+	// WebSocket clients follow no redirects: a clear 404 is the better answer.
+	rt.mux.RedirectTrailingSlash = false
+	rt.mux.RedirectFixedPath = false
+	rt.mux.NotFound = rt.plain(func(http.ResponseWriter, *Request) error {
+		return Refuse(http.StatusNotFound, "not_found", "there is nothing at this path")
+	})
+	rt.mux.MethodNotAllowed = rt.plain(func(_ http.ResponseWriter, r *Request) error {
+		return Refuse(http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not allowed here, see the Allow header")
+	})
+	rt.wg.Go(rt.sweep)
+	return rt, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) { rt.mux.ServeHTTP(w, r) }
+
+// Shutdown refuses new connections with 503, closes those there are with code
+// and reason once what is pending for them was written, and returns when
+// the last handler has. When ctx ends first, the rest is cut and its error
+// returned. It does not touch plain HTTP requests: those are http.Server's.
+func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) error {
+	rt.stopping.Store(true)
+	rt.conns.shut()
+	for _, c := range rt.conns.all(nil) {
+		c.close(code, reason, true)
+	}
+	ended := make(chan struct{})
+	go func() { // ends with the last handler, to which nothing can be read or written once it is cut
+		rt.conns.wait()
+		rt.stop.Do(func() { close(rt.halt) })
+		rt.wg.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	for _, c := range rt.conns.all(nil) {
+		c.kill()
+	}
+	select {
+	case <-ended:
+	case <-time.After(rt.cfg.CloseTimeout): // a handler that does not return is not waited for
+	}
+	return fmt.Errorf("ws: connections cut at shutdown: %w", context.Cause(ctx))
+}
+
+// Stats are counters since the start, save for Open.
+type Stats struct {
+	Open     int    // connections now
+	Accepted uint64 // upgrades done
+	Refused  uint64 // requests answered with a Refusal
+	Invalid  uint64 // messages that Decode refused
+	Violated uint64 // connections closed for frames against RFC 6455 or over a limit
+	Slow     uint64 // connections closed with 1013: no progress, or too much pending
+	Silent   uint64 // connections dropped after two ping intervals of silence
+	Panics   uint64 // handlers that panicked
+}
+
+type counters struct {
+	accepted, refused, invalid, violated, slow, silent, panics atomic.Uint64
+}
+
+// Stats returns the counters as they are now.
+func (rt *Router) Stats() Stats {
+	s := &rt.stats
+	return Stats{
+		Open: rt.conns.len(), Accepted: s.accepted.Load(), Refused: s.refused.Load(), Invalid: s.invalid.Load(),
+		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
+	}
+}
