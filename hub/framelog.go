@@ -1,0 +1,127 @@
+package hub
+
+import "slices"
+
+// A frameLog is the last encoded frames of a room in one format: a byte
+// sequence whose positions count from the room's beginning, in chunks. What a
+// chunk holds never changes and no chunk is used again, so that a connection
+// may write from one without a lock for as long as it takes.
+type frameLog struct {
+	chunks []*chunk // oldest first; the last is appended to
+	top    uint64   // position behind the last frame
+	walked uint64   // top when the members were last seen to
+	last   uint64   // offset of the last message that was appended, or that came before
+	size   int      // bytes of all chunks
+	limit  int      // bound of size; the newest chunk stays whatever it holds
+}
+
+// A chunk is a run of whole frames.
+type chunk struct {
+	start  uint64 // position of buf[0]
+	before uint64 // offset of the last message before it
+	buf    []byte
+	marks  []mark // where messages end, in order
+}
+
+// A mark says that what ends at buf[end] is the message before+delta.
+type mark struct{ end, delta uint32 }
+
+// Chunks begin small, since most rooms are, and double while members are
+// behind.
+const (
+	chunkMin = 1 << 10
+	chunkMax = 64 << 10
+	// chunkKeep is the largest chunk that a room goes on filling when everyone
+	// has everything.
+	chunkKeep = 16 << 10
+)
+
+// append adds the frame that encode appends to its argument. offset is that of
+// a message, 0 for an event.
+func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
+	if len(l.chunks) == 0 {
+		l.grow(chunkMin)
+	}
+	c := l.chunks[len(l.chunks)-1]
+	old := c.buf
+	buf := encode(old)
+	n := len(buf) - len(old)
+	if cap(buf) == cap(old) {
+		c.buf = buf
+	} else { // it did not fit: the frame that was encoded elsewhere begins a chunk
+		frame := buf[len(old):]
+		size := cap(old)
+		if l.size > len(old) {
+			size = min(2*size, chunkMax)
+		}
+		c = l.grow(max(n, size))
+		c.buf = append(c.buf, frame...)
+	}
+	l.top += uint64(n)
+	l.size += n
+	if offset != 0 {
+		l.last = offset
+		c.marks = append(c.marks, mark{uint32(len(c.buf)), uint32(offset - c.before)})
+	}
+	for l.size > l.limit && len(l.chunks) > 1 {
+		l.drop(1)
+	}
+}
+
+func (l *frameLog) grow(size int) *chunk {
+	c := &chunk{start: l.top, before: l.last, buf: make([]byte, 0, size)}
+	l.chunks = append(l.chunks, c)
+	return c
+}
+
+// drop forgets the oldest n chunks.
+func (l *frameLog) drop(n int) {
+	for _, c := range l.chunks[:n] {
+		l.size -= len(c.buf)
+	}
+	l.chunks = slices.Delete(l.chunks, 0, n)
+}
+
+// taken forgets what everyone has, all but a chunk that is worth filling up.
+func (l *frameLog) taken() {
+	n := len(l.chunks)
+	if n > 0 && cap(l.chunks[n-1].buf) <= chunkKeep {
+		n--
+	}
+	l.drop(n)
+}
+
+// base returns the oldest position that is still held.
+func (l *frameLog) base() uint64 {
+	if len(l.chunks) == 0 {
+		return l.top
+	}
+	return l.chunks[0].start
+}
+
+// at returns the chunk that holds what comes after position pos, which is not
+// before base; nil at the top.
+func (l *frameLog) at(pos uint64) *chunk {
+	if pos == l.top {
+		return nil
+	}
+	for i := len(l.chunks) - 1; ; i-- { // most are in the last
+		if c := l.chunks[i]; pos >= c.start {
+			return c
+		}
+	}
+}
+
+// offsetAt returns the offset of the last message that ends at pos, which is
+// in the chunk or at its end, or before.
+func (c *chunk) offsetAt(pos uint64) uint64 {
+	rel := uint32(pos - c.start)
+	i, found := slices.BinarySearchFunc(c.marks, rel, func(m mark, end uint32) int { return int(m.end) - int(end) })
+	if !found {
+		i--
+	}
+	if i < 0 {
+		return c.before
+	}
+	return c.before + uint64(c.marks[i].delta)
+}

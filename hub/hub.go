@@ -1,0 +1,143 @@
+// Package hub holds the live rooms: who is in them, what they are sent, in
+// which order. It keeps no message (its Log does) and knows no socket (its
+// Conns do).
+//
+// A member is a cursor, not a queue. For each format in use a room has one log
+// of encoded frames; a member is a position in it, and is written from there
+// by its connection as fast as its peer takes it. A member that falls out of
+// the log goes on from the Log by offset, which is also how joining replays.
+//
+// Two lock tiers: a stripe's, which guards which rooms there are, then a
+// room's. A connection may call Member's Pending and Wrote with its own lock
+// held, so the hub never calls a Conn while it holds a room's lock; and it
+// calls the Log with no lock at all, since the Log delivers with its own.
+//
+// The one rule for callers: Join, attach the Member to the connection once the
+// first frames are queued, Leave when the connection ends.
+package hub
+
+import (
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+
+	"edgechat/codec"
+)
+
+// A Format makes the bytes that go over the wire for one kind of member, its framing
+// included. Its functions append to dst and may be called from several
+// goroutines at once.
+type Format struct {
+	Message func(dst []byte, m *codec.Message) []byte
+	Event   func(dst []byte, e *codec.Event) []byte
+}
+
+// A Config says what a Hub works with.
+type Config struct {
+	// Log numbers and keeps the messages. Required.
+	Log Log
+	// Formats are what members may ask for, by index. At least one.
+	Formats []Format
+	// LogBytes bounds the frames that a room holds for members that are behind, for each
+	// format, in bytes. Default 256 KiB.
+	LogBytes int
+	// TypingInterval, in milliseconds: a member's typing is passed on once in
+	// that time. Default 1000.
+	TypingInterval int64
+	// Logger gets rare events. nil discards.
+	Logger *slog.Logger
+}
+
+// stripes is how many locks share the rooms: a power of two, some times the cores of any
+// board.
+const stripes = 64
+
+// A Hub is the set of live rooms. Its methods may be called from any goroutine.
+type Hub struct {
+	cfg     Config
+	seed    maphash.Seed
+	stripes [stripes]stripe
+	loaders loaders
+	stats   counters
+	wg      sync.WaitGroup // flushers and loaders
+}
+
+// New returns a Hub without rooms and has cfg.Log deliver to it.
+func New(cfg Config) (*Hub, error) {
+	if cfg.Log == nil || len(cfg.Formats) == 0 {
+		return nil, errors.New("hub: Config needs a Log and a Format")
+	}
+	if cfg.LogBytes == 0 {
+		cfg.LogBytes = 256 << 10
+	}
+	if cfg.TypingInterval == 0 {
+		cfg.TypingInterval = 1000
+	}
+	if cfg.LogBytes < chunkMin || cfg.TypingInterval < 0 {
+		return nil, fmt.Errorf("hub: LogBytes is %d, must be at least %d; TypingInterval is %d, must not be negative", cfg.LogBytes, chunkMin, cfg.TypingInterval)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	h := &Hub{cfg: cfg, seed: maphash.MakeSeed()}
+	for i := range h.stripes {
+		h.stripes[i].rooms = make(map[string]*room)
+	}
+	cfg.Log.Deliver(h.deliver)
+	return h, nil
+}
+
+// Close waits for the goroutines of the hub, which end by themselves once all
+// members have left. Nothing may be called afterwards.
+func (h *Hub) Close() { h.wg.Wait() }
+
+// Publish has the Log number m and everyone in the room, if anyone is there, get it. See
+// Log.Append for the rest. A publisher that is faster than its room can be
+// written is slowed down to that.
+func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	if r := h.find(roomName); r != nil {
+		r.throttle()
+	}
+	h.stats.published.Add(1)
+	return h.cfg.Log.Append(roomName, m, key, done)
+}
+
+// deliver gives a message of the Log to its room.
+func (h *Hub) deliver(roomName string, m *codec.Message) {
+	if r := h.find(roomName); r != nil {
+		r.deliver(m)
+	}
+}
+
+// Stats are counters since the start, save for Rooms and Members.
+type Stats struct {
+	Rooms     int    // live rooms now
+	Members   int    // members now
+	Published uint64 // messages given to the Log
+	Joins     uint64
+	Lagged    uint64 // times that a member fell out of its room's log and went on from the Log
+	Lost      uint64 // members closed because the Log no longer had what they missed
+	Typing    uint64 // typing events left out because they came too fast
+}
+
+type counters struct {
+	published, joins, lagged, lost, typing atomic.Uint64
+}
+
+// Stats returns the counters as they are now.
+func (h *Hub) Stats() Stats {
+	s := Stats{
+		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Lagged: h.stats.lagged.Load(),
+		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
+	}
+	for _, r := range h.live() {
+		s.Rooms++
+		r.mu.Lock()
+		s.Members += len(r.members)
+		r.mu.Unlock()
+	}
+	return s
+}

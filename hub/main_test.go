@@ -1,0 +1,266 @@
+package hub
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+	"edgechat/internal/edgetest"
+)
+
+func TestMain(m *testing.M) { edgetest.Main(m) }
+
+// A plainLog is a Log in a map: what the hub asks for, and no more.
+type plainLog struct {
+	keep int // messages a room
+
+	mu      sync.Mutex
+	rooms   map[string]*plainRoom
+	deliver func(room string, m *codec.Message)
+	slow    func() // called by Read before it looks
+}
+
+type plainRoom struct {
+	mu       sync.Mutex // held while it delivers, as a Log promises an order
+	messages []codec.Message
+	head     uint64
+}
+
+func newPlainLog(keep int) *plainLog {
+	return &plainLog{keep: keep, rooms: map[string]*plainRoom{}, slow: func() {}}
+}
+
+func (l *plainLog) Deliver(f func(string, *codec.Message)) { l.deliver = f }
+
+func (l *plainLog) room(name string) *plainRoom {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.rooms[name] == nil {
+		l.rooms[name] = &plainRoom{}
+	}
+	return l.rooms[name]
+}
+
+func (l *plainLog) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	r := l.room(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.head++
+	m.ID = codec.ID{Epoch: "e", Offset: r.head}
+	r.messages = append(r.messages, m)
+	r.messages = r.messages[max(0, len(r.messages)-l.keep):]
+	l.deliver(name, &m)
+	return m.ID, nil
+}
+
+func (l *plainLog) Read(name string, q codec.Query) (codec.Page, error) {
+	l.slow()
+	r := l.room(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	page := codec.Page{Room: name, Head: codec.ID{Epoch: "e", Offset: r.head}, Recovered: true}
+	found := r.messages
+	if len(found) > 0 {
+		page.Oldest = found[0].ID
+		if q.After != nil && q.After.Offset >= page.Oldest.Offset {
+			found = found[q.After.Offset-page.Oldest.Offset+1:]
+		}
+	}
+	switch {
+	case q.Limit == 0 || len(found) <= q.Limit:
+	case q.Newest:
+		found = found[len(found)-q.Limit:]
+	default:
+		found = found[:q.Limit]
+	}
+	if q.After != nil && len(found) > 0 && found[0].ID.Offset != q.After.Offset+1 {
+		page.Recovered = false
+	}
+	page.Messages = slices.Clone(found)
+	return page, nil
+}
+
+func (l *plainLog) Head(name string) codec.ID {
+	r := l.room(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return codec.ID{Epoch: "e", Offset: r.head}
+}
+
+// lines are formats whose frames are lines, "<mark> m <offset> <user> <content>"
+// and "<mark> <type> <user>".
+func lines(mark string) Format {
+	return Format{
+		Message: func(dst []byte, m *codec.Message) []byte {
+			return fmt.Appendf(dst, "%s m %d %s %s\n", mark, m.ID.Offset, m.Username, m.Content)
+		},
+		Event: func(dst []byte, e *codec.Event) []byte {
+			return fmt.Appendf(dst, "%s %s %s\n", mark, e.Type, e.Username)
+		},
+	}
+}
+
+func newHub(t testing.TB, cfg Config) *Hub {
+	t.Helper()
+	if cfg.Log == nil {
+		cfg.Log = newPlainLog(1000)
+	}
+	cfg.Formats = []Format{lines("a"), lines("b")}
+	h, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		h.Close()
+		if s := h.Stats(); s.Rooms != 0 || s.Members != 0 {
+			t.Errorf("left over: %+v", s)
+		}
+	})
+	return h
+}
+
+// A sink is a Conn that takes at most room bytes at a time, whole lines, until
+// it is given room for more.
+type sink struct {
+	mu     sync.Mutex
+	m      *Member // nil until it is attached
+	got    []byte
+	room   int
+	code   uint16
+	notify func(*sink)
+}
+
+const endless = 1 << 60
+
+func (s *sink) Flush() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.m != nil && s.code == 0 {
+		p := s.m.Pending()
+		if len(p) == 0 {
+			return true
+		}
+		n := bytes.LastIndexByte(p[:min(len(p), s.room)], '\n') + 1
+		if n == 0 {
+			return false
+		}
+		s.got = append(s.got, p[:n]...)
+		s.room -= n
+		s.m.Wrote(n)
+		if s.notify != nil {
+			s.notify(s)
+		}
+	}
+	return false
+}
+
+func (s *sink) Close(code uint16, _ string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.code = code
+}
+
+func (s *sink) attach(m *Member) {
+	s.mu.Lock()
+	s.m = m
+	s.mu.Unlock()
+	s.Flush()
+}
+
+// more gives room for n bytes.
+func (s *sink) more(n int) {
+	s.mu.Lock()
+	s.room += n
+	s.mu.Unlock()
+	s.Flush()
+}
+
+func (s *sink) leave() {
+	s.mu.Lock()
+	m := s.m
+	s.m = nil
+	s.mu.Unlock()
+	m.Leave()
+}
+
+func (s *sink) closed() uint16 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code
+}
+
+// lines returns what came, without events of these types.
+func (s *sink) lines(without ...string) (lines []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+next:
+	for line := range strings.Lines(string(s.got)) {
+		for _, w := range without {
+			if strings.Contains(line, " "+w+" ") {
+				continue next
+			}
+		}
+		lines = append(lines, strings.TrimSuffix(line, "\n"))
+	}
+	return lines
+}
+
+// await waits for a line that contains what.
+func (s *sink) await(t testing.TB, what string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		if slices.ContainsFunc(s.lines(), func(l string) bool { return strings.Contains(l+" ", what) }) {
+			return
+		}
+		if time.Now().After(end) {
+			l := s.lines()
+			t.Fatalf("%q did not come; the last of %d lines are %q", what, len(l), l[max(0, len(l)-3):])
+		}
+	}
+}
+
+func join(t testing.TB, h *Hub, room string, s *sink, j Join) *Joined {
+	t.Helper()
+	joined, err := h.Join(room, s, j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.attach(joined.Member)
+	return joined
+}
+
+func say(t testing.TB, h *Hub, room, content string) {
+	t.Helper()
+	if _, err := h.Publish(room, codec.Message{Username: "x", Content: content}, "", nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// checkOffsets fails unless the message lines hold every offset from first to
+// last once and in order, with the content that belongs to it.
+func checkOffsets(t testing.TB, got []string, first, last uint64) {
+	t.Helper()
+	want := first
+	for _, line := range got {
+		var mark, user string
+		var offset, content uint64
+		if _, err := fmt.Sscanf(line, "%s m %d %s %d", &mark, &offset, &user, &content); err != nil {
+			t.Fatalf("line %q: %v", line, err)
+		}
+		if offset != want || content != want {
+			t.Fatalf("offset %d with content %d came instead of %d", offset, content, want)
+		}
+		want++
+	}
+	if want != last+1 {
+		t.Fatalf("%d messages came, from %d on; want up to %d", want-first, first, last)
+	}
+}
+
+func someRoom() int { return rand.IntN(400) }

@@ -1,0 +1,136 @@
+package hub
+
+import (
+	"time"
+
+	"edgechat/codec"
+)
+
+// A Conn is where a member's frames go. It is a connection of package ws, or
+// anything else that takes frames at its own pace.
+type Conn interface {
+	// Flush has the connection take what its Member has pending, without
+	// waiting. It reports whether nothing is left.
+	Flush() (done bool)
+	// Close ends the connection with a close code of RFC 6455.
+	Close(code uint16, reason string)
+}
+
+// A Member is somebody in a room: a cursor. Pending and Wrote make it a Stream
+// for its connection.
+type Member struct {
+	room     *room
+	conn     Conn
+	format   int
+	username string
+	since    int64 // milliseconds since 1970
+
+	// Guarded by room.mu.
+	place  int    // in room.members
+	gone   bool   // it has left
+	typed  int64  // when its typing was last passed on, milliseconds since 1970
+	pos    uint64 // where it goes on in the room's log
+	held   *chunk // of what Pending returned; it may have left the log since
+	last   uint64 // offset of the last message that it has, or does without
+	behind bool   // it goes on from the Log, and from pos only once it has target
+	target uint64 // offset up to which it does
+	asked  bool   // a loader was asked for the next page
+	page   []byte // frames from the Log that are not written
+	upto   uint64 // offset of the last message in page
+}
+
+// Username returns the name under which the member is in the room.
+func (m *Member) Username() string { return m.username }
+
+// Publish sends content to the room as m. See Hub.Publish.
+func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {
+	return m.room.hub.Publish(m.room.name, codec.Message{
+		Username: m.username, Content: content, Time: time.Now().UnixMilli(),
+	}, key, done)
+}
+
+// Typing tells the room that m is typing, at most once in Config.TypingInterval.
+func (m *Member) Typing() {
+	now := time.Now().UnixMilli()
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	if m.gone {
+		return
+	}
+	// A clock that was set back must not silence anyone.
+	if d := now - m.typed; d >= 0 && d < m.room.hub.cfg.TypingInterval {
+		m.room.hub.stats.typing.Add(1)
+		return
+	}
+	m.typed = now
+	m.room.announceLocked(&codec.Event{Type: codec.TypeTyping, Username: m.username, Time: now})
+}
+
+// Leave takes m out of its room, announces it, and removes the room if it was the last. Only the
+// first call does anything.
+func (m *Member) Leave() {
+	r := m.room
+	r.mu.Lock()
+	if m.gone {
+		r.mu.Unlock()
+		return
+	}
+	m.gone = true
+	m.page = nil
+	r.removeLocked(m)
+	r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
+	r.mu.Unlock()
+	r.hub.release(r)
+}
+
+// Pending returns frames that m has not been written, or none. They stay as they are
+// until Wrote. It is called by m's connection alone.
+func (m *Member) Pending() []byte {
+	r := m.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.gone {
+		return nil
+	}
+	if !m.behind {
+		l := r.logs[m.format]
+		if m.pos >= l.base() {
+			if m.held = l.at(m.pos); m.held == nil {
+				return nil
+			}
+			return m.held.buf[m.pos-m.held.start:]
+		}
+		r.hub.stats.lagged.Add(1)
+		m.behind, m.target, m.pos = true, r.head.Offset, l.top
+	}
+	if len(m.page) == 0 && !m.asked {
+		m.asked = true
+		r.hub.ask(m)
+	}
+	return m.page
+}
+
+// Wrote says that n bytes of what Pending returned, whole frames, are written.
+func (m *Member) Wrote(n int) {
+	r := m.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case m.gone:
+	case !m.behind:
+		m.pos += uint64(n)
+		m.last = m.held.offsetAt(m.pos)
+		m.held = nil
+	default:
+		if m.page = m.page[n:]; len(m.page) == 0 {
+			m.page = nil
+			m.caughtUpLocked(m.upto)
+		}
+	}
+}
+
+// caughtUpLocked says that m has everything up to offset.
+func (m *Member) caughtUpLocked(offset uint64) {
+	m.last = offset
+	m.behind = offset < m.target
+}

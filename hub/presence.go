@@ -1,0 +1,50 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+
+	"edgechat/codec"
+)
+
+// Members returns who is in a room, by name, with how many connections and
+// since when; nothing for a room that is not live.
+func (h *Hub) Members(roomName string) []codec.Member {
+	r := h.find(roomName)
+	if r == nil {
+		return nil
+	}
+	byName := make(map[string]*codec.Member)
+	r.mu.Lock()
+	for _, m := range r.members {
+		if who := byName[m.username]; who == nil {
+			byName[m.username] = &codec.Member{Username: m.username, Connections: 1, Since: m.since}
+		} else {
+			who.Connections++
+			who.Since = min(who.Since, m.since)
+		}
+	}
+	r.mu.Unlock()
+	members := make([]codec.Member, 0, len(byName))
+	for _, m := range byName {
+		members = append(members, *m)
+	}
+	slices.SortFunc(members, func(a, b codec.Member) int { return cmp.Compare(a.Username, b.Username) })
+	return members
+}
+
+// Rooms returns the live rooms by name.
+func (h *Hub) Rooms() []codec.Room {
+	live := h.live()
+	rooms := make([]codec.Room, 0, len(live))
+	for _, r := range live {
+		r.mu.Lock()
+		room := codec.Room{Name: r.name, Members: len(r.members), ID: r.head}
+		r.mu.Unlock()
+		if room.Members > 0 { // it may be about to end
+			rooms = append(rooms, room)
+		}
+	}
+	slices.SortFunc(rooms, func(a, b codec.Room) int { return cmp.Compare(a.Name, b.Name) })
+	return rooms
+}
