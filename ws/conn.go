@@ -153,17 +153,25 @@ func (c *Conn[In]) message(binary bool, data []byte) {
 	switch {
 	case err != nil:
 		c.rt.stats.invalid.Add(1)
-		if c.route.Reject == nil {
-			c.Close(closeInvalid, err.Error())
-			return
-		}
-		c.route.Reject(c, err)
+		c.reject(err)
 	case c.session != nil:
 		c.session.Receive(msg)
 	case !c.yield(msg, nil):
 		// yield must never be called again, whatever gws has buffered.
 		c.left = true
 	}
+}
+
+func (c *Conn[In]) reject(err error) {
+	if r, ok := c.session.(Rejecter); ok {
+		r.Reject(err)
+		return
+	}
+	if c.route.Reject != nil {
+		c.route.Reject(c, err)
+		return
+	}
+	c.Close(closeInvalid, err.Error())
 }
 
 func (c *Conn[In]) closed(err error) {

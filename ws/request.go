@@ -97,7 +97,7 @@ func (rt *Router) serve(w http.ResponseWriter, r *Request, guards []Guard, h fun
 	}()
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return Refuse(http.StatusBadRequest, "invalid_query", "the query is not valid: "+err.Error())
+		return Refuse(http.StatusBadRequest, "invalid_query", "the query has a \";\" or a \"%\" that is not part of an escape")
 	}
 	r.query = q
 	for _, guard := range guards {

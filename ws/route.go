@@ -23,9 +23,9 @@ type Route[In any] struct {
 	// Decode makes an In of a message and validates it. It must not keep data.
 	// It may be called from several goroutines at once.
 	Decode func(binary bool, data []byte) (In, error)
-	// Reject is called instead of the handler for a message that Decode
-	// refused, on the goroutine that reads. nil closes the connection with 1007
-	// and the error's text.
+	// Reject is called instead of a Handle route's loop for a message that
+	// Decode refused, on the goroutine that reads. nil closes the connection
+	// with 1007 and the error's text. A Session is a Rejecter instead.
 	Reject func(c *Conn[In], err error)
 	// Encode makes the payload of what is given to Send. nil is JSON in a text
 	// frame.
@@ -51,6 +51,12 @@ type Session[In any] interface {
 	Closed(err error)
 }
 
+// A Rejecter is a Session that answers messages which Decode refused. One that
+// is not has its connection closed with 1007 and the error's text.
+type Rejecter interface {
+	Reject(err error)
+}
+
 // Handle adds a route whose function has a goroutine for each connection, about 4.5 KB
 // of memory. It panics on a route that is not complete, as httprouter does on
 // one that conflicts: both are mistakes of the program.
@@ -63,8 +69,8 @@ func Handle[In any](rt *Router, route Route[In]) {
 
 // React adds a route whose session is called for each message.
 func React[In any](rt *Router, route Route[In]) {
-	if route.Open == nil || route.Handle != nil {
-		panic("ws: route " + route.Path + ": React takes a Route with Open and without Handle")
+	if route.Open == nil || route.Handle != nil || route.Reject != nil {
+		panic("ws: route " + route.Path + ": React takes a Route with Open and without Handle and Reject")
 	}
 	register(rt, route)
 }

@@ -1,0 +1,124 @@
+// Package chat is what a client of edgechat talks to: rooms over WebSocket and
+// the JSON API beside it, as docs/protocol.md promises. It turns what clients
+// send into calls of the hub, and says no where that is the answer.
+//
+// The one rule for callers: Register once, before the router serves.
+package chat
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"edgechat/auth"
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/ws"
+)
+
+// A Config says what a Controller works with.
+type Config struct {
+	Hub  *hub.Hub      // required; its formats are those of Formats
+	Log  hub.Log       // required; history is read from it
+	Auth *auth.Checker // required
+	// MaxContent bounds the content of a message, in bytes. Default 4096.
+	MaxContent int
+	// ReplayLimit is how many messages a replay or a page of history has, and the
+	// most that a client may ask for. Default 300.
+	ReplayLimit int
+	// PingInterval is told to clients. Default 25 s.
+	PingInterval time.Duration
+	// AllowedOrigins are web origins ("https://example.org") that may use the
+	// server beside its own pages; "*" allows all.
+	AllowedOrigins []string
+	// Logger gets rare events. nil discards.
+	Logger *slog.Logger
+}
+
+// A Controller serves the chat routes. It has no state of its own: any number
+// of requests may run at once.
+type Controller struct {
+	cfg     Config
+	limits  codec.Limits
+	origins map[string]bool
+}
+
+// Subprotocols of the WebSocket route, in the server's order of preference.
+const (
+	protocolJSON    = "edgechat.v1.json"
+	protocolMsgPack = "edgechat.v1.msgpack"
+)
+
+// Register adds the chat routes to rt.
+func Register(rt *ws.Router, cfg Config) (*Controller, error) {
+	if cfg.Hub == nil || cfg.Log == nil || cfg.Auth == nil {
+		return nil, errors.New("chat: Config needs a Hub, a Log and a Checker")
+	}
+	if cfg.MaxContent == 0 {
+		cfg.MaxContent = codec.DefaultMaxContent
+	}
+	if cfg.ReplayLimit == 0 {
+		cfg.ReplayLimit = 300
+	}
+	if cfg.PingInterval == 0 {
+		cfg.PingInterval = 25 * time.Second
+	}
+	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
+		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	origins, err := parseOrigins(cfg.AllowedOrigins)
+	if err != nil {
+		return nil, err
+	}
+	ctl := &Controller{cfg: cfg, limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
+	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read)}
+	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write)}
+	ws.React(rt, ws.Route[codec.Client]{
+		Path:         "/chat/room/:roomId",
+		Guards:       append(reader, ctl.checkJoin),
+		Subprotocols: []string{protocolJSON, protocolMsgPack},
+		MaxMessage:   ctl.limits.MaxFrame(),
+		Decode:       ctl.limits.DecodeClient,
+		Open:         ctl.open,
+	})
+	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
+	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
+	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
+	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.checkOrigin, ctl.identify)
+	return ctl, nil
+}
+
+// Formats are the hub's formats for WebSocket members, by codec.Format: a message in a frame.
+func Formats() []hub.Format {
+	format := func(f codec.Format) hub.Format {
+		binary := f == codec.MsgPack
+		return hub.Format{
+			Message: func(dst []byte, m *codec.Message) []byte {
+				start := len(dst)
+				return ws.EndFrame(codec.AppendMessage(ws.BeginFrame(dst), f, m), start, binary)
+			},
+			Event: func(dst []byte, e *codec.Event) []byte {
+				start := len(dst)
+				return ws.EndFrame(codec.AppendEvent(ws.BeginFrame(dst), f, e), start, binary)
+			},
+		}
+	}
+	return []hub.Format{codec.JSON: format(codec.JSON), codec.MsgPack: format(codec.MsgPack)}
+}
+
+// refusal turns an error of codec into the answer to a request.
+func refusal(err error) error {
+	if e, ok := errors.AsType[*codec.Error](err); ok {
+		return ws.Refuse(codec.HTTPStatus(e.Code), e.Code, e.Message)
+	}
+	return err
+}
+
+func refuse(code, format string, args ...any) error {
+	return refusal(codec.Errorf(code, format, args...))
+}

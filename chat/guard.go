@@ -1,0 +1,81 @@
+package chat
+
+import (
+	"errors"
+	"net/http"
+
+	"edgechat/auth"
+	"edgechat/codec"
+	"edgechat/ws"
+)
+
+// roomOf returns the room of a route with ":roomId", as checkRoom let it through.
+func roomOf(r *ws.Request) string { return r.Param("roomId") }
+
+// checkRoom is a guard: the path names a room.
+func checkRoom(r *ws.Request) error { return refusal(codec.CheckRoom(roomOf(r))) }
+
+// identityKey is where guards leave the caller's *auth.Identity.
+type identityKey struct{}
+
+func identityOf(r *ws.Request) *auth.Identity { return r.Value(identityKey{}).(*auth.Identity) }
+
+// identify is a guard: who the caller is can be told, and is somebody.
+func (ctl *Controller) identify(r *ws.Request) error {
+	id, err := ctl.cfg.Auth.Identify(r.Request)
+	switch {
+	case err == nil:
+		r.Set(identityKey{}, id)
+		return nil
+	case errors.Is(err, auth.ErrRequest):
+		return refuse(codec.CodeInvalidQuery, "%v", err)
+	case errors.Is(err, auth.ErrBadToken):
+		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: it may have been revoked, or copied in part")
+	default:
+		return challenge(`Bearer realm="edgechat"`, "a token is needed: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")
+	}
+}
+
+// challenge is a 401 (RFC 6750 section 3).
+func challenge(header, message string) error {
+	return ws.Refuse(http.StatusUnauthorized, codec.CodeUnauthorized, message).With("WWW-Authenticate", header)
+}
+
+// require is a guard: the caller may do this in the room of the path.
+func (ctl *Controller) require(access auth.Access) ws.Guard {
+	return func(r *ws.Request) error {
+		if err := ctl.identify(r); err != nil {
+			return err
+		}
+		switch id := identityOf(r); {
+		case id.May(access, roomOf(r)):
+			return nil
+		case id.Anonymous: // a token would help
+			return challenge(`Bearer realm="edgechat"`, "a token is needed to "+access.String()+" here: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")
+		default:
+			return refuse(codec.CodeForbidden, "%s may not %s in room %q", id.Name, access, roomOf(r))
+		}
+	}
+}
+
+// username returns the name under which a caller speaks: the identity's, else
+// the one that was asked for, else Anonymous.
+func username(id *auth.Identity, wanted string) (string, error) {
+	switch {
+	case !id.Anonymous:
+		return id.Name, nil
+	case wanted == "":
+		return "Anonymous", nil
+	}
+	name, err := codec.CleanUsername(wanted)
+	return name, refusal(err)
+}
+
+// keyScope makes an idempotency key the caller's own. Callers without an
+// identity share one only with those of the same name.
+func keyScope(id *auth.Identity, username, key string) string {
+	if id.Anonymous {
+		return "a\x00" + username + "\x00" + key
+	}
+	return "t\x00" + id.Name + "\x00" + key
+}

@@ -1,0 +1,181 @@
+package chat
+
+import (
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"edgechat/codec"
+	"edgechat/ws"
+)
+
+// Media types of the HTTP API.
+const (
+	typeJSON    = "application/json"
+	typeLines   = "application/x-ndjson"
+	typeMsgPack = "application/msgpack"
+	typeText    = "text/plain"
+	typeForm    = "application/x-www-form-urlencoded"
+)
+
+// getMessages answers with a part of a room's history.
+func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
+	part, err := ctl.parseWindow(r)
+	if err != nil {
+		return err
+	}
+	if part.since != nil && part.before != nil {
+		return refuse(codec.CodeInvalidQuery, "since and before exclude each other")
+	}
+	page, err := ctl.cfg.Log.Read(roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
+	if err != nil {
+		return err
+	}
+	page.Room = roomOf(r)
+	switch accept := accepted(r.Header, typeJSON, typeLines, typeMsgPack); accept {
+	case typeLines:
+		var body []byte
+		for i := range page.Messages {
+			body = append(codec.AppendMessage(body, codec.JSON, &page.Messages[i]), '\n')
+		}
+		return answer(w, http.StatusOK, accept, body)
+	case typeMsgPack:
+		return answer(w, http.StatusOK, accept, codec.AppendPage(nil, codec.MsgPack, &page))
+	default:
+		return answer(w, http.StatusOK, typeJSON, append(codec.AppendPage(nil, codec.JSON, &page), '\n'))
+	}
+}
+
+// postMessage publishes one message and answers once it is on disk.
+func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
+	post, err := ctl.readPost(w, r)
+	if err != nil {
+		return err
+	}
+	id := identityOf(r)
+	name, err := username(id, post.Username)
+	if err != nil {
+		return err
+	}
+	var key string
+	if given := idempotencyKey(r.Header); given != "" {
+		if err := codec.CheckKey(given); err != nil {
+			return refusal(err)
+		}
+		key = keyScope(id, name, given)
+	}
+	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli()}
+	settled := make(chan codec.Receipt, 1)
+	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
+		return err
+	}
+	var receipt codec.Receipt
+	select {
+	case receipt = <-settled:
+	case <-r.Context().Done(): // the client has gone; the message stays
+		return nil
+	}
+	if key != "" {
+		m = ctl.original(roomOf(r), m)
+	}
+	status := http.StatusCreated
+	if !receipt.Durable { // the store is degraded: taken, but in memory alone
+		status = http.StatusAccepted
+	}
+	if accepted(r.Header, typeJSON, typeMsgPack) == typeMsgPack {
+		return answer(w, status, typeMsgPack, codec.AppendMessage(nil, codec.MsgPack, &m))
+	}
+	return answer(w, status, typeJSON, append(codec.AppendMessage(nil, codec.JSON, &m), '\n'))
+}
+
+// original returns the message that has m's ID: m itself, or what was sent
+// before with the same key.
+func (ctl *Controller) original(room string, m codec.Message) codec.Message {
+	before := codec.ID{Epoch: m.ID.Epoch, Offset: m.ID.Offset - 1}
+	page, err := ctl.cfg.Log.Read(room, codec.Query{After: &before, Limit: 1})
+	if err == nil && len(page.Messages) == 1 && page.Messages[0].ID.Offset == m.ID.Offset {
+		return page.Messages[0]
+	}
+	return m // it left the buffer in this moment
+}
+
+// idempotencyKey returns the header, with or without the quotes of its draft (a
+// structured field's string).
+func idempotencyKey(h http.Header) string {
+	key := h.Get("Idempotency-Key")
+	if n := len(key); n >= 2 && key[0] == '"' && key[n-1] == '"' {
+		return key[1 : n-1]
+	}
+	return key
+}
+
+// readPost reads the body: JSON, or the content as it is. The latter is also what
+// "curl -d" sends, though it calls it a form.
+func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
+	media := typeText
+	if h := r.Header.Get("Content-Type"); h != "" {
+		if media, _, err = mime.ParseMediaType(h); err != nil {
+			return post, unsupported(h)
+		}
+	}
+	if media != typeJSON && media != typeText && media != typeForm {
+		return post, unsupported(media)
+	}
+	limit := int64(ctl.limits.MaxFrame())
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, ok := err.(*http.MaxBytesError); ok {
+		return post, refuse(codec.CodeTooLarge, "the body is longer than %d bytes", limit)
+	}
+	if err != nil {
+		return post, refuse(codec.CodeInvalidMessage, "the body could not be read to its end")
+	}
+	if media == typeJSON {
+		post, err = ctl.limits.DecodePost(body)
+		return post, refusal(err)
+	}
+	if len(body) == 0 {
+		return post, refuse(codec.CodeInvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
+	}
+	post = codec.Post{Content: string(body), Username: r.Query().Get("username")}
+	return post, refusal(ctl.limits.CheckContent(post.Content))
+}
+
+func unsupported(media string) error {
+	return refuse(codec.CodeUnsupportedMediaType, "a body of type %.80q is not taken: send %s or %s", media, typeJSON, typeText)
+}
+
+// accepted returns the first of the Accept header's types that is offered, or
+// the first offer.
+func accepted(h http.Header, offers ...string) string {
+	for _, line := range h.Values("Accept") {
+		for part := range strings.SplitSeq(line, ",") {
+			media, _, err := mime.ParseMediaType(part)
+			if err != nil {
+				continue
+			}
+			for _, offer := range offers {
+				if media == offer {
+					return offer
+				}
+			}
+		}
+	}
+	return offers[0]
+}
+
+// answer writes a whole body. The error is that of a client that has gone,
+// which is nobody's to hear.
+func answer(w http.ResponseWriter, status int, media string, body []byte) error {
+	h := w.Header()
+	if media == typeJSON {
+		media += "; charset=utf-8"
+	}
+	h.Set("Content-Type", media)
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	return nil
+}

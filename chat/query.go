@@ -1,0 +1,75 @@
+package chat
+
+import (
+	"strconv"
+
+	"edgechat/codec"
+	"edgechat/ws"
+)
+
+// all is the value of "since" that asks for everything in the buffer.
+const all = "all"
+
+// A window is the part of a room's history that a query asks for.
+type window struct {
+	asked  bool      // "since" is there
+	since  *codec.ID // nil for "all"
+	before *codec.ID
+	limit  int
+}
+
+// parseWindow reads "since", "before" and "limit".
+func (ctl *Controller) parseWindow(r *ws.Request) (w window, err error) {
+	q := r.Query()
+	if w.limit, err = ctl.parseLimit(q.Get("limit")); err != nil {
+		return w, err
+	}
+	if s := q.Get("since"); s != "" {
+		w.asked = true
+		if s != all {
+			if w.since, err = parseCursor("since", s); err != nil {
+				return w, err
+			}
+		}
+	}
+	if s := q.Get("before"); s != "" {
+		w.before, err = parseCursor("before", s)
+	}
+	return w, err
+}
+
+func parseCursor(name, s string) (*codec.ID, error) {
+	id, err := codec.ParseID(s)
+	if err != nil {
+		hint := "the id of a message"
+		if name == "since" {
+			hint += ", or " + all
+		}
+		return nil, refuse(codec.CodeInvalidQuery, "%s is %.40q, must be %s", name, s, hint)
+	}
+	return &id, nil
+}
+
+// parseLimit returns how many messages are wanted: the setting's number unless
+// fewer are asked for.
+func (ctl *Controller) parseLimit(s string) (int, error) {
+	if s == "" {
+		return ctl.cfg.ReplayLimit, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n == 0 {
+		return 0, refuse(codec.CodeInvalidQuery, "limit is %.40q, must be a whole number from 1", s)
+	}
+	return min(int(n), ctl.cfg.ReplayLimit), nil
+}
+
+// parseFormat reads "format".
+func parseFormat(s string) (codec.Format, error) {
+	switch s {
+	case "", "json":
+		return codec.JSON, nil
+	case "msgpack":
+		return codec.MsgPack, nil
+	}
+	return 0, refuse(codec.CodeInvalidQuery, "format is %.40q, must be json or msgpack", s)
+}

@@ -1,0 +1,142 @@
+package chat
+
+import (
+	"edgechat/auth"
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/ws"
+)
+
+// A session is one client in a room over WebSocket.
+type session struct {
+	ctl      *Controller
+	conn     *ws.Conn[codec.Client]
+	member   *hub.Member
+	identity *auth.Identity
+	format   codec.Format
+	control  bool // it offered a subprotocol, and gets acks
+	mayWrite bool
+}
+
+// joinKey is where checkJoin leaves its *joinRequest.
+type joinKey struct{}
+
+type joinRequest struct {
+	username string
+	window   window
+	format   codec.Format
+}
+
+// checkJoin is the last guard of the WebSocket route: what is wrong with a
+// query is said before the upgrade.
+func (ctl *Controller) checkJoin(r *ws.Request) (err error) {
+	join := new(joinRequest)
+	q := r.Query()
+	if join.username, err = username(identityOf(r), q.Get("username")); err != nil {
+		return err
+	}
+	if join.format, err = parseFormat(q.Get("format")); err != nil {
+		return err
+	}
+	if join.window, err = ctl.parseWindow(r); err != nil {
+		return err
+	}
+	if join.window.before != nil {
+		return refuse(codec.CodeInvalidQuery, "before pages back through GET .../messages, not here")
+	}
+	r.Set(joinKey{}, join)
+	return nil
+}
+
+// open joins the room: subscribed, then the replay, then live.
+func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
+	r := c.Request()
+	id, want := identityOf(r), r.Value(joinKey{}).(*joinRequest)
+	s := &session{
+		ctl: ctl, conn: c, identity: id, format: want.format,
+		control: c.Subprotocol() != "", mayWrite: id.May(auth.Write, roomOf(r)),
+	}
+	switch c.Subprotocol() {
+	case protocolJSON:
+		s.format = codec.JSON
+	case protocolMsgPack:
+		s.format = codec.MsgPack
+	}
+	joined, err := ctl.cfg.Hub.Join(roomOf(r), c, hub.Join{
+		Username: want.username, Format: int(s.format),
+		Replay: want.window.asked, Since: want.window.since, Limit: want.window.limit,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.member = joined.Member
+	if s.control || want.window.asked {
+		recovering := want.window.since != nil
+		s.send(func(dst []byte) []byte {
+			return codec.AppendSubscribed(dst, s.format, &codec.Subscribed{
+				Room: roomOf(r), Head: joined.Head, Oldest: joined.Oldest,
+				WasRecovering: recovering, Recovered: recovering && joined.Recovered,
+				Username: want.username, Members: joined.Members,
+				MaxContent: ctl.cfg.MaxContent, PingInterval: int(ctl.cfg.PingInterval.Milliseconds()),
+			})
+		})
+	}
+	c.Attach(joined.Member)
+	return s, nil
+}
+
+// Receive handles a valid message of the client.
+func (s *session) Receive(msg codec.Client) {
+	if !s.mayWrite {
+		s.refuse(&codec.Error{Code: codec.CodeForbidden, Message: "this connection may read here, not write", Key: msg.Key})
+		return
+	}
+	if msg.Type == codec.TypeTyping {
+		s.member.Typing()
+		return
+	}
+	var key string
+	var done func(codec.Receipt)
+	if msg.Key != "" {
+		key = keyScope(s.identity, s.member.Username(), msg.Key)
+		if s.control {
+			done = s.acknowledge(msg.Key)
+		}
+	}
+	if _, err := s.member.Publish(msg.Content, key, done); err != nil {
+		s.ctl.cfg.Logger.Error("publish failed", "user", s.member.Username(), "err", err)
+		s.refuse(&codec.Error{Code: codec.CodeUnavailable, Message: "the message could not be taken: send it again", Key: msg.Key})
+	}
+}
+
+// acknowledge returns what sends the ack for key once the message is settled.
+func (s *session) acknowledge(key string) func(codec.Receipt) {
+	return func(r codec.Receipt) {
+		s.send(func(dst []byte) []byte {
+			return codec.AppendAck(dst, s.format, &codec.Ack{Key: key, ID: r.ID, Durable: r.Durable})
+		})
+	}
+}
+
+// Reject answers a message that is not valid. The connection stays open.
+func (s *session) Reject(err error) {
+	e, ok := err.(*codec.Error)
+	if !ok {
+		e = &codec.Error{Code: codec.CodeInvalidMessage, Message: err.Error()}
+	}
+	s.refuse(e)
+}
+
+func (s *session) refuse(e *codec.Error) {
+	s.send(func(dst []byte) []byte { return codec.AppendError(dst, s.format, e) })
+}
+
+// send sends one frame to this client alone.
+func (s *session) send(encode func(dst []byte) []byte) {
+	var buf [512]byte
+	// A connection that is closing takes no more, and needs none.
+	_ = s.conn.SendPayload(s.format == codec.MsgPack, encode(buf[:0]))
+}
+
+// Closed leaves the room.
+func (s *session) Closed(error) { s.member.Leave() }
