@@ -1,0 +1,289 @@
+package codec
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// noon is 2026-11-22T12:00:00.123Z.
+const noon = 1795348800123
+
+var (
+	alice = Message{
+		ID: ID{Epoch: "k3f9q2", Offset: 1042}, Username: "Alice", Content: "hi", Time: noon,
+	}
+	// unusual has what the encoders treat in a special way.
+	unusual = Message{
+		ID:       ID{Epoch: "0123456789ABCDEF", Offset: 1<<53 - 1},
+		Username: "Zoë \"Z\" 李",
+		Content:  "tab\t, line\r\n, \\, /, <&>, \x00\b\f\x1f\x7f, \u2028\u2029, 👩‍💻, bad \xff\xc3(",
+		Time:     -1,
+	}
+	fresh = Subscribed{
+		Room: "empty", Head: ID{Epoch: "k3f9q2"}, Username: "Anonymous", Members: 1,
+		MaxContent: 4096, PingInterval: 25000, Recovered: false,
+	}
+	resumed = Subscribed{
+		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, WasRecovering: true, Recovered: true,
+		Username: "Alice", Members: 2, MaxContent: 4096, PingInterval: 25000,
+	}
+	acked    = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
+	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
+	refused  = Error{Code: CodeInvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
+	nameless = Error{Code: CodeInvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
+	history  = Page{
+		Room: "general", Head: alice.ID, Oldest: ID{"k3f9q2", 43}, Recovered: true,
+		Messages: []Message{{ID: ID{"k3f9q2", 1041}, Username: "Bob", Content: "hello", Time: noon - 1000}, alice},
+	}
+	nothing = Page{Room: "empty", Head: ID{Epoch: "k3f9q2"}, Recovered: true}
+	record  = Record{Room: "general", Message: alice, Key: "c-17"}
+)
+
+// frames are the frames from the server, each in both formats.
+func frames() map[string]func(dst []byte, f Format) []byte {
+	event := func(t Type) func([]byte, Format) []byte {
+		return func(dst []byte, f Format) []byte {
+			return AppendEvent(dst, f, &Event{Type: t, Username: "Alice", Time: noon})
+		}
+	}
+	return map[string]func(dst []byte, f Format) []byte{
+		"message":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &alice) },
+		"message_unusual":   func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &unusual) },
+		"message_zero":      func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &Message{}) },
+		"typing":            event(TypeTyping),
+		"joined":            event(TypeJoined),
+		"left":              event(TypeLeft),
+		"subscribed":        func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &resumed) },
+		"subscribed_empty":  func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &fresh) },
+		"ack":               func(dst []byte, f Format) []byte { return AppendAck(dst, f, &acked) },
+		"ack_not_durable":   func(dst []byte, f Format) []byte { return AppendAck(dst, f, &unsafely) },
+		"error":             func(dst []byte, f Format) []byte { return AppendError(dst, f, &refused) },
+		"error_without_key": func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
+		"page":              func(dst []byte, f Format) []byte { return AppendPage(dst, f, &history) },
+		"page_empty":        func(dst []byte, f Format) []byte { return AppendPage(dst, f, &nothing) },
+	}
+}
+
+// bodies are the JSON bodies of HTTP answers that have no other format.
+func bodies() map[string]func(dst []byte) []byte {
+	return map[string]func(dst []byte) []byte{
+		"members": func(dst []byte) []byte {
+			return AppendMembers(dst, "general", []Member{{"Alice", 1, noon}, {"Zoë", 2, noon + 1877}})
+		},
+		"members_empty": func(dst []byte) []byte { return AppendMembers(dst, "general", nil) },
+		"rooms": func(dst []byte) []byte {
+			return AppendRooms(dst, []Room{{"general", 2, alice.ID}, {"empty", 1, ID{Epoch: "k3f9q2"}}})
+		},
+		"rooms_empty": func(dst []byte) []byte { return AppendRooms(dst, nil) },
+		"http_error": func(dst []byte) []byte {
+			return AppendHTTPError(dst, CodeInvalidRoom, CheckRoom("a/b").(*Error).Message)
+		},
+	}
+}
+
+func TestGoldenFrames(t *testing.T) {
+	for name, appendTo := range frames() {
+		golden(t, name+".json", appendTo(nil, JSON))
+		golden(t, name+".msgpack.hex", appendTo(nil, MsgPack))
+	}
+}
+
+func TestGoldenBodies(t *testing.T) {
+	for name, appendTo := range bodies() {
+		golden(t, name+".json", appendTo(nil))
+	}
+}
+
+func TestGoldenRecord(t *testing.T) {
+	golden(t, "record.hex", AppendRecord(nil, &record))
+	golden(t, "record_zero.hex", AppendRecord(nil, &Record{}))
+}
+
+// TestGoldenErrors holds the table of codes.
+func TestGoldenErrors(t *testing.T) {
+	var table []byte
+	for _, code := range codes {
+		table = fmt.Appendf(table, "%-22s %d %d\n", code, HTTPStatus(code), CloseCode(code))
+	}
+	golden(t, "codes.txt", table)
+}
+
+// clients are frames from clients as the documentation shows them.
+var clients = map[string]struct {
+	json string
+	want Client
+}{
+	"client_message":          {`{"type":"message","content":"Hello everyone!"}`, Client{Type: TypeMessage, Content: "Hello everyone!"}},
+	"client_message_with_key": {`{"type":"message","content":"Hello","idempotency_key":"c-17"}`, Client{TypeMessage, "Hello", "c-17"}},
+	"client_typing":           {`{"type":"typing"}`, Client{Type: TypeTyping}},
+}
+
+func TestGoldenClients(t *testing.T) {
+	for name, c := range clients {
+		golden(t, name+".json", []byte(c.json))
+		golden(t, name+".msgpack.hex", transcode(t, c.json))
+		for _, file := range []string{name + ".json", name + ".msgpack.hex"} {
+			got, err := Limits{}.DecodeClient(strings.HasSuffix(file, ".hex"), readGolden(t, file))
+			if err != nil || got != c.want {
+				t.Errorf("%s: got %+v, %v; want %+v", file, got, err, c.want)
+			}
+		}
+	}
+	golden(t, "client_post.json", []byte(`{"content":"backup done","username":"nas"}`))
+	if got, err := (Limits{}).DecodePost(readGolden(t, "client_post.json")); err != nil || got != (Post{"backup done", "nas"}) {
+		t.Errorf("client_post.json: got %+v, %v", got, err)
+	}
+}
+
+// TestGoldenFilesAreUsed finds files that no test compares any more.
+func TestGoldenFilesAreUsed(t *testing.T) {
+	used := map[string]bool{"codes.txt": true, "record.hex": true, "record_zero.hex": true, "client_post.json": true}
+	for name := range frames() {
+		used[name+".json"], used[name+".msgpack.hex"] = true, true
+	}
+	for name := range clients {
+		used[name+".json"], used[name+".msgpack.hex"] = true, true
+	}
+	for name := range bodies() {
+		used[name+".json"] = true
+	}
+	files, err := os.ReadDir("testdata/golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if !used[file.Name()] {
+			t.Errorf("testdata/golden/%s belongs to no test", file.Name())
+		}
+	}
+}
+
+// TestFormatsAgree compares what a decoder of each format makes of a frame: the
+// same keys and values, save for the time.
+func TestFormatsAgree(t *testing.T) {
+	for name, appendTo := range frames() {
+		var fromJSON any
+		if err := json.Unmarshal(appendTo(nil, JSON), &fromJSON); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		fromMsgPack, rest, err := msgp.ReadIntfBytes(appendTo(nil, MsgPack))
+		if err != nil || len(rest) > 0 {
+			t.Errorf("%s: %v, %d bytes left", name, err, len(rest))
+			continue
+		}
+		if got := normal(fromMsgPack); !reflect.DeepEqual(got, fromJSON) {
+			t.Errorf("%s:\n  MessagePack %v\n  JSON        %v", name, got, fromJSON)
+		}
+	}
+}
+
+// TestAppend checks that what is in dst stays, and is not needed for more.
+func TestAppend(t *testing.T) {
+	for name, appendTo := range frames() {
+		for _, f := range []Format{JSON, MsgPack} {
+			dst := appendTo([]byte("before"), f)
+			if !bytes.HasPrefix(dst, []byte("before")) || !bytes.Equal(dst[len("before"):], appendTo(nil, f)) {
+				t.Errorf("%s, format %d: appended to something it is %q", name, f, dst)
+			}
+		}
+	}
+	if got := AppendRecord([]byte("before"), &record); !bytes.Equal(got[len("before"):], AppendRecord(nil, &record)) {
+		t.Errorf("record: appended to something it is %q", got)
+	}
+}
+
+// normal turns what msgp decodes into what encoding/json does.
+func normal(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			if ms, ok := value.(int64); ok && key == "timestamp" {
+				v[key] = string(bytes.Trim(appendJSONTime(nil, ms), `"`))
+			} else {
+				v[key] = normal(value)
+			}
+		}
+	case []any:
+		for i := range v {
+			v[i] = normal(v[i])
+		}
+	case int64:
+		return float64(v)
+	case uint64:
+		return float64(v)
+	}
+	return v
+}
+
+// transcode turns JSON into MessagePack, its keys in the same order.
+func transcode(t *testing.T, text string) []byte {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(text))
+	var pairs []byte
+	n := uint32(0)
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s, ok := token.(string); ok {
+			pairs = msgp.AppendString(pairs, s)
+			n++
+		}
+	}
+	return append(msgp.AppendMapHeader(nil, n/2), pairs...)
+}
+
+// golden compares got with a file, or writes it. A name with .hex holds bytes in
+// hexadecimal, 32 on a line; any file ends in a newline.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	if *update {
+		if strings.HasSuffix(name, ".hex") {
+			var lines []byte
+			for rest := got; len(rest) > 0; rest = rest[min(32, len(rest)):] {
+				lines = append(hex.AppendEncode(lines, rest[:min(32, len(rest))]), '\n')
+			}
+			got = lines
+		} else if !bytes.HasSuffix(got, []byte("\n")) {
+			got = append(bytes.Clone(got), '\n')
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if want := readGolden(t, name); !bytes.Equal(bytes.TrimSuffix(got, []byte("\n")), want) {
+		t.Errorf("%s:\n got %q\nwant %q", path, got, want)
+	}
+}
+
+func readGolden(t testing.TB, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", "golden", name))
+	if err != nil {
+		t.Fatalf("%v; write it with go test -run Golden -update", err)
+	}
+	if !strings.HasSuffix(name, ".hex") {
+		return bytes.TrimSuffix(b, []byte("\n"))
+	}
+	decoded, err := hex.DecodeString(strings.ReplaceAll(string(b), "\n", ""))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return decoded
+}

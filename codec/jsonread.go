@@ -1,0 +1,301 @@
+package codec
+
+import "unicode/utf8"
+
+// maxDepth is how deep values may nest in a field that is ignored: a bit of a
+// word for each level, so that skipping takes no memory.
+const maxDepth = 64
+
+// readJSON finds the fields of one JSON object that is all of data. It takes
+// what RFC 8259 does, and refuses what that leaves open and decoders disagree on:
+// a known name twice, a byte order mark, bytes that are not UTF-8. Names are
+// compared by their characters, however they are escaped, and by case.
+func (f *fields) readJSON(data []byte) *Error {
+	if !utf8.Valid(data) {
+		return Errorf(CodeInvalidMessage, "the JSON is not valid UTF-8 at byte %d", invalidAt(data))
+	}
+	r := jsonReader{data: data}
+	r.space()
+	if c := r.peek(); c != '{' {
+		if k := jsonKind(c); k != kindAbsent {
+			return Errorf(CodeInvalidMessage, "a message is a JSON object, not %s", k)
+		}
+		return r.unexpected("an object")
+	}
+	r.pos++
+	r.space()
+	if r.peek() == '}' {
+		r.pos++
+		return r.end()
+	}
+	for {
+		name, problem := r.name()
+		if problem != nil {
+			return problem
+		}
+		var known *field
+		switch {
+		case name.size > longestName:
+		case name.escaped:
+			known = f.named(name.String())
+		default:
+			known = f.named(string(name.raw))
+		}
+		if problem := r.value(known); problem != nil {
+			return problem
+		}
+		r.space()
+		switch r.peek() {
+		case ',':
+			r.pos++
+			r.space()
+		case '}':
+			r.pos++
+			return r.end()
+		default:
+			return r.unexpected(`"," or "}"`)
+		}
+	}
+}
+
+// invalidAt returns where data ceases to be UTF-8.
+func invalidAt(data []byte) int {
+	for i := 0; i < len(data); {
+		r, size := utf8.DecodeRune(data[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return len(data)
+}
+
+// A jsonReader is a place in valid UTF-8. Errors count bytes from 0.
+type jsonReader struct {
+	data []byte
+	pos  int
+}
+
+// peek returns the byte that is next, 0 at the end. A byte 0 in the input is
+// nowhere valid, so that nobody takes the one for the other.
+func (r *jsonReader) peek() byte {
+	if r.pos >= len(r.data) {
+		return 0
+	}
+	return r.data[r.pos]
+}
+
+func (r *jsonReader) space() {
+	for r.pos < len(r.data) {
+		switch r.data[r.pos] {
+		case ' ', '\t', '\n', '\r':
+			r.pos++
+		default:
+			return
+		}
+	}
+}
+
+// unexpected says that something else than want is next.
+func (r *jsonReader) unexpected(want string) *Error {
+	if r.pos >= len(r.data) {
+		return Errorf(CodeInvalidMessage, "unexpected end of JSON at byte %d, where %s should be", r.pos, want)
+	}
+	return Errorf(CodeInvalidMessage, "unexpected %s in JSON at byte %d, where %s should be", r.next(), r.pos, want)
+}
+
+// next names the character that is next, for an error message.
+func (r *jsonReader) next() string {
+	c, _ := utf8.DecodeRune(r.data[r.pos:])
+	return quoteRune(c)
+}
+
+// end reports what is left behind the value.
+func (r *jsonReader) end() *Error {
+	r.space()
+	if r.pos < len(r.data) {
+		return Errorf(CodeInvalidMessage, "unexpected %s in JSON at byte %d, after the end of the object; send one object",
+			r.next(), r.pos)
+	}
+	return nil
+}
+
+// name reads the name of a field, and the colon and the space behind it.
+func (r *jsonReader) name() (text, *Error) {
+	if r.peek() != '"' {
+		return text{}, r.unexpected("a name in quotes")
+	}
+	t, problem := r.text()
+	if problem != nil {
+		return text{}, problem
+	}
+	r.space()
+	if r.peek() != ':' {
+		return text{}, r.unexpected(`":"`)
+	}
+	r.pos++
+	r.space()
+	return t, nil
+}
+
+// value reads the value of a field and notes it in f, unless that is nil.
+func (r *jsonReader) value(f *field) *Error {
+	k := jsonKind(r.peek())
+	if k == kindString {
+		t, problem := r.text()
+		if problem == nil && f != nil {
+			f.set(k, t)
+		}
+		return problem
+	}
+	if problem := r.skip(); problem != nil {
+		return problem
+	}
+	if f != nil {
+		f.set(k, text{})
+	}
+	return nil
+}
+
+// jsonKind returns what a value is by its first byte; kindAbsent for null and
+// for what starts no value.
+func jsonKind(c byte) kind {
+	switch c {
+	case '"':
+		return kindString
+	case '{':
+		return kindObject
+	case '[':
+		return kindArray
+	case 't', 'f':
+		return kindBool
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return kindNumber
+	}
+	return kindAbsent
+}
+
+// skip reads a value of any kind and any depth up to maxDepth, without recursion.
+func (r *jsonReader) skip() *Error {
+	var objects uint64 // a bit for each open level, the innermost lowest: 1 for an object, 0 for an array
+	for depth := 0; ; {
+		open := r.peek()
+		switch open {
+		case '{', '[':
+			if depth == maxDepth {
+				return Errorf(CodeInvalidMessage, "the JSON is nested deeper than %d levels at byte %d", maxDepth, r.pos)
+			}
+			depth++
+			objects <<= 1
+			r.pos++
+			r.space()
+			if open == '{' {
+				objects |= 1
+			}
+			if c := r.peek(); open == '{' && c == '}' || open == '[' && c == ']' {
+				break // empty: closed below
+			}
+			if open == '{' {
+				if _, problem := r.name(); problem != nil {
+					return problem
+				}
+			}
+			continue
+		default:
+			if problem := r.scalar(); problem != nil {
+				return problem
+			}
+		}
+		for again := false; !again; {
+			if depth == 0 {
+				return nil
+			}
+			r.space()
+			object := objects&1 == 1
+			c := r.peek()
+			switch {
+			case object && c == '}' || !object && c == ']':
+				r.pos++
+				depth--
+				objects >>= 1
+			case c == ',':
+				r.pos++
+				r.space()
+				if object {
+					if _, problem := r.name(); problem != nil {
+						return problem
+					}
+				}
+				again = true
+			case object:
+				return r.unexpected(`"," or "}"`)
+			default:
+				return r.unexpected(`"," or "]"`)
+			}
+		}
+	}
+}
+
+// scalar reads a value that holds no others.
+func (r *jsonReader) scalar() *Error {
+	switch c := r.peek(); {
+	case c == '"':
+		_, problem := r.text()
+		return problem
+	case c == 't':
+		return r.literal("true")
+	case c == 'f':
+		return r.literal("false")
+	case c == 'n':
+		return r.literal("null")
+	case jsonKind(c) == kindNumber:
+		return r.number()
+	}
+	return r.unexpected("a value")
+}
+
+func (r *jsonReader) literal(word string) *Error {
+	for i := range len(word) {
+		if r.peek() != word[i] {
+			return r.unexpected(word)
+		}
+		r.pos++
+	}
+	return nil
+}
+
+// number reads [ minus ] int [ frac ] [ exp ] of RFC 8259 section 6.
+func (r *jsonReader) number() *Error {
+	if r.peek() == '-' {
+		r.pos++
+	}
+	if r.peek() == '0' {
+		r.pos++ // no digit may follow
+	} else if !r.digits() {
+		return r.unexpected("a digit")
+	}
+	if r.peek() == '.' {
+		r.pos++
+		if !r.digits() {
+			return r.unexpected("a digit")
+		}
+	}
+	if c := r.peek(); c == 'e' || c == 'E' {
+		r.pos++
+		if c := r.peek(); c == '+' || c == '-' {
+			r.pos++
+		}
+		if !r.digits() {
+			return r.unexpected("a digit")
+		}
+	}
+	return nil
+}
+
+func (r *jsonReader) digits() bool {
+	start := r.pos
+	for c := r.peek(); '0' <= c && c <= '9'; c = r.peek() {
+		r.pos++
+	}
+	return r.pos > start
+}

@@ -1,0 +1,130 @@
+package codec
+
+import (
+	"strconv"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// A Member is somebody in a room.
+type Member struct {
+	Username    string
+	Connections int   // open under this name, at least 1
+	Since       int64 // when the first of them joined, as Message.Time
+}
+
+// A Room is a live room as the list of rooms shows it.
+type Room struct {
+	Name    string
+	Members int // connections in the room
+	ID      ID  // of its newest message, offset 0 if there never was one
+}
+
+// AppendPage appends the history of a room, the body of an HTTP answer:
+//
+//	{"room":"general","id":"k3f9q2-1042","oldest":"k3f9q2-43","recovered":true,"messages":[...]}
+//
+// Each message has the bytes of AppendMessage; "oldest" is left out if the offset
+// of p.Oldest is 0. As with frames, nothing is allocated but a longer dst.
+func AppendPage(dst []byte, f Format, p *Page) []byte {
+	if f == MsgPack {
+		return appendMsgPackPage(dst, p)
+	}
+	dst = append(dst, `{"room":`...)
+	dst = appendJSONString(dst, p.Room)
+	dst = append(dst, `,"id":`...)
+	dst = appendJSONID(dst, p.Head)
+	if p.Oldest.Offset != 0 {
+		dst = append(dst, `,"oldest":`...)
+		dst = appendJSONID(dst, p.Oldest)
+	}
+	dst = append(dst, `,"recovered":`...)
+	dst = strconv.AppendBool(dst, p.Recovered)
+	dst = append(dst, `,"messages":[`...)
+	for i := range p.Messages {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = AppendMessage(dst, JSON, &p.Messages[i])
+	}
+	return append(dst, ']', '}')
+}
+
+// appendMsgPackPage is written by hand where frames are generated, as the
+// messages of a page would have to be copied into their wire type first.
+func appendMsgPackPage(dst []byte, p *Page) []byte {
+	keys := uint32(4)
+	if p.Oldest.Offset != 0 {
+		keys++
+	}
+	dst = msgp.AppendMapHeader(dst, keys)
+	dst = msgp.AppendString(dst, "room")
+	dst = msgp.AppendString(dst, validText(p.Room))
+	dst = msgp.AppendString(dst, "id")
+	dst, _ = wireID(p.Head).MarshalMsg(dst)
+	if p.Oldest.Offset != 0 {
+		dst = msgp.AppendString(dst, "oldest")
+		dst, _ = wireID(p.Oldest).MarshalMsg(dst)
+	}
+	dst = msgp.AppendString(dst, "recovered")
+	dst = msgp.AppendBool(dst, p.Recovered)
+	dst = msgp.AppendString(dst, "messages")
+	dst = msgp.AppendArrayHeader(dst, uint32(len(p.Messages)))
+	for i := range p.Messages {
+		dst = AppendMessage(dst, MsgPack, &p.Messages[i])
+	}
+	return dst
+}
+
+// AppendMembers appends who is in room, as JSON:
+//
+//	{"room":"general","members":[{"username":"Alice","connections":1,"since":"2026-11-22T12:00:00.123Z"}]}
+func AppendMembers(dst []byte, room string, ms []Member) []byte {
+	dst = append(dst, `{"room":`...)
+	dst = appendJSONString(dst, room)
+	dst = append(dst, `,"members":[`...)
+	for i := range ms {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"username":`...)
+		dst = appendJSONString(dst, ms[i].Username)
+		dst = append(dst, `,"connections":`...)
+		dst = strconv.AppendInt(dst, int64(ms[i].Connections), 10)
+		dst = append(dst, `,"since":`...)
+		dst = appendJSONTime(dst, ms[i].Since)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']', '}')
+}
+
+// AppendRooms appends the live rooms, as JSON:
+//
+//	{"rooms":[{"room":"general","members":2,"id":"k3f9q2-1042"}]}
+func AppendRooms(dst []byte, rooms []Room) []byte {
+	dst = append(dst, `{"rooms":[`...)
+	for i := range rooms {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(dst, `{"room":`...)
+		dst = appendJSONString(dst, rooms[i].Name)
+		dst = append(dst, `,"members":`...)
+		dst = strconv.AppendInt(dst, int64(rooms[i].Members), 10)
+		dst = append(dst, `,"id":`...)
+		dst = appendJSONID(dst, rooms[i].ID)
+		dst = append(dst, '}')
+	}
+	return append(dst, ']', '}')
+}
+
+// AppendHTTPError appends the JSON body of an HTTP answer that refuses:
+//
+//	{"error":{"code":"invalid_room","message":"..."}}
+func AppendHTTPError(dst []byte, code, message string) []byte {
+	dst = append(dst, `{"error":{"code":`...)
+	dst = appendJSONString(dst, code)
+	dst = append(dst, `,"message":`...)
+	dst = appendJSONString(dst, message)
+	return append(dst, '}', '}')
+}

@@ -1,0 +1,74 @@
+package codec
+
+//go:generate go tool msgp -io=false -tests=true -unexported -file=wire.go -o=wire_gen.go
+
+// The frames and records as MessagePack sees them, from which wire_gen.go is
+// generated. The order of the fields is the order of the keys, the same as in
+// JSON. Nothing from the network is decoded into these types (client.go reads
+// frames of clients itself): the records of the store alone are. None of them
+// holds a slice or a map, whose declared size a decoder would allocate before it
+// has seen the bytes; the limits below keep it so if one is ever added.
+
+//msgp:limit arrays:64 maps:16
+//msgp:tuple wireRecord
+
+// wireMessage is a stored message. Time is an integer here, milliseconds since
+// 1970 in UTC, as small devices parse no dates.
+type wireMessage struct {
+	Type     string `msg:"type"`
+	Username string `msg:"username"`
+	Content  string `msg:"content"`
+	Time     int64  `msg:"timestamp"`
+	ID       wireID `msg:"id"`
+	Offset   uint64 `msg:"offset"`
+}
+
+// wireEvent is a typing, joined or left.
+type wireEvent struct {
+	Type     string `msg:"type"`
+	Username string `msg:"username"`
+	Time     int64  `msg:"timestamp"`
+}
+
+// wireSubscribed is the first frame of a connection.
+type wireSubscribed struct {
+	Type          string `msg:"type"`
+	Room          string `msg:"room"`
+	ID            wireID `msg:"id"`
+	Offset        uint64 `msg:"offset"`
+	Oldest        wireID `msg:"oldest,omitzero"`
+	WasRecovering bool   `msg:"was_recovering"`
+	Recovered     bool   `msg:"recovered"`
+	Username      string `msg:"username"`
+	Members       int    `msg:"members"`
+	MaxContent    int    `msg:"max_content_bytes"`
+	PingInterval  int    `msg:"ping_interval_ms"`
+}
+
+// wireAck answers a message that had a key.
+type wireAck struct {
+	Type    string `msg:"type"`
+	Key     string `msg:"idempotency_key"`
+	ID      wireID `msg:"id"`
+	Offset  uint64 `msg:"offset"`
+	Durable bool   `msg:"durable"`
+}
+
+// wireError refuses a frame.
+type wireError struct {
+	Type    string `msg:"type"`
+	Code    string `msg:"code"`
+	Message string `msg:"message"`
+	Key     string `msg:"idempotency_key,omitempty"`
+}
+
+// wireRecord is the body of a stored record, an array of seven; see record.go.
+type wireRecord struct {
+	Room     string
+	Epoch    string
+	Offset   uint64
+	Time     int64
+	Username string
+	Content  string
+	Key      string
+}
