@@ -5,13 +5,16 @@ go 1.26.0
 toolchain go1.26.8
 
 require (
-	github.com/julienschmidt/httprouter v1.3.0 // indirect
+	github.com/julienschmidt/httprouter v1.3.0
+	github.com/lxzan/gws v1.9.1
+	github.com/rogpeppe/go-internal v1.16.0
+	github.com/tinylib/msgp v1.6.5
+	go.etcd.io/bbolt v1.5.0
+)
+
+require (
 	github.com/klauspost/compress v1.17.9 // indirect
-	github.com/lxzan/gws v1.9.1 // indirect
 	github.com/philhofer/fwd v1.2.0 // indirect
-	github.com/rogpeppe/go-internal v1.16.0 // indirect
-	github.com/tinylib/msgp v1.6.5 // indirect
-	go.etcd.io/bbolt v1.5.0 // indirect
 	golang.org/x/mod v0.27.0 // indirect
 	golang.org/x/sync v0.20.0 // indirect
 	golang.org/x/sys v0.45.0 // indirect

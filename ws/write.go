@@ -192,6 +192,9 @@ func (c *core) writer() {
 		c.mu.Unlock()
 		n, err := c.writeWaiting(p[:min(len(p), pieceSize)])
 		c.mu.Lock()
+		if c.dead {
+			break // cut meanwhile: what p was of is gone
+		}
 		if err != nil {
 			c.killLocked() // the stream may be cut in a frame: nothing may follow
 			break

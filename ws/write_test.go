@@ -325,3 +325,34 @@ func TestFrames(t *testing.T) {
 		}
 	}
 }
+
+// TestCutWhileWriting: a connection may be cut just when its writer's write has succeeded.
+func TestCutWhileWriting(t *testing.T) {
+	for _, own := range []bool{true, false} { // a frame of its own, or one of a stream
+		rt := newRouter(t, Config{})
+		near, _ := net.Pipe()
+		c := &core{rt: rt}
+		c.nc = cutConn{near, c}
+		if own {
+			if err := c.send(false, []byte("hello"), false); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			c.Attach(&oneFrame{frame: AppendFrame(nil, false, []byte("shared")), due: true})
+		}
+		if err := rt.Shutdown(t.Context(), 0, ""); err != nil { // waits for the writer
+			t.Fatal(err)
+		}
+	}
+}
+
+// A cutConn cuts its connection in every Write, which succeeds.
+type cutConn struct {
+	net.Conn
+	c *core
+}
+
+func (w cutConn) Write(p []byte) (int, error) {
+	w.c.kill()
+	return len(p), nil
+}

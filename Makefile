@@ -1,0 +1,42 @@
+# `make` lists the targets. One or two lines each; what is longer is in internal/dev.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+export CGO_ENABLED = 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test check race e2e fuzz bench lint generate clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build, and serve on http://localhost:3000 with the data in ./data
+	./bin/edgechat serve --data data
+
+build: ## build ./bin/edgechat
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/edgechat ./cmd/edgechat
+
+test: ## everything that must pass; installs what it needs
+	@bash internal/dev/test
+
+check: ## format, vet, lint, generated code, module files, imports, documents, scripts
+	@bash internal/dev/check
+
+race: ## the Go tests under the race detector
+	CGO_ENABLED=1 go test -race ./...
+
+e2e: build ## the node and browser tests against the built binary
+	@bash internal/dev/e2e
+
+fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
+	@bash internal/dev/fuzz
+
+bench: ## Go benchmarks with allocations; PKG=./codec for one package
+	go test -run '^$$' -bench . -benchmem $(or $(PKG),./...)
+
+lint: ## staticcheck alone
+	go tool -modfile=tools.mod staticcheck -checks inherit,ST1000 ./...
+
+generate: ## write the generated code anew
+	go generate ./...
+
+clean: ## remove what was built and installed here; ./data stays
+	rm -rf bin internal/e2e/node_modules

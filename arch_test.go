@@ -1,0 +1,306 @@
+// Package edgechat_test checks the tree as a whole: who imports whom, and that
+// the documents say what the code does.
+package edgechat_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "edgechat"
+
+// A row says where a package stands and what it may import besides the
+// standard library: packages of this module by their directory, others by their
+// import path.
+type row struct {
+	level int
+	dir   string
+	may   []string
+}
+
+// The table of ARCHITECTURE.md. Nothing imports within its level or above it, so
+// that the hub never learns of files and the store never learns of sockets:
+// they meet in server.
+var table = []row{
+	{0, "codec", []string{"github.com/tinylib/msgp/msgp"}},
+	{0, "auth", nil},
+	{0, "ws", []string{"github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
+	{0, "web", nil},
+	{1, "hub", []string{"codec"}},
+	{1, "store", []string{"codec", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"}},
+	{2, "chat", []string{"codec", "auth", "hub", "ws", "github.com/julienschmidt/httprouter"}},
+	{3, "server", []string{"codec", "auth", "ws", "web", "hub", "store", "chat"}},
+	{4, "cmd/edgechat", []string{"codec", "auth", "ws", "web", "hub", "store", "chat", "server"}},
+}
+
+// What tests share; no product package imports it.
+var testPackages = []string{"internal/edgetest"}
+
+// The modules that end up in the binary. A module that is not here was not
+// weighed: an edge board pays for each in memory, in start-up time and in what has
+// to be followed for security fixes.
+var productModules = map[string]string{
+	"github.com/tinylib/msgp":             "MessagePack",
+	"github.com/philhofer/fwd":            "msgp's readers",
+	"github.com/lxzan/gws":                "the WebSocket parser",
+	"github.com/klauspost/compress":       "gws's permessage-deflate",
+	"github.com/julienschmidt/httprouter": "routes",
+	"go.etcd.io/bbolt":                    "the store's file",
+	"golang.org/x/sys":                    "bbolt's system calls",
+}
+
+// The modules that tests may import besides.
+var testModules = map[string]string{
+	"github.com/rogpeppe/go-internal": "testscript, for the command line",
+}
+
+// Files differ by system, and so may imports.
+var platforms = []string{"linux/amd64", "linux/arm64", "linux/arm", "darwin/arm64"}
+
+type goPackage struct {
+	ImportPath   string
+	Standard     bool
+	Module       *struct{ Path string }
+	Imports      []string
+	TestImports  []string
+	XTestImports []string
+	Error        *struct{ Err string }
+}
+
+func TestImports(t *testing.T) {
+	for _, platform := range platforms {
+		t.Run(platform, func(t *testing.T) {
+			for _, p := range goList(t, platform, "./...") {
+				dir := dirOf(p.ImportPath)
+				if dir == "." || slices.Contains(testPackages, dir) {
+					continue
+				}
+				i := slices.IndexFunc(table, func(r row) bool { return r.dir == dir })
+				if i < 0 {
+					continue // TestTableMatchesTree reports it
+				}
+				for _, imported := range p.Imports {
+					if why := refuse(table[i], imported); why != "" {
+						t.Errorf("%s => %s: %s", dir, dirOf(imported), why)
+					}
+				}
+			}
+		})
+	}
+}
+
+// refuse says why the package of r may not import what is named, or "".
+func refuse(r row, imported string) string {
+	first, _, _ := strings.Cut(imported, "/")
+	if first != modulePath && !strings.Contains(first, ".") {
+		return "" // the standard library
+	}
+	dir := dirOf(imported)
+	if slices.Contains(testPackages, dir) {
+		return "only tests may import it"
+	}
+	if i := slices.IndexFunc(table, func(o row) bool { return o.dir == dir }); i >= 0 {
+		switch o := table[i]; {
+		case o.level == r.level:
+			return fmt.Sprintf("both are level %d, and nothing imports within its level", r.level)
+		case o.level > r.level:
+			return fmt.Sprintf("level %d may not import level %d", r.level, o.level)
+		}
+	}
+	if !slices.Contains(r.may, dir) {
+		return fmt.Sprintf("not in the row of %s, which may import %s", r.dir, strings.Join(append([]string{"the standard library"}, r.may...), ", "))
+	}
+	return ""
+}
+
+func TestTestImports(t *testing.T) {
+	for _, p := range goList(t, platforms[0], "./...") {
+		dir := dirOf(p.ImportPath)
+		if slices.Contains(testPackages, dir) {
+			for _, imported := range p.Imports {
+				if first, _, _ := strings.Cut(imported, "/"); first == modulePath || strings.Contains(first, ".") {
+					t.Errorf("%s => %s: what tests share imports the standard library alone, or a product package's tests could import themselves", dir, imported)
+				}
+			}
+		}
+		for _, imported := range append(p.TestImports, p.XTestImports...) {
+			if first, _, _ := strings.Cut(imported, "/"); !strings.Contains(first, ".") {
+				continue
+			}
+			if moduleOf(imported, productModules) == "" && moduleOf(imported, testModules) == "" {
+				t.Errorf("tests of %s => %s: its module is in neither list of arch_test.go", dir, imported)
+			}
+		}
+	}
+}
+
+// The binary holds the modules of productModules and no others: no test helper, no
+// generator, nothing that came along unseen.
+func TestProductModules(t *testing.T) {
+	seen := map[string]bool{}
+	for _, platform := range platforms {
+		for _, p := range goList(t, platform, "-deps", "./cmd/edgechat") {
+			if p.Standard || p.Module == nil || p.Module.Path == modulePath {
+				if slices.Contains(testPackages, dirOf(p.ImportPath)) {
+					t.Errorf("cmd/edgechat => %s on %s: only tests may import it", p.ImportPath, platform)
+				}
+				continue
+			}
+			seen[p.Module.Path] = true
+			if productModules[p.Module.Path] == "" {
+				t.Errorf("cmd/edgechat => %s on %s: module %s is not in productModules (go mod why %[3]s shows the way in)", p.ImportPath, platform, p.Module.Path)
+			}
+		}
+	}
+	for m := range productModules {
+		if !seen[m] {
+			t.Errorf("module %s is in productModules and in no binary: remove the row", m)
+		}
+	}
+}
+
+// Every package has a row and every row has a directory, and a row's permissions
+// are themselves in order.
+func TestTableMatchesTree(t *testing.T) {
+	var inTree []string
+	for _, p := range goList(t, platforms[0], "./...") {
+		inTree = append(inTree, dirOf(p.ImportPath))
+	}
+	known := append([]string{"."}, testPackages...)
+	for _, r := range table {
+		known = append(known, r.dir)
+		if !slices.Contains(inTree, r.dir) {
+			t.Errorf("%s is in the table and is no package", r.dir)
+		}
+		for _, may := range r.may {
+			i := slices.IndexFunc(table, func(o row) bool { return o.dir == may })
+			if i >= 0 && table[i].level >= r.level {
+				t.Errorf("%s => %s: the table contradicts itself: level %d may not import level %d", r.dir, may, r.level, table[i].level)
+			}
+		}
+	}
+	for _, dir := range inTree {
+		if !slices.Contains(known, dir) {
+			t.Errorf("package %s has no row in the table of arch_test.go", dir)
+		}
+	}
+	// go list leaves out what no platform builds, a directory of Go files behind a
+	// stray build tag for one.
+	err := filepath.WalkDir(".", func(name string, d os.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if base := d.Name(); name != "." && (base == "testdata" || base == "node_modules" || base[0] == '.' || base[0] == '_') {
+			return filepath.SkipDir
+		}
+		files, err := filepath.Glob(filepath.Join(name, "*.go"))
+		if err == nil && len(files) > 0 && !slices.Contains(inTree, filepath.ToSlash(name)) {
+			t.Errorf("%s holds Go files that go list ./... does not see", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ARCHITECTURE.md shows the same table.
+func TestTableIsDocumented(t *testing.T) {
+	var documented, want []string
+	for _, r := range regexp.MustCompile("(?m)^\\| (\\d) \\| `([a-z/]+)` \\|").FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1) {
+		documented = append(documented, r[1]+" "+r[2])
+	}
+	for _, r := range table {
+		want = append(want, fmt.Sprint(r.level, " ", r.dir))
+	}
+	if !slices.Equal(documented, want) {
+		t.Errorf("the table of ARCHITECTURE.md has %q, that of arch_test.go %q", documented, want)
+	}
+}
+
+// The rules themselves are tested, so that a slip in refuse does not pass everything.
+func TestRefuse(t *testing.T) {
+	rows := map[string]row{}
+	for _, r := range table {
+		rows[r.dir] = r
+	}
+	for _, c := range []struct {
+		from, imported string
+		want           string // a part of the reason; "" for allowed
+	}{
+		{"hub", "edgechat/codec", ""},
+		{"hub", "net/http", ""},
+		{"hub", "edgechat/store", "within its level"},
+		{"store", "edgechat/hub", "within its level"},
+		{"codec", "edgechat/hub", "level 0 may not import level 1"},
+		{"ws", "edgechat/codec", "within its level"},
+		{"chat", "edgechat/store", "not in the row"},
+		{"server", "edgechat/internal/edgetest", "only tests"},
+		{"hub", "go.etcd.io/bbolt", "not in the row"},
+		{"cmd/edgechat", "github.com/rogpeppe/go-internal/testscript", "not in the row"},
+	} {
+		why := refuse(rows[c.from], c.imported)
+		if (c.want == "") != (why == "") || !strings.Contains(why, c.want) {
+			t.Errorf("refuse(%s => %s) = %q, want %q in it", c.from, c.imported, why, c.want)
+		}
+	}
+}
+
+// dirOf turns an import path of this module into its directory and leaves others.
+func dirOf(importPath string) string {
+	if importPath == modulePath {
+		return "."
+	}
+	return strings.TrimPrefix(importPath, modulePath+"/")
+}
+
+// moduleOf returns the module of modules that holds importPath, or "".
+func moduleOf(importPath string, modules map[string]string) string {
+	for p := importPath; p != "."; p = path.Dir(p) {
+		if modules[p] != "" {
+			return p
+		}
+	}
+	return ""
+}
+
+func goList(t *testing.T, platform string, args ...string) []goPackage {
+	t.Helper()
+	goos, goarch, _ := strings.Cut(platform, "/")
+	cmd := exec.Command("go", append([]string{"list", "-e", "-json=ImportPath,Standard,Module,Imports,TestImports,XTestImports,Error"}, args...)...)
+	cmd.Env = append(os.Environ(), "GOOS="+goos, "GOARCH="+goarch, "CGO_ENABLED=0", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s for %s: %v\n%s", strings.Join(args, " "), platform, err, stderr.Bytes())
+	}
+	var packages []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatalf("go list %s: %v", strings.Join(args, " "), err)
+		}
+		if p.Error != nil && !strings.Contains(p.Error.Err, "no non-test Go files") {
+			t.Errorf("go list for %s: %s: %s", platform, p.ImportPath, p.Error.Err)
+		}
+		packages = append(packages, p)
+	}
+	if len(packages) == 0 {
+		t.Fatalf("go list %s for %s names no package", strings.Join(args, " "), platform)
+	}
+	return packages
+}

@@ -1,0 +1,196 @@
+package auth
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func must[T any](t *testing.T) func(v T, err error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func TestAccessText(t *testing.T) {
+	for a, s := range map[Access]string{None: "none", Read: "read", Write: "write"} {
+		if got, err := ParseAccess(s); got != a || err != nil {
+			t.Errorf("ParseAccess(%q) = %v, %v", s, got, err)
+		}
+		if a.String() != s {
+			t.Errorf("%d prints %q, want %q", a, a, s)
+		}
+	}
+	for _, s := range []string{"", "Read", "admin", "readwrite"} {
+		a := Write
+		if err := a.UnmarshalText([]byte(s)); err == nil || a != Write {
+			t.Errorf("UnmarshalText(%q) gave %v and %v, want an error and the value kept", s, a, err)
+		}
+	}
+}
+
+func TestMay(t *testing.T) {
+	tests := []struct {
+		name  string
+		id    *Identity
+		read  []string // rooms that may be read, of those below
+		write []string
+	}{
+		{"nil", nil, nil, nil},
+		{"zero", &Identity{}, nil, nil},
+		{"none", &Identity{Access: None}, nil, nil},
+		{"out of range", &Identity{Access: 200}, nil, nil},
+		{"read all", &Identity{Access: Read}, []string{"den", "den-2", "nas", "Den", ""}, nil},
+		{"write all", &Identity{Access: Write}, []string{"den", "den-2", "nas", "Den", ""}, []string{"den", "den-2", "nas", "Den", ""}},
+		{"exact", &Identity{Access: Write, Rooms: []string{"den"}}, []string{"den"}, []string{"den"}},
+		{"prefix", &Identity{Access: Read, Rooms: []string{"den*"}}, []string{"den", "den-2"}, nil},
+		{"two", &Identity{Access: Write, Rooms: []string{"nas", "den-*"}}, []string{"den-2", "nas"}, []string{"den-2", "nas"}},
+		{"star", &Identity{Access: Read, Rooms: []string{"*"}}, []string{"den", "den-2", "nas", "Den", ""}, nil},
+	}
+	for _, test := range tests {
+		for _, room := range []string{"den", "den-2", "nas", "Den", ""} {
+			if got, want := test.id.May(Read, room), slices.Contains(test.read, room); got != want {
+				t.Errorf("%s: May(Read, %q) = %v", test.name, room, got)
+			}
+			if got, want := test.id.May(Write, room), slices.Contains(test.write, room); got != want {
+				t.Errorf("%s: May(Write, %q) = %v", test.name, room, got)
+			}
+		}
+		for _, a := range []Access{Unset, None, Write + 1} {
+			if test.id.May(a, "den") {
+				t.Errorf("%s: May(%v) is no question and must be false", test.name, a)
+			}
+		}
+	}
+}
+
+func request(target string, header ...string) *http.Request {
+	r := httptest.NewRequest("GET", target, nil)
+	for _, h := range header {
+		r.Header.Add("Authorization", h)
+	}
+	return r
+}
+
+func TestFromRequest(t *testing.T) {
+	tests := []struct {
+		name   string
+		target string
+		header []string
+		token  string
+		err    error
+	}{
+		{"none", "/chat", nil, "", nil},
+		{"header", "/chat", []string{"Bearer edc_a-b"}, "edc_a-b", nil},
+		{"scheme in any case", "/chat", []string{"bEARER edc_a"}, "edc_a", nil},
+		{"spaces", "/chat", []string{"  Bearer   edc_a "}, "edc_a", nil},
+		{"query", "/chat?since=all&token=edc_q", nil, "edc_q", nil},
+		{"escaped key and value", "/chat?%74oken=edc%5Fq", nil, "edc_q", nil},
+		{"padding", "/chat", []string{"Bearer abc=="}, "abc==", nil},
+		{"both the same", "/chat?token=edc_a", []string{"Bearer edc_a"}, "edc_a", nil},
+		{"both and different", "/chat?token=edc_b", []string{"Bearer edc_a"}, "", ErrRequest},
+		{"two in the query", "/chat?token=edc_a&token=edc_b", nil, "", ErrRequest},
+		{"two headers", "/chat", []string{"Bearer edc_a", "Bearer edc_b"}, "", ErrRequest},
+		{"other scheme", "/chat", []string{"Basic dXNlcjpwYXNz"}, "", nil},
+		{"other scheme and query", "/chat?token=edc_a", []string{"Basic dXNlcjpwYXNz"}, "edc_a", nil},
+		{"empty header", "/chat", []string{"Bearer"}, "", ErrBadToken},
+		{"empty header, space", "/chat", []string{"Bearer "}, "", ErrBadToken},
+		{"empty query", "/chat?token=", nil, "", ErrBadToken},
+		{"two words", "/chat", []string{"Bearer edc_a edc_b"}, "", ErrBadToken},
+		{"control", "/chat?token=edc%00a", nil, "", ErrBadToken},
+		{"semicolon", "/chat?token=edc_a;x=1", nil, "", ErrRequest},
+		{"broken escape", "/chat?token=edc_a%zz", nil, "", ErrRequest},
+	}
+	for _, test := range tests {
+		token, ok, err := FromRequest(request(test.target, test.header...))
+		if token != test.token || ok != (test.token != "") || !errors.Is(err, test.err) {
+			t.Errorf("%s: got %q, %v, %v; want %q, %v", test.name, token, ok, err, test.token, test.err)
+		}
+		if err != nil && (strings.Contains(err.Error(), "edc_") || strings.Contains(err.Error(), "%z")) {
+			t.Errorf("%s: the error shows the token: %v", test.name, err)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	for in, want := range map[string]string{
+		"/chat/room/den":                        "/chat/room/den",
+		"/chat?since=all":                       "/chat?since=all",
+		"/chat?token=edc_a":                     "/chat?token=redacted",
+		"/chat?since=1&token=edc_a&limit=2":     "/chat?since=1&token=redacted&limit=2",
+		"/chat?token=edc_a;token=edc_b&x":       "/chat?token=redacted;token=redacted&x",
+		"/chat?%74oken=edc_a":                   "/chat?%74oken=redacted",
+		"/chat?to%zzken=edc_a":                  "/chat?to%zzken=redacted",
+		"/chat?Token=edc_a":                     "/chat?Token=redacted",
+		"http://user:edc_a@pi.local/?token=x=y": "http://user:xxxxx@pi.local/?token=redacted",
+	} {
+		u := must[*url.URL](t)(url.Parse(in))
+		if got := Redact(u); got != want {
+			t.Errorf("Redact(%q) = %q, want %q", in, got, want)
+		}
+		if u.String() != in {
+			t.Errorf("Redact changed its argument to %q", u)
+		}
+	}
+	if got := Redact(nil); got != "" {
+		t.Errorf("Redact(nil) = %q", got)
+	}
+}
+
+func TestChecker(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	alice := must[string](t)(Create(path, "Alice", Write, nil))
+	tokens := must[*Tokens](t)(Load(path, nil))
+	tests := []struct {
+		name      string
+		cfg       Config
+		target    string
+		anonymous Access // of the identity, if it is the anonymous one
+		user      string
+		err       error
+	}{
+		{"open by default", Config{}, "/", Write, "", nil},
+		{"closed once there are tokens", Config{Tokens: tokens}, "/", 0, "", ErrNoToken},
+		{"readers", Config{Tokens: tokens, Anonymous: Read}, "/", Read, "", nil},
+		{"writers", Config{Tokens: tokens, Anonymous: Write}, "/", Write, "", nil},
+		{"nobody", Config{Anonymous: None}, "/", 0, "", ErrNoToken},
+		{"token", Config{Tokens: tokens}, "/?token=" + alice, 0, "Alice", nil},
+		{"token where none is needed", Config{Tokens: tokens, Anonymous: Write}, "/?token=" + alice, 0, "Alice", nil},
+		{"wrong token", Config{Tokens: tokens}, "/?token=edc_x", 0, "", ErrBadToken},
+		{"wrong token where none is needed", Config{Tokens: tokens, Anonymous: Write}, "/?token=edc_x", 0, "", ErrBadToken},
+		{"token without a file", Config{}, "/?token=" + alice, 0, "", ErrBadToken},
+		{"unreadable", Config{}, "/?token=a&token=b", 0, "", ErrRequest},
+	}
+	for _, test := range tests {
+		c := must[*Checker](t)(New(test.cfg))
+		id, err := c.Identify(request(test.target))
+		if !errors.Is(err, test.err) || (err == nil) != (test.err == nil) {
+			t.Errorf("%s: error %v, want %v", test.name, err, test.err)
+			continue
+		}
+		if err != nil {
+			if id != nil {
+				t.Errorf("%s: an identity besides the error", test.name)
+			}
+			continue
+		}
+		if id.Name != test.user || id.Anonymous != (test.user == "") {
+			t.Errorf("%s: got %+v", test.name, id)
+		}
+		if id.Anonymous && (id.Access != test.anonymous || c.Anonymous() != test.anonymous) {
+			t.Errorf("%s: anonymous may %v, want %v", test.name, id.Access, test.anonymous)
+		}
+	}
+	if _, err := New(Config{Anonymous: 9}); !errors.Is(err, ErrInvalid) {
+		t.Errorf("Anonymous 9: %v", err)
+	}
+}

@@ -1,0 +1,179 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// Prefix begins every token that Create makes, so that a scanner for leaked
+// secrets, or a person, knows one when it sees it.
+const Prefix = "edc_"
+
+// A Token is what a token file says of a token: all but the token.
+type Token struct {
+	Identity
+	Created time.Time // zero if the file does not say
+}
+
+// List returns the tokens of the file at path, in its order.
+func List(path string) ([]Token, error) {
+	_, entries, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []Token
+	for _, e := range entries {
+		t := Token{Identity: Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}}
+		if e.Created != nil {
+			t.Created = *e.Created
+		}
+		list = append(list, t)
+	}
+	return list, nil
+}
+
+// Create adds a token to the file at path, which it makes with mode 0600 if
+// there is none, and returns it: "edc_" and 32 random bytes in base64url. It is
+// not kept anywhere else. No rooms means all rooms.
+//
+// The file is replaced in one step, with its mode and owner kept: a server that
+// reads it meanwhile sees the old one or the new one, and two Creates at once
+// both count. The error is ErrExists if the name is taken.
+func Create(path, name string, access Access, rooms []string) (token string, err error) {
+	if err := CheckName(name); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	if access < None || access > Write {
+		return "", fmt.Errorf("%w: access of %q must be none, read or write", ErrInvalid, name)
+	}
+	for _, p := range rooms {
+		if err := checkPattern(p); err != nil {
+			return "", fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	var secret [32]byte
+	rand.Read(secret[:]) // never fails
+	token = Prefix + base64.RawURLEncoding.EncodeToString(secret[:])
+	sum := sha256.Sum256([]byte(token))
+	now := time.Now().UTC().Truncate(time.Second)
+	line, err := json.Marshal(record{name, hex.EncodeToString(sum[:]), access, rooms, &now})
+	if err != nil {
+		return "", fmt.Errorf("auth: create token %q: %w", name, err)
+	}
+	err = edit(path, true, func(raw []byte, entries []entry) ([]byte, error) {
+		if i := slices.IndexFunc(entries, func(e entry) bool { return e.Name == name }); i >= 0 {
+			return nil, fmt.Errorf("%w: %q in %s:%d", ErrExists, name, path, entries[i].line)
+		}
+		if len(raw) > 0 && raw[len(raw)-1] != '\n' {
+			raw = append(raw, '\n')
+		}
+		return append(append(raw, line...), '\n'), nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// Revoke takes the token of that name out of the file at path and leaves every
+// other line as it is. The error is ErrNotFound if there is none.
+func Revoke(path, name string) error {
+	return edit(path, false, func(raw []byte, entries []entry) ([]byte, error) {
+		i := slices.IndexFunc(entries, func(e entry) bool { return e.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: %q in %s", ErrNotFound, name, path)
+		}
+		var kept []byte
+		n := 0
+		for line := range bytes.Lines(raw) {
+			if n++; n != entries[i].line {
+				kept = append(kept, line...)
+			}
+		}
+		return kept, nil
+	})
+}
+
+// edit replaces the file at path by what change makes of it; create says whether
+// it may be missing. Edits in the same folder wait for each other.
+func edit(path string, create bool, change func(raw []byte, entries []entry) ([]byte, error)) (err error) {
+	// A link stays a link: what it points to is replaced.
+	real, err := filepath.EvalSymlinks(path)
+	if create && errors.Is(err, fs.ErrNotExist) {
+		real, err = path, nil
+	}
+	if err != nil {
+		return fmt.Errorf("auth: change token file: %w", err)
+	}
+	folder := filepath.Dir(real)
+	dir, err := os.Open(folder)
+	if err != nil {
+		return fmt.Errorf("auth: change token file %s: %w", path, err)
+	}
+	defer dir.Close()
+	// The folder is locked, not the file: the file is replaced under the lock.
+	if err := lock(dir); err != nil {
+		return fmt.Errorf("auth: change token file %s: lock folder %s: %w", path, folder, err)
+	}
+	mode := fs.FileMode(0o600)
+	old, err := os.Stat(real)
+	switch {
+	case err == nil:
+		mode = old.Mode().Perm()
+	case !create || !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("auth: change token file: %w", err)
+	}
+	var raw []byte
+	var entries []entry
+	if old != nil {
+		if raw, entries, err = readFile(real); err != nil {
+			return err
+		}
+	}
+	if raw, err = change(raw, entries); err != nil {
+		return err
+	}
+
+	temp, err := os.CreateTemp(folder, "."+filepath.Base(real)+".*")
+	if err != nil {
+		return fmt.Errorf("auth: change token file %s: %w", path, err)
+	}
+	defer func() {
+		temp.Close()
+		if err != nil {
+			os.Remove(temp.Name())
+			err = fmt.Errorf("auth: change token file %s: %w", path, err)
+		}
+	}()
+	if _, err := temp.Write(raw); err != nil {
+		return err
+	}
+	// The owner first: chown may clear mode bits.
+	if old != nil {
+		if err := sameOwner(temp, old); err != nil {
+			return fmt.Errorf("keep its owner: %w", err)
+		}
+	}
+	if err := temp.Chmod(mode); err != nil {
+		return err
+	}
+	// The bytes must be on disk before the name is, and the name before we say so.
+	if err := temp.Sync(); err != nil {
+		return err
+	}
+	if err := os.Rename(temp.Name(), real); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}

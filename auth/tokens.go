@@ -1,0 +1,79 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync/atomic"
+)
+
+// Tokens is a token file in memory. All methods may be called from any
+// goroutine.
+type Tokens struct {
+	path string
+	log  *slog.Logger
+	set  atomic.Pointer[map[[32]byte]*Identity] // replaced, never changed
+}
+
+// Load reads the token file at path. An error names the file, the line, and
+// what to mend there. A file that others may read or change is used, with a
+// warning to log; a nil log discards.
+func Load(path string, log *slog.Logger) (*Tokens, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	t := &Tokens{path: path, log: log}
+	if err := t.Reload(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Reload reads the file again. On an error the tokens stay as they were.
+func (t *Tokens) Reload() error {
+	_, entries, err := readFile(t.path)
+	if err != nil {
+		return err
+	}
+	set := make(map[[32]byte]*Identity, len(entries))
+	for _, e := range entries {
+		set[e.hash] = &Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}
+	}
+	t.set.Store(&set)
+	t.warnMode()
+	return nil
+}
+
+// warnMode complains of permissions that let others in. Who may change the file
+// can make a token; who may read it learns names and rooms, but no token.
+func (t *Tokens) warnMode() {
+	st, err := os.Stat(t.path)
+	if err != nil {
+		return
+	}
+	const writable, readable fs.FileMode = 0o022, 0o004
+	mode := st.Mode().Perm()
+	switch {
+	case mode&writable != 0:
+		t.log.Warn("token file can be changed by others", "path", t.path, "mode", mode.String(), "hint", "chmod 600 "+t.path)
+	case mode&readable != 0:
+		t.log.Warn("token file can be read by others", "path", t.path, "mode", mode.String(), "hint", "chmod 600 "+t.path)
+	}
+}
+
+// Path returns the file's name, as given to Load.
+func (t *Tokens) Path() string { return t.path }
+
+// Len returns the number of tokens.
+func (t *Tokens) Len() int { return len(*t.set.Load()) }
+
+// Lookup returns the identity of token.
+//
+// How long it takes tells nothing of the tokens that exist: what is compared is
+// a SHA-256, and nobody can choose inputs whose hash begins as somebody
+// else's does without already being able to search for the token itself.
+func (t *Tokens) Lookup(token string) (*Identity, bool) {
+	id, ok := (*t.set.Load())[sha256.Sum256([]byte(token))]
+	return id, ok
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+func usage() string {
+	var b strings.Builder
+	b.WriteString("edgechat is a chat server for small boards.\n\nUsage: edgechat COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.summary)
+	}
+	b.WriteString("\nTo begin: edgechat serve, then open http://localhost:3000\n")
+	return b.String()
+}
+
+func help(_ context.Context, a *app) error {
+	if len(a.args) == 0 {
+		_, err := io.WriteString(a.stdout, usage())
+		return err
+	}
+	var head string
+	var settings []setting
+	switch name := a.args[0]; name {
+	case "serve", "config":
+		head = "Usage: edgechat " + name + " [flags]\n\n" +
+			"Each flag is also an environment variable (--sync-interval is EDGECHAT_SYNC_INTERVAL);\n" +
+			"the flag wins. On SIGHUP the server reads its token file again.\n\n"
+		settings = new(options).settings(a.getenv)
+	case "token":
+		head = "Usage: edgechat token create NAME --tokens FILE [--rooms a,b-*] [--access read|write]\n" +
+			"       edgechat token list --tokens FILE\n" +
+			"       edgechat token revoke NAME --tokens FILE\n\n" +
+			"create prints the token, which is kept nowhere, on its standard output.\n\n"
+		settings = new(tokenOptions).settings()
+	case "version", "help":
+		_, err := fmt.Fprintf(a.stdout, "Usage: edgechat %s\n", name)
+		return err
+	default:
+		return misuse("edgechat help", "there is no command %q", name)
+	}
+	if _, err := io.WriteString(a.stdout, head); err != nil {
+		return err
+	}
+	for _, s := range settings {
+		if _, err := fmt.Fprintf(a.stdout, "  --%s %s\n        %s\n        (%s)\n", s.name, s.takes, s.usage, s.limits()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

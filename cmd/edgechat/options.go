@@ -1,0 +1,109 @@
+package main
+
+import (
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"edgechat/server"
+)
+
+// options are the settings of serve. docs/settings.md is made from this table.
+type options struct {
+	server.Config
+	level  slog.Level
+	format string
+}
+
+func (o *options) settings(getenv func(string) string) []setting {
+	c := &o.Config
+	return []setting{
+		listen(setting{name: "listen", def: ":3000",
+			usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one"}, &c.Listen),
+		data(setting{name: "data", takes: "FOLDER", defText: "$STATE_DIRECTORY, else $XDG_STATE_HOME/edgechat, else ~/.local/state/edgechat",
+			usage: "folder that holds edgechat.db"}, &c.Data, getenv),
+		number(setting{name: "history", def: "200",
+			usage: "messages kept of each room"}, &c.History, 1, 100_000),
+		size(setting{name: "history-bytes", def: "64MiB",
+			usage: "bytes kept of all rooms; 128MiB at most on a 32-bit system"}, &c.HistoryBytes, 1<<20, maxHistoryBytes),
+		duration(setting{name: "sync-interval", def: "1s",
+			usage: "longest time that a message whose sender asked for no ack is in memory alone"}, &c.SyncInterval, 10*time.Millisecond, time.Minute),
+		number(setting{name: "replay-limit", def: "300",
+			usage: "messages that a client gets at most when it asks for history"}, &c.ReplayLimit, 1, 10_000),
+		number(setting{name: "max-content", def: "4096",
+			usage: "bytes of the content of one message"}, &c.MaxContent, 1, 64<<10),
+		duration(setting{name: "ping-interval", def: "25s",
+			usage: "silence after which a connection is pinged; after two it is dropped"}, &c.PingInterval, time.Second, 10*time.Minute),
+		duration(setting{name: "write-timeout", def: "10s",
+			usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow"}, &c.WriteTimeout, time.Second, 5*time.Minute),
+		duration(setting{name: "drain-timeout", def: "10s",
+			usage: "time that a stop gives to requests and frames under way"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
+		list(setting{name: "allowed-origins", takes: "ORIGIN", defText: "the server's own pages alone",
+			usage: "web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas"}, &c.AllowedOrigins, checkOrigin),
+		path(setting{name: "tokens", takes: "FILE",
+			usage: "token file, made by \"edgechat token create\""}, &c.Tokens),
+		o.anonymous(setting{name: "anonymous", defText: "write without --tokens, else none",
+			usage: "what a client without a token may do"}),
+		choice(setting{name: "log-level", def: "info",
+			usage: "least level that is logged"}, []string{"debug", "info", "warn", "error"},
+			func(w string) error { return o.level.UnmarshalText([]byte(w)) }),
+		choice(setting{name: "log-format", def: "text",
+			usage: "form of the log; text has no times under journald, which adds its own"}, []string{"text", "json"},
+			func(w string) error { o.format = w; return nil }),
+	}
+}
+
+func listen(s setting, dst *[]string) setting {
+	s.takes = "ADDRESS"
+	s.allowed = "host:port, :port or unix:PATH"
+	s = list(s, dst, checkListen)
+	set := s.set
+	s.set = func(v []string) error {
+		if len(v) == 0 {
+			return errors.New("empty: name at least one address, such as :3000")
+		}
+		return set(v)
+	}
+	return s
+}
+
+func (o *options) anonymous(s setting) setting {
+	s = access(s, &o.Anonymous, "none", "read", "write")
+	s.preset = func() (string, string) {
+		if o.Tokens == "" {
+			return "write", "default, without --tokens"
+		}
+		return "none", "default, with --tokens"
+	}
+	return s
+}
+
+// data finds the state folder: that of systemd's StateDirectory=
+// (systemd.exec(5); several are separated by colons), else the user's (XDG Base
+// Directory Specification).
+func data(s setting, dst *string, getenv func(string) string) setting {
+	s = path(s, dst)
+	s.preset = func() (string, string) {
+		if v, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); v != "" {
+			return v, "environment STATE_DIRECTORY"
+		}
+		// The specification has relative paths ignored.
+		if v := getenv("XDG_STATE_HOME"); filepath.IsAbs(v) {
+			return filepath.Join(v, "edgechat"), "environment XDG_STATE_HOME"
+		}
+		if v := getenv("HOME"); v != "" {
+			return filepath.Join(v, ".local", "state", "edgechat"), "default"
+		}
+		return "", "default"
+	}
+	set := s.set
+	s.set = func(v []string) error {
+		if v[0] == "" {
+			return errors.New("no folder: neither STATE_DIRECTORY nor XDG_STATE_HOME nor HOME is set: write --data FOLDER")
+		}
+		return set(v)
+	}
+	return s
+}

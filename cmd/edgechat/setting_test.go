@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"math/bits"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+var update = flag.Bool("update", false, "write docs/settings.md anew")
+
+func TestParseBytes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"0": 0, "65536": 65536, "64MiB": 64 << 20, "1GB": 1e9, "1 GiB": 1 << 30, "10kb": 10_000, "3KiB": 3 << 10, "7B": 7,
+		"": -1, "MiB": -1, "64M": -1, "1k": -1, "-1": -1, "1.5GB": -1, "1TB": -1, "0x10": -1, "64MiBMiB": -1,
+		"9223372036854775808": -1, "9223372036854775807GiB": -1, "8589934592GiB": -1,
+	} {
+		got, err := parseBytes(text)
+		if want < 0 && err == nil || want >= 0 && (got != want || err != nil) {
+			t.Errorf("parseBytes(%q) = %d, %v; want %d", text, got, err, want)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	for d, want := range map[time.Duration]string{10 * time.Millisecond: "10ms", time.Second: "1s", time.Minute: "1m", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", time.Hour: "1h0m"} {
+		if got := short(d); got != want {
+			t.Errorf("short(%v) = %q, want %q", d, got, want)
+		}
+	}
+	for n, want := range map[int64]string{1 << 20: "1MiB", 16 << 30: "16GiB", 512: "512", 1 << 10: "1KiB"} {
+		if got := showBytes(n); got != want {
+			t.Errorf("showBytes(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+// Each bound of the table is where its words say.
+func TestBounds(t *testing.T) {
+	home := func(k string) string { return map[string]string{"HOME": "/home/pi"}[k] }
+	for _, s := range new(options).settings(home) {
+		low, high, ok := strings.Cut(s.allowed, " to ")
+		if !ok {
+			continue
+		}
+		for _, v := range []string{low, high} {
+			if err := s.set([]string{v}); err != nil {
+				t.Errorf("--%s %s: %v", s.name, v, err)
+			}
+		}
+		for _, v := range []string{"-1", "", "0", "9000000000000000000", "99999999999999999999", "999999h", "1e3"} {
+			err := s.set([]string{v})
+			if err == nil || !strings.Contains(err.Error(), s.allowed) {
+				t.Errorf("--%s %q: the error %v must give the range", s.name, v, err)
+			}
+		}
+	}
+}
+
+// The defaults reach the fields that they are for.
+func TestDefaults(t *testing.T) {
+	var o options
+	getenv := func(k string) string {
+		return map[string]string{"STATE_DIRECTORY": "/var/lib/edgechat:/var/lib/other", "EDGECHAT_ALLOWED_ORIGINS": "https://a.example, http://b.example:8080"}[k]
+	}
+	rest, values, err := resolve("serve", o.settings(getenv), []string{"--history", "5", "x", "--history", "7", "--", "--y"}, getenv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(rest, " "); got != "x --y" {
+		t.Errorf("rest %q", got)
+	}
+	got := fmt.Sprintf("%v %s %d %d %v %d %d %v %v %v %q %q %v %v %s", o.Listen, o.Data, o.History, o.HistoryBytes, o.SyncInterval,
+		o.ReplayLimit, o.MaxContent, o.PingInterval, o.WriteTimeout, o.DrainTimeout, o.AllowedOrigins, o.Tokens, o.Anonymous, o.level, o.format)
+	want := `[:3000] /var/lib/edgechat 7 67108864 1s 300 4096 25s 10s 10s ["https://a.example" "http://b.example:8080"] "" write INFO text`
+	if got != want {
+		t.Errorf("options\n%s, want\n%s", got, want)
+	}
+	if len(values) != len(o.settings(getenv)) {
+		t.Errorf("%d values", len(values))
+	}
+}
+
+const settingsFile = "../../docs/settings.md"
+
+// docs/settings.md says what the table says. Write it with:
+//
+//	go test ./cmd/edgechat -run TestSettingsFile -update
+func TestSettingsFile(t *testing.T) {
+	if bits.UintSize < 64 {
+		t.Skip("the bounds in the file are those of 64 bits")
+	}
+	var b bytes.Buffer
+	b.WriteString(`# Settings
+
+What ` + "`edgechat serve`" + ` can be told. Each flag is also an environment variable; a flag wins over the
+variable, the variable over the default, and a variable that is empty counts as not set.
+` + "`edgechat config`" + `, with the same flags and environment, prints each value and where it came from.
+A value that is unknown or out of range is named, and the exit code is 2.
+
+| flag | environment | default | allowed | meaning |
+|---|---|---|---|---|
+`)
+	cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
+	for _, s := range new(options).settings(func(string) string { return "" }) {
+		def := s.defText
+		if s.def != "" {
+			def = "`" + s.def + "`"
+		}
+		if def == "" {
+			def = "none"
+		}
+		allowed := s.allowed
+		if allowed == "" {
+			allowed = strings.ReplaceAll(s.takes, "|", ", ")
+		}
+		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s | %s |\n", s.name, s.env(), cell(def), cell(allowed), cell(s.usage))
+	}
+	b.WriteString(`
+A duration is a number with a unit (` + "`500ms`, `10s`, `1m30s`" + `), a size is a number of bytes or one with a
+unit (` + "`64MiB`, `1GB`" + `). Lists are written with commas, or by giving the flag several times.
+
+The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Everything else takes effect at the next start.
+`)
+	if *update {
+		if err := os.WriteFile(settingsFile, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(settingsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(have, b.Bytes()) {
+		t.Errorf("%s does not say what the flags are; write it anew: go test ./cmd/edgechat -run TestSettingsFile -update", settingsFile)
+	}
+}

@@ -1,0 +1,120 @@
+package edgechat_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The example frames of docs/protocol.md are the codec's golden files, which the codec's
+// own tests compare with what it writes: the document cannot fall behind.
+func TestProtocolExamples(t *testing.T) {
+	// Golden files that need no example: edge cases of the encoders.
+	without := []string{"ack_not_durable", "error_without_key", "members_empty", "message_unusual", "message_zero", "page_empty", "rooms_empty", "subscribed_empty"}
+
+	golden := map[string]string{} // by content
+	names, err := filepath.Glob("codec/testdata/golden/*.json")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no golden files: %v", err)
+	}
+	for _, name := range names {
+		golden[strings.TrimSpace(read(t, name))] = strings.TrimSuffix(filepath.Base(name), ".json")
+	}
+	var shown []string
+	for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(read(t, "docs/protocol.md"), -1) {
+		for line := range strings.SplitSeq(strings.TrimSpace(block[1]), "\n") {
+			if golden[line] == "" {
+				t.Errorf("docs/protocol.md has an example that is no golden file of codec:\n%s", line)
+			}
+			shown = append(shown, golden[line])
+		}
+	}
+	for _, name := range golden {
+		if !slices.Contains(shown, name) && !slices.Contains(without, name) {
+			t.Errorf("docs/protocol.md does not show %s.json of codec's golden files", name)
+		}
+	}
+}
+
+func TestProtocolErrorCodes(t *testing.T) {
+	_, section, _ := strings.Cut(read(t, "docs/protocol.md"), "## 6. Error codes")
+	var documented []string
+	for _, row := range regexp.MustCompile("\\| `([a-z_]+)` \\| (\\d+) \\| (\\d+) \\|").FindAllStringSubmatch(section, -1) {
+		documented = append(documented, strings.Join(row[1:], " "))
+	}
+	var promised []string
+	for line := range strings.SplitSeq(strings.TrimSpace(read(t, "codec/testdata/golden/codes.txt")), "\n") {
+		promised = append(promised, strings.Join(strings.Fields(line), " "))
+	}
+	if !slices.Equal(documented, promised) {
+		t.Errorf("the table of codes in docs/protocol.md:\n%s\nthat of codec:\n%s", strings.Join(documented, "\n"), strings.Join(promised, "\n"))
+	}
+}
+
+// What a document points to is there: files, and sections of this or another document.
+func TestLinks(t *testing.T) {
+	documents, err := filepath.Glob("*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents = append(documents, more...)
+	for _, must := range []string{"README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "docs/protocol.md", "docs/settings.md"} {
+		if !slices.Contains(documents, must) {
+			t.Errorf("%s is missing", must)
+		}
+	}
+	for _, document := range documents {
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(read(t, document), -1) {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			name, section, _ := strings.Cut(link[1], "#")
+			target := document
+			if name != "" {
+				target = filepath.Join(filepath.Dir(document), filepath.FromSlash(name))
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s links to %s: %v", document, link[1], err)
+			} else if section != "" && !slices.Contains(sections(read(t, target)), section) {
+				t.Errorf("%s links to %s, and there is no such section", document, link[1])
+			}
+		}
+	}
+}
+
+// Each target that a document tells to run is in the Makefile.
+func TestMakeTargets(t *testing.T) {
+	targets := regexp.MustCompile(`(?m)^([a-z0-9-]+):`).FindAllStringSubmatch(read(t, "Makefile"), -1)
+	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
+		for _, command := range regexp.MustCompile("(?m)(?:^    |`)make ([a-z0-9-]+)").FindAllStringSubmatch(read(t, document), -1) {
+			if !slices.ContainsFunc(targets, func(target []string) bool { return target[1] == command[1] }) {
+				t.Errorf("%s says make %s, and the Makefile has no such target", document, command[1])
+			}
+		}
+	}
+}
+
+// sections returns the anchors that a heading gets: lower case, no punctuation, hyphens for spaces.
+func sections(markdown string) (anchors []string) {
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(markdown, -1) {
+		anchor := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		anchors = append(anchors, strings.ReplaceAll(anchor, " ", "-"))
+	}
+	return anchors
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.FromSlash(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

@@ -1,0 +1,236 @@
+// The web page in a real browser. EDGECHAT_SHOTS=FOLDER keeps pictures of it.
+
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import test from 'node:test';
+import { chromium } from 'playwright-core';
+import { Server, fourLines, until } from './harness.mjs';
+
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const phone = { viewport: { width: 360, height: 640 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
+const desktop = { viewport: { width: 1280, height: 720 }, colorScheme: 'light' };
+
+// A person at a page of their own: another browser profile, so nothing is shared.
+class Person {
+  static async arrive(t, browser, options = desktop) {
+    const person = new Person();
+    person.context = await browser.newContext(options);
+    person.page = await person.context.newPage();
+    person.page.setDefaultTimeout(10_000);
+    person.complaints = [];
+    person.page.on('pageerror', (error) => person.complaints.push(error.message));
+    person.page.on('console', (message) => {
+      // A browser asks for /favicon.ico where a document names no icon; our page does.
+      if (message.location().url.endsWith('/favicon.ico')) return;
+      if (['error', 'warning'].includes(message.type())) person.complaints.push(message.text());
+    });
+    t.after(() => person.context.close());
+    return person;
+  }
+
+  async join(server, name, room) {
+    await this.page.goto(server.http);
+    await this.page.getByLabel('Your name').fill(name);
+    await this.page.getByLabel('Room').fill(room);
+    await this.page.getByRole('button', { name: 'Join' }).click();
+    await this.connected();
+  }
+
+  connected() { return this.page.locator('#state[data-state=open]').waitFor(); }
+
+  async say(text) {
+    await this.page.getByLabel('Message', { exact: true }).fill(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  sees(text) { return this.page.locator('#log').getByText(text, { exact: true }).waitFor(); }
+
+  // said returns the messages on the page; waiting has those that are not acknowledged.
+  said() { return this.page.locator('#log .message .text').allTextContents(); }
+
+  settled() { return until('acknowledgement of all', async () => await this.page.locator('#log .pending').count() === 0); }
+
+  async shot(name) {
+    if (process.env.EDGECHAT_SHOTS) await this.page.screenshot({ path: path.join(process.env.EDGECHAT_SHOTS, `${name}.png`) });
+  }
+}
+
+test('the page', async (t) => {
+  const server = await (await Server.start(t)).up();
+  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
+  t.after(() => browser.close());
+
+  await t.test('the four lines, in a blank page of the same origin', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    const bob = await server.connect('blank', { username: 'Bob' });
+    await alice.page.goto(`${server.http}/healthz`);
+    const [connect, receive, say, type] = fourLines(`127.0.0.1:${server.port}`, 'blank');
+    const shown = await alice.page.evaluate(`(async () => {
+      const shown = [];
+      const show = (frame) => shown.push(frame);
+      ${connect}
+      ${receive}
+      await new Promise((open) => { ws.onopen = open; });
+      ${say}
+      ${type}
+      while (shown.length < 3) await new Promise((later) => { setTimeout(later, 20); });
+      return shown;
+    })()`);
+    assert.deepEqual(shown.map((frame) => frame.type), ['joined', 'message', 'typing']);
+    assert.deepEqual(shown[1], { ...await bob.next('message', 'Hello everyone!') });
+    assert.deepEqual(alice.complaints, []);
+    await bob.close();
+  });
+
+  await t.test('two people talk', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    const bob = await Person.arrive(t, browser, phone);
+    await alice.join(server, 'Alice', 'general');
+    assert.equal(new URL(alice.page.url()).pathname, '/room/general');
+    await bob.join(server, 'Bob', 'general');
+    await alice.sees('Bob joined');
+    await alice.page.getByRole('button', { name: '2 here' }).waitFor();
+    assert.deepEqual(await alice.page.locator('#member-list li').allTextContents(), ['Alice', 'Bob']);
+
+    const lines = [
+      [alice, 'Good morning! Is the pump in the greenhouse running?'],
+      [bob, 'Yes, since six. The pressure is fine.'],
+      [bob, '<img src=x onerror=alert(1)> & <b>bold</b> stays text'],
+      [alice, 'Grüße, مرحبا\nin two lines'],
+    ];
+    for (const [who, text] of lines) {
+      await who.say(text);
+      await alice.sees(text);
+      await bob.sees(text);
+    }
+    assert.deepEqual(await alice.said(), lines.map(([, text]) => text));
+    assert.deepEqual(await bob.said(), lines.map(([, text]) => text));
+    await alice.settled();
+    assert.equal(await alice.page.locator('#log .mine').count(), 2);
+
+    await bob.page.getByLabel('Message', { exact: true }).pressSequentially('hm, let me see', { delay: 150 });
+    await alice.page.getByText('Bob is typing…').waitFor();
+    await alice.shot('desktop-light');
+    await alice.page.emulateMedia({ colorScheme: 'dark' });
+    await alice.shot('desktop-dark');
+    await bob.shot('phone-dark');
+    await bob.page.emulateMedia({ colorScheme: 'light' });
+    await bob.shot('phone-light');
+    const overflow = await bob.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    assert.ok(overflow <= 0, `the page is ${overflow} px wider than a phone`);
+
+    // A reload comes back by itself, with the history.
+    await alice.page.reload();
+    await alice.connected();
+    await alice.sees(lines[0][1]);
+    assert.deepEqual(await alice.said(), lines.map(([, text]) => text));
+
+    await bob.page.getByRole('button', { name: 'Leave' }).click();
+    await bob.page.getByLabel('Your name').waitFor();
+    await bob.shot('door-phone');
+    assert.equal(await bob.page.getByLabel('Your name').inputValue(), 'Bob', 'the name is remembered');
+    await alice.sees('Bob left');
+    await alice.page.getByRole('button', { name: '1 here' }).waitFor();
+    assert.deepEqual([...alice.complaints, ...bob.complaints], []);
+  });
+
+  await t.test('what is too long is not sent', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    await alice.join(server, 'Alice', 'long');
+    await alice.say('x'.repeat(5000));
+    await alice.page.getByRole('alert').filter({ hasText: '5000 bytes' }).waitFor();
+    await alice.say('short');
+    await alice.sees('short');
+    assert.deepEqual(await alice.said(), ['short']);
+  });
+
+  await t.test('kill -9 and a restart', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    const bob = await Person.arrive(t, browser);
+    await alice.join(server, 'Alice', 'crash');
+    await bob.join(server, 'Bob', 'crash');
+    await alice.say('before');
+    await bob.sees('before');
+    await alice.settled();
+
+    await server.stop('SIGKILL');
+    await alice.page.locator('#state[data-state=waiting]').waitFor();
+    await alice.say('said while it was down');
+    await alice.say('and one more');
+    assert.equal(await alice.page.locator('#log .pending').count(), 2);
+    await server.up();
+    for (const person of [alice, bob]) {
+      await person.page.evaluate(() => window.dispatchEvent(new Event('online')));
+      await person.connected();
+      await person.sees('and one more');
+    }
+    await alice.settled();
+    for (const person of [alice, bob]) {
+      assert.deepEqual(await person.said(), ['before', 'said while it was down', 'and one more']);
+      assert.equal(await person.page.locator('#log .gap').count(), 0);
+    }
+
+    // A page that is reloaded while its words are under way still has them.
+    await server.stop('SIGKILL');
+    await alice.page.locator('#state[data-state=waiting]').waitFor();
+    await alice.say('kept over a reload');
+    await server.up();
+    await alice.page.reload();
+    await bob.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await bob.sees('kept over a reload');
+    await alice.settled();
+    assert.deepEqual(await alice.said(), ['before', 'said while it was down', 'and one more', 'kept over a reload']);
+    // What was delivered and lost before it was on disk comes back under another id. Its
+    // author sees it once.
+    for (const n of [1, 2, 3]) await alice.say(`just before the end ${n}`);
+    await alice.sees('just before the end 3');
+    await server.stop('SIGKILL');
+    await server.up();
+    await alice.page.evaluate(() => window.dispatchEvent(new Event('online')));
+    await alice.connected();
+    await alice.settled();
+    const said = await alice.said();
+    assert.deepEqual(said.slice(4), [1, 2, 3].map((n) => `just before the end ${n}`));
+    const { messages } = await (await fetch(`${server.http}/chat/room/crash/messages`)).json();
+    assert.deepEqual(messages.map((m) => m.content), said);
+
+    // A browser reports a connection that was refused by itself; a script has no say in it.
+    const own = alice.complaints.filter((text) => !/WebSocket connection to|ERR_CONNECTION_REFUSED|Failed to load resource/.test(text));
+    assert.deepEqual(own, []);
+  });
+
+  await t.test('tokens', async (t) => {
+    const guarded = await Server.start(t, '--tokens', 'FOLDER/tokens');
+    const token = guarded.run('token', 'create', 'Tara', '--rooms', 'den', '--tokens', 'FOLDER/tokens').trim();
+    await guarded.up();
+    const tara = await Person.arrive(t, browser);
+    await tara.page.goto(`${guarded.http}/room/den?token=${token}`);
+    await tara.connected();
+    await tara.sees('Tara joined');
+    assert.equal(tara.page.url(), `${guarded.http}/room/den`, 'the address no longer holds the token');
+    await tara.page.reload();
+    await tara.connected();
+    assert.deepEqual(tara.complaints, []);
+
+    const sensor = guarded.run('token', 'create', 'sensor', '--access', 'read', '--tokens', 'FOLDER/tokens').trim();
+    await guarded.stop();
+    await guarded.up();
+    const reader = await Person.arrive(t, browser);
+    await reader.page.goto(`${guarded.http}/room/den?token=${sensor}`);
+    await reader.connected();
+    await reader.say('may I?');
+    await reader.page.locator('#log .failed').getByText(/^not sent: .*write/).waitFor();
+    assert.equal(await reader.page.locator('#log .pending').count(), 0);
+
+    const guest = await Person.arrive(t, browser);
+    await guest.page.goto(guarded.http);
+    await guest.page.getByLabel('Your name').fill('Guest');
+    await guest.page.getByLabel('Room').fill('den');
+    await guest.page.getByRole('button', { name: 'Join' }).click();
+    await guest.page.getByRole('alert').filter({ hasText: 'token' }).waitFor();
+    await guest.page.getByLabel('Token').fill(token);
+    await guest.page.getByRole('button', { name: 'Join' }).click();
+    await guest.connected();
+    await guest.page.locator('#member-list').getByText('Tara').waitFor();
+  });
+});

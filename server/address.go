@@ -1,0 +1,66 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+)
+
+// maxURLs bounds the addresses printed for one listener; a machine with many
+// virtual networks has dozens.
+const maxURLs = 8
+
+// urls returns where people can reach a listener at addr. For the unspecified
+// address these are this machine's own, which hosts lists.
+func urls(addr net.Addr, hosts func() []netip.Addr) []string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	url := func(host string) string {
+		return "http://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+	}
+	if !tcp.IP.IsUnspecified() {
+		return []string{url((&net.IPAddr{IP: tcp.IP, Zone: tcp.Zone}).String())}
+	}
+	list := []string{url("localhost")}
+	for _, ip := range hosts() {
+		// A listener on 0.0.0.0 is not reached by IPv6.
+		if len(list) < maxURLs && (ip.Is4() || tcp.IP.To4() == nil) {
+			list = append(list, url(ip.String()))
+		}
+	}
+	return list
+}
+
+// localHosts lists the addresses of the interfaces that are up, IPv4 first: it
+// is what one can type into a phone. A sandbox may forbid to ask; then there
+// are none.
+func localHosts() []netip.Addr {
+	var four, six []netip.Addr
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil
+	}
+	for _, i := range interfaces {
+		if i.Flags&net.FlagRunning == 0 || i.Flags&net.FlagLoopback != 0 {
+			continue
+		}
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			p, err := netip.ParsePrefix(a.String())
+			if err != nil || !p.Addr().IsGlobalUnicast() {
+				continue
+			}
+			if p.Addr().Is4() {
+				four = append(four, p.Addr())
+			} else {
+				six = append(six, p.Addr())
+			}
+		}
+	}
+	return append(four, six...)
+}

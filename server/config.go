@@ -1,0 +1,102 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"edgechat/auth"
+)
+
+// Config is what one edgechat process is told. Zero values stand for the
+// defaults; those of the packages below are theirs.
+type Config struct {
+	// Listen are the addresses to serve on: "host:port", ":port", "host:0" for
+	// any free port, or "unix:PATH". Default ":3000".
+	Listen []string
+
+	// Data is the folder that holds edgechat.db; it is made if it is missing.
+	// It must be set.
+	Data string
+
+	History      int           // messages kept of each room; default 200
+	HistoryBytes int64         // bytes kept of all rooms; default 64 MiB
+	SyncInterval time.Duration // longest time that a message nobody waits for is in memory alone; default 1 s
+
+	ReplayLimit int // messages that one request for history gets at most; default 300
+	MaxContent  int // bytes of the content of one message; default 4096
+
+	PingInterval time.Duration // between pings of a silent connection; default 25 s
+	WriteTimeout time.Duration // without progress, after which a peer is too slow; default 10 s
+
+	// DrainTimeout is what a stop gives to frames that are still to be written,
+	// and after that (5 s of it at most) to requests that still run. Default 10 s.
+	DrainTimeout time.Duration
+
+	HeaderTimeout  time.Duration // for the head of a request to arrive; default 10 s
+	RequestTimeout time.Duration // for a whole request to arrive, and again to be answered; default 1 min
+	IdleTimeout    time.Duration // of a connection that is kept for a next request; default 2 min
+	MaxHeaderBytes int           // of the head of a request; default 16 KiB (net/http adds 4 KiB of grace)
+
+	// AllowedOrigins are web pages, besides those served from here, that may
+	// connect: "https://chat.example", or "*" for all. Default none.
+	AllowedOrigins []string
+
+	// Tokens is the path of a token file; "" is no tokens.
+	Tokens string
+
+	// Anonymous is what a caller without a token may do. Unset: write
+	// without a token file, else none.
+	Anonymous auth.Access
+
+	// Logger gets rare events; nil discards.
+	Logger *slog.Logger
+}
+
+func (cfg *Config) defaults() error {
+	if cfg.Data == "" {
+		return errors.New("server: Data is empty: name the folder for edgechat.db")
+	}
+	if len(cfg.Listen) == 0 {
+		cfg.Listen = []string{":3000"}
+	}
+	// Those with a default of 0 here are passed on, and are 0 to the packages
+	// below too, which know their own.
+	for _, d := range []struct {
+		name string
+		v    *time.Duration
+		def  time.Duration
+	}{
+		{"SyncInterval", &cfg.SyncInterval, 0},
+		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
+		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
+		{"DrainTimeout", &cfg.DrainTimeout, 10 * time.Second},
+		{"HeaderTimeout", &cfg.HeaderTimeout, 10 * time.Second},
+		{"RequestTimeout", &cfg.RequestTimeout, time.Minute},
+		{"IdleTimeout", &cfg.IdleTimeout, 2 * time.Minute},
+	} {
+		if *d.v < 0 {
+			return fmt.Errorf("server: %s is %v: it must not be negative", d.name, *d.v)
+		}
+		*d.v = cmp.Or(*d.v, d.def)
+	}
+	for _, n := range []struct {
+		name string
+		v    int64
+	}{
+		{"History", int64(cfg.History)}, {"HistoryBytes", cfg.HistoryBytes}, {"ReplayLimit", int64(cfg.ReplayLimit)},
+		{"MaxContent", int64(cfg.MaxContent)}, {"MaxHeaderBytes", int64(cfg.MaxHeaderBytes)},
+	} {
+		if n.v < 0 {
+			return fmt.Errorf("server: %s is %d: it must not be negative", n.name, n.v)
+		}
+	}
+	cfg.MaxContent = cmp.Or(cfg.MaxContent, 4096)
+	cfg.MaxHeaderBytes = cmp.Or(cfg.MaxHeaderBytes, 16<<10)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package server
+
+import (
+	"net/http"
+	"path/filepath"
+
+	"edgechat/auth"
+	"edgechat/chat"
+	"edgechat/hub"
+	"edgechat/store"
+	"edgechat/web"
+	"edgechat/ws"
+)
+
+// The hub says what it needs of a log, the store does not know that: here it shows.
+var _ hub.Log = (*store.Store)(nil)
+
+// fileName is the store's file in Config.Data.
+const fileName = "edgechat.db"
+
+// open opens what stands between the listeners and the disk, from the disk up.
+// An error leaves nothing of it open.
+func (s *Server) open() (err error) {
+	checker, err := auth.New(auth.Config{Tokens: s.tokens, Anonymous: s.cfg.Anonymous})
+	if err != nil {
+		return err
+	}
+	s.store, err = store.Open(store.Config{
+		Path:         filepath.Join(s.cfg.Data, fileName),
+		History:      s.cfg.History,
+		HistoryBytes: s.cfg.HistoryBytes,
+		SyncInterval: s.cfg.SyncInterval,
+		Logger:       s.log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = s.store.Close() // nothing was written
+		}
+	}()
+	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), Logger: s.log}); err != nil {
+		return err
+	}
+	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, Logger: s.log}); err != nil {
+		return err
+	}
+	_, err = chat.Register(s.router, chat.Config{
+		Hub:            s.hub,
+		Log:            s.store,
+		Auth:           checker,
+		MaxContent:     s.cfg.MaxContent,
+		ReplayLimit:    s.cfg.ReplayLimit,
+		PingInterval:   s.cfg.PingInterval,
+		AllowedOrigins: s.cfg.AllowedOrigins,
+		Logger:         s.log,
+	})
+	if err != nil {
+		s.shutRouter() // it has no connection yet, but a goroutine
+		return err
+	}
+	s.router.HTTP(http.MethodGet, "/healthz", s.healthz)
+	s.router.HTTP(http.MethodGet, "/readyz", s.readyz)
+	s.webRoutes()
+	return nil
+}
+
+// webRoutes adds the pages for browsers. They are served to everyone: who may
+// read and write is decided where the page connects.
+func (s *Server) webRoutes() {
+	pages := web.Handler()
+	for _, path := range []string{"/", "/room/:roomId", "/assets/*filepath"} {
+		s.router.HTTP(http.MethodGet, path, func(w http.ResponseWriter, r *ws.Request) error {
+			pages.ServeHTTP(w, r.Request)
+			return nil
+		})
+	}
+}
+
+// Stats is a snapshot of the counters of all parts.
+type Stats struct {
+	WS    ws.Stats
+	Hub   hub.Stats
+	Store store.Stats
+}
+
+// Stats returns the counters as they are now.
+func (s *Server) Stats() Stats {
+	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats()}
+}

@@ -1,0 +1,197 @@
+// Package server puts the parts of edgechat together in one process: listeners,
+// HTTP, health, start and stop. The parts do not know each other; they meet
+// here.
+//
+// One rule for callers: [New] opens everything, so that what is wrong shows
+// before anyone connects, and after it [Server.Serve] must be called, once; it
+// closes everything again.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"edgechat/auth"
+	"edgechat/hub"
+	"edgechat/store"
+	"edgechat/ws"
+)
+
+// A Server is one edgechat process. Addrs and Reload may be called from any
+// goroutine.
+type Server struct {
+	cfg       Config
+	log       *slog.Logger
+	tokens    *auth.Tokens // nil without a token file
+	listeners []net.Listener
+	store     *store.Store
+	hub       *hub.Hub
+	router    *ws.Router
+	http      *http.Server
+	draining  atomic.Bool
+}
+
+// New opens what cfg names: token file, listeners, store, and what stands on
+// them. Nothing is served before all of it is there; who connects meanwhile
+// waits in the kernel's queue. An error leaves nothing open, and names the
+// address or path.
+func New(cfg Config) (_ *Server, err error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger}
+	if cfg.Tokens != "" {
+		if s.tokens, err = auth.Load(cfg.Tokens, s.log); err != nil {
+			return nil, err
+		}
+	}
+	// The listeners before the store: a second server on the same port must not
+	// get as far as the file of the first.
+	if s.listeners, err = listenAll(cfg.Listen); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			for _, l := range s.listeners {
+				l.Close()
+			}
+		}
+	}()
+	if err := s.open(); err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler:           s.router,
+		ReadHeaderTimeout: cfg.HeaderTimeout,
+		// A WebSocket has neither deadline: net/http lifts both when it hands
+		// the connection over.
+		ReadTimeout:    cfg.RequestTimeout,
+		WriteTimeout:   cfg.RequestTimeout,
+		IdleTimeout:    cfg.IdleTimeout,
+		MaxHeaderBytes: cfg.MaxHeaderBytes,
+		// What it has to say is about single clients: broken TLS, panics.
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+	}
+	return s, nil
+}
+
+// Addrs returns the addresses that are listened on, in the order of
+// Config.Listen, with the ports that were chosen for ":0".
+func (s *Server) Addrs() []net.Addr {
+	var addrs []net.Addr
+	for _, l := range s.listeners {
+		addrs = append(addrs, l.Addr())
+	}
+	return addrs
+}
+
+// Reload reads the token file again, if there is one, and logs the outcome. If
+// it cannot be read the tokens stay as they were. Connections stay in any case.
+func (s *Server) Reload() {
+	if s.tokens == nil {
+		s.log.Info("nothing to reload: there is no token file")
+		return
+	}
+	if err := s.tokens.Reload(); err != nil {
+		s.log.Error("tokens not reloaded, the old ones stay", "err", err)
+		return
+	}
+	s.log.Info("tokens reloaded", "path", s.tokens.Path(), "tokens", s.tokens.Len())
+}
+
+// Serve serves until ctx ends and then stops in order: see stop. It returns nil
+// after a stop in which nothing was lost, also if slow clients were cut; an error
+// of the store says what could not be written. If a listener fails it stops as
+// well and returns that error.
+func (s *Server) Serve(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup // the goroutines of the listeners; http.Server.Shutdown ends them
+	for _, l := range s.listeners {
+		wg.Go(func() {
+			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), err))
+			}
+		})
+	}
+	s.logAddrs()
+	<-ctx.Done()
+	cause := context.Cause(ctx)
+	err := s.stop()
+	wg.Wait()
+	if !errors.Is(cause, ctx.Err()) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// logAddrs says where people can join.
+func (s *Server) logAddrs() {
+	for _, l := range s.listeners {
+		list := urls(l.Addr(), localHosts)
+		if len(list) == 0 {
+			s.log.Info("listening", "addr", l.Addr().String())
+		}
+		for _, u := range list {
+			s.log.Info("listening", "addr", l.Addr().String(), "url", u)
+		}
+	}
+}
+
+// requestDrain bounds the wait for plain requests that run when the server
+// stops: they take milliseconds, and the supervisor's patience is not endless.
+const requestDrain = 5 * time.Second
+
+// The close frame at a stop (IANA's "Service Restart", and at most 123 bytes of
+// reason). Clients that all come back at once after a restart are the heaviest
+// load a small board ever sees.
+const (
+	closeRestarting = 1012
+	stopReason      = "server is restarting: reconnect after a random time of up to 30 s"
+)
+
+// stop ends the server in the order in which its parts depend on each other,
+// each step with a deadline of its own, so that one that is stuck does not take
+// the time of the next:
+//
+//  1. /readyz says "draining", new WebSockets get 503, those there are 1012 once
+//     what waits for them is written; who does not take it in time is cut;
+//  2. listeners close, requests that run end;
+//  3. the hub has nothing left to do, now that its members are gone; the store
+//     commits what it accepted and marks its file as clean. That takes as long as
+//     the disk takes: cut short, it would not have been worth stopping.
+func (s *Server) stop() error {
+	start := time.Now()
+	s.draining.Store(true)
+	s.log.Info("stopping", "open", s.router.Stats().Open)
+
+	s.shutRouter()
+
+	ctx, cancel := context.WithTimeout(context.Background(), min(s.cfg.DrainTimeout, requestDrain))
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.log.Warn("requests under way were cut", "err", err)
+		_ = s.http.Close() // its errors are those of sockets that are gone
+	}
+	cancel()
+
+	s.hub.Close()
+	err := s.store.Close() // says itself what could not be written
+	s.log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
+	return err
+}
+
+// shutRouter ends the WebSockets and with them the router's goroutines.
+func (s *Server) shutRouter() {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
+	defer cancel()
+	if err := s.router.Shutdown(ctx, closeRestarting, stopReason); err != nil {
+		s.log.Warn("slow connections were cut", "err", err)
+	}
+}

@@ -1,0 +1,156 @@
+// Package web is the browser client: one page with its style and its scripts, embedded,
+// served as they are, with no build step.
+//
+// One rule for callers: the handler answers for "/", "/room/NAME" and "/assets/" at
+// the root of a host, since the page names its parts and the chat's routes by absolute
+// paths. Who may read or write is decided on the chat's routes; the page itself
+// holds nothing secret and is served to everyone.
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+//go:embed static
+var static embed.FS
+
+// Content types by ending. mime.TypeByExtension reads the system's tables, and a browser
+// refuses a module script whose type is not JavaScript's.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+// The page runs its own scripts and styles and talks to this host, nothing else.
+// connect-src names ws: and wss: since older browsers do not count them as 'self'.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// A file is one embedded file, ready to serve, as it is and compressed: a third of the
+// bytes for a phone at the end of a weak link, and never compressed twice.
+type file struct {
+	contentType   string
+	plain, zipped variant
+}
+
+type variant struct {
+	body []byte
+	etag string // strong: the hash of body
+}
+
+type handler struct {
+	page   file
+	assets map[string]file // by path, "/assets/app.js"
+}
+
+// Handler returns the handler of the page and its assets. It answers GET and HEAD of
+// "/", "/room/NAME" for any NAME of one segment, and "/assets/FILE": 405 for another
+// method, 404 for another path. It may be called from any goroutine.
+func Handler() http.Handler {
+	h := &handler{assets: map[string]file{}}
+	err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		body, err := static.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		f := file{contentTypes[path.Ext(name)], newVariant(body), newVariant(compress(body))}
+		if name == "static/index.html" {
+			h.page = f
+		} else {
+			h.assets[strings.TrimPrefix(name, "static")] = f
+		}
+		return nil
+	})
+	if err != nil {
+		panic("web: the embedded files cannot be read: " + err.Error()) // a broken binary
+	}
+	return h
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	// The address of the page may hold a token, until the page has put it away.
+	header.Set("Referrer-Policy", "no-referrer")
+	f, ok := h.find(r.URL)
+	if !ok {
+		refuse(w, http.StatusNotFound, `{"error":{"code":"not_found","message":"no such page; a room is at /room/NAME"}}`)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		refuse(w, http.StatusMethodNotAllowed, `{"error":{"code":"method_not_allowed","message":"a page takes GET and HEAD"}}`)
+		return
+	}
+	header.Set("Content-Type", f.contentType)
+	header.Set("Content-Security-Policy", policy)
+	v := f.plain
+	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		v = f.zipped
+		header.Set("Content-Encoding", "gzip")
+	}
+	header.Set("Vary", "Accept-Encoding")
+	header.Set("ETag", v.etag)
+	// Names stay the same when files change, so a browser asks each time; 304 costs little.
+	header.Set("Cache-Control", "no-cache")
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(v.body))
+}
+
+// find returns what is at u. The escaped path decides, so that a name with an
+// escaped slash is one segment, as it is for the chat's routes.
+func (h *handler) find(u *url.URL) (file, bool) {
+	p := u.EscapedPath()
+	if name, ok := strings.CutPrefix(p, "/room/"); p == "/" || ok && name != "" && !strings.Contains(name, "/") {
+		return h.page, true
+	}
+	f, ok := h.assets[p]
+	return f, ok
+}
+
+func refuse(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}
+
+func newVariant(body []byte) variant {
+	sum := sha256.Sum256(body)
+	return variant{body, `"` + hex.EncodeToString(sum[:12]) + `"`}
+}
+
+func compress(body []byte) []byte {
+	var b bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails on an unknown level alone
+	w.Write(body)                                         // a bytes.Buffer takes everything
+	w.Close()
+	return b.Bytes()
+}
+
+// acceptsGzip reports whether one of the header lines names gzip without refusing it
+// (RFC 9110, section 12.5.3). Weights are not compared: both forms are at hand.
+func acceptsGzip(lines []string) bool {
+	for coding := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		name, weight, _ := strings.Cut(coding, ";")
+		if strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			q, isWeight := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			return !isWeight || strings.Trim(q, "0.") != ""
+		}
+	}
+	return false
+}

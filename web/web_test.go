@@ -1,0 +1,201 @@
+package web
+
+import (
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func get(t *testing.T, method, target string, headers ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(method, target, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	Handler().ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, res *http.Response) string {
+	t.Helper()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestRoutes(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		status       int
+		contentType  string
+	}{
+		{"GET", "/", 200, "text/html; charset=utf-8"},
+		{"HEAD", "/", 200, "text/html; charset=utf-8"},
+		{"GET", "/room/general", 200, "text/html; charset=utf-8"},
+		{"GET", "/room/K%C3%BCche?token=x", 200, "text/html; charset=utf-8"},
+		{"GET", "/room/a%2Fb", 200, "text/html; charset=utf-8"}, // one segment; the chat's route says what is wrong with the name
+		{"GET", "/assets/app.js", 200, "text/javascript; charset=utf-8"},
+		{"HEAD", "/assets/session.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/assets/style.css", 200, "text/css; charset=utf-8"},
+		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
+		{"GET", "/room/", 404, "application/json"},
+		{"GET", "/room/a/b", 404, "application/json"},
+		{"GET", "/rooms", 404, "application/json"},
+		{"GET", "/index.html", 404, "application/json"},
+		{"GET", "/assets/", 404, "application/json"},
+		{"GET", "/assets", 404, "application/json"},
+		{"GET", "/assets/../web.go", 404, "application/json"},
+		{"GET", "/assets/index.html", 404, "application/json"},
+		{"POST", "/", 405, "application/json"},
+		{"DELETE", "/room/general", 405, "application/json"},
+		{"OPTIONS", "/assets/app.js", 405, "application/json"},
+		{"POST", "/nowhere", 404, "application/json"},
+	} {
+		res := get(t, c.method, c.path)
+		if res.StatusCode != c.status || res.Header.Get("Content-Type") != c.contentType {
+			t.Errorf("%s %s: %d %s, want %d %s", c.method, c.path, res.StatusCode, res.Header.Get("Content-Type"), c.status, c.contentType)
+		}
+		if allow := res.Header.Get("Allow"); (c.status == 405) != (allow == "GET, HEAD") {
+			t.Errorf("%s %s: %d with Allow %q", c.method, c.path, res.StatusCode, allow)
+		}
+		if length := len(body(t, res)); (c.method == "HEAD") != (length == 0) {
+			t.Errorf("%s %s: a body of %d bytes", c.method, c.path, length)
+		}
+		for header, want := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"} {
+			if got := res.Header.Get(header); got != want {
+				t.Errorf("%s %s: %s %q, want %q", c.method, c.path, header, got, want)
+			}
+		}
+		if c.status == 200 && res.Header.Get("Cache-Control") != "no-cache" {
+			t.Errorf("%s %s: Cache-Control %q", c.method, c.path, res.Header.Get("Cache-Control"))
+		}
+	}
+}
+
+func TestNotModified(t *testing.T) {
+	tags := map[string]string{}
+	for _, p := range []string{"/", "/assets/app.js", "/assets/style.css"} {
+		first := get(t, "GET", p)
+		tag := first.Header.Get("ETag")
+		if len(tag) < 10 || tag[0] != '"' {
+			t.Fatalf("%s: ETag %s", p, tag)
+		}
+		if other := tags[tag]; other != "" {
+			t.Errorf("%s and %s have the same ETag", p, other)
+		}
+		tags[tag] = p
+		if again := get(t, "GET", p, "If-None-Match", tag); again.StatusCode != http.StatusNotModified || body(t, again) != "" {
+			t.Errorf("%s with its own ETag: %d, want 304 without a body", p, again.StatusCode)
+		}
+		if stale := get(t, "GET", p, "If-None-Match", `"0000"`); stale.StatusCode != http.StatusOK {
+			t.Errorf("%s with a stale ETag: %d, want 200", p, stale.StatusCode)
+		}
+	}
+	if room, root := get(t, "GET", "/room/x").Header.Get("ETag"), get(t, "GET", "/").Header.Get("ETag"); room != root {
+		t.Errorf("the page has ETag %s in a room and %s at the root", room, root)
+	}
+}
+
+func TestCompression(t *testing.T) {
+	for _, c := range []struct {
+		accept string
+		want   bool
+	}{
+		{"", false}, {"gzip", true}, {"deflate, gzip;q=0.5, br", true}, {"GZIP", true}, {"br", false},
+		{"gzip;q=0", false}, {"gzip; q=0.000, br", false}, {"x-gzip-not", false},
+	} {
+		plain := body(t, get(t, "GET", "/assets/app.js"))
+		res := get(t, "GET", "/assets/app.js", "Accept-Encoding", c.accept)
+		if got := res.Header.Get("Content-Encoding") == "gzip"; got != c.want {
+			t.Errorf("Accept-Encoding %q: compressed is %v, want %v", c.accept, got, c.want)
+			continue
+		}
+		if res.Header.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("Accept-Encoding %q: Vary %q", c.accept, res.Header.Get("Vary"))
+		}
+		if !c.want {
+			continue
+		}
+		if res.Header.Get("ETag") == get(t, "GET", "/assets/app.js").Header.Get("ETag") {
+			t.Error("both forms have the same ETag, and a cache would mix them up")
+		}
+		z, err := gzip.NewReader(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if unpacked, err := io.ReadAll(z); err != nil || string(unpacked) != plain {
+			t.Errorf("unpacked it is %d bytes (%v), want the %d of the plain form", len(unpacked), err, len(plain))
+		}
+	}
+}
+
+// The policy lets nothing in but this host's files, and the page needs nothing else: no
+// script, style or handler inside the markup, no address of another host.
+func TestPolicy(t *testing.T) {
+	page := get(t, "GET", "/")
+	policy := page.Header.Get("Content-Security-Policy")
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self' ws: wss:", "base-uri 'none'", "frame-ancestors 'none'"} {
+		if !strings.Contains(policy, want) {
+			t.Errorf("the policy lacks %s: %s", want, policy)
+		}
+	}
+	for _, never := range []string{"unsafe", "*", "data:", "https:"} {
+		if strings.Contains(policy, never) {
+			t.Errorf("the policy has %s: %s", never, policy)
+		}
+	}
+	html := body(t, page)
+	for _, re := range []string{`<script[^>]*>[^<]`, `<style`, `\sstyle=`, `\son[a-z]+=`, `(src|href)="(https?:)?//`} {
+		if found := regexp.MustCompile(re).FindString(html); found != "" {
+			t.Errorf("the page has %q, which its policy refuses", found)
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(html, -1) {
+		if res := get(t, "GET", m[1]); res.StatusCode != 200 {
+			t.Errorf("the page names %s: %d", m[1], res.StatusCode)
+		}
+	}
+}
+
+// What somebody wrote never becomes markup, and the whole stays light enough for a
+// slow link.
+func TestScripts(t *testing.T) {
+	total := 0
+	err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := static.ReadFile(name)
+		total += len(compress(b))
+		if contentTypes[path.Ext(name)] == "" {
+			t.Errorf("%s has no content type", name)
+		}
+		for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "randomUUID("} {
+			if path.Ext(name) == ".js" && strings.Contains(string(b), never) {
+				t.Errorf("%s has %s", name, never)
+			}
+		}
+		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(string(b), -1) {
+			if res := get(t, "GET", "/assets/"+m[1]); res.StatusCode != 200 {
+				t.Errorf("%s imports %s: %d", name, m[1], res.StatusCode)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if total > 15_000 {
+		t.Errorf("the page and its parts are %d bytes compressed, and 15000 are the limit", total)
+	}
+	t.Logf("the page and its parts are %d bytes compressed", total)
+}
