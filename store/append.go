@@ -1,0 +1,148 @@
+package store
+
+import (
+	"fmt"
+	"hash/maphash"
+
+	"edgechat/codec"
+)
+
+// Deliver names the function that sees every message, in the order of offsets
+// within a room and one at a time within a room. It is called from within Append,
+// must not block or call the store, and must not change the message, which it may
+// keep. Call Deliver once, before any Append.
+func (s *Store) Deliver(deliver func(room string, m *codec.Message)) { s.deliver = deliver }
+
+// Append gives m the next offset of room, delivers it, and returns its ID
+// without waiting for the disk; m.ID is ignored. Rooms are created by it.
+//
+// While a message of this room with the same non-empty key is in the buffer,
+// nothing is appended or delivered and the ID is that of the original. Keys are
+// compared by a 64-bit hash with a secret seed: two keys of a room of 200
+// messages are taken for one with a chance of 1e-17.
+//
+// done, if not nil, is called once, from another goroutine, and must not block:
+// with Durable true once the message (or the original) is on disk, or has left
+// the buffer and what displaced it is on disk; with Durable false at once if the
+// store is degraded, if the commit fails, or if MaxWaiting wait already.
+//
+// The error is ErrClosed, ErrRoomName or ErrTooLarge; nothing was appended then.
+func (s *Store) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	if name == "" || len(name) > maxRoomName {
+		return codec.ID{}, fmt.Errorf("store: append to a room whose name has %d bytes: %w", len(name), ErrRoomName)
+	}
+	size := costOf(name, &m, key)
+	if size > s.cfg.HistoryBytes/2 {
+		return codec.ID{}, fmt.Errorf("store: append to room %q: %w: it takes %d bytes and the buffer holds %d (HistoryBytes)",
+			name, ErrTooLarge, size, s.cfg.HistoryBytes)
+	}
+	var hash uint64
+	if key != "" {
+		hash = maphash.String(s.seed, key)
+	}
+	r := s.lockRoom(name)
+	if key != "" {
+		if offset, ok := r.keys[hash]; ok {
+			id := codec.ID{Epoch: r.epochAt(offset), Offset: offset}
+			err := s.duplicate(r, id, done)
+			r.mu.Unlock()
+			if err != nil {
+				return codec.ID{}, fmt.Errorf("store: append to room %q: %w", name, err)
+			}
+			return id, nil
+		}
+	}
+	e := s.epochs.Load().now()
+	m.ID = codec.ID{Epoch: e.name, Offset: r.head + 1}
+	entry := &entry{room: r, msg: m, key: key, cost: uint32(size)}
+	// The queue first: it is what refuses once the store is closed. The committer
+	// may write the entry before the room knows it, but needs r.mu to say so.
+	if err := s.enqueue(entry, done); err != nil {
+		r.mu.Unlock()
+		return codec.ID{}, fmt.Errorf("store: append to room %q: %w", name, err)
+	}
+	r.add(e, entry.seq, entry.cost)
+	r.pending.push(entry)
+	if key != "" {
+		r.remember(hash)
+	}
+	bytes := s.bytes.Add(size)
+	s.trimCount(r)
+	claimed := !r.aged
+	r.aged = true
+	if s.deliver != nil {
+		s.deliver(name, &entry.msg)
+	}
+	r.mu.Unlock()
+
+	if claimed {
+		s.watchAge(r, entry.seq)
+	}
+	if bytes > s.cfg.HistoryBytes {
+		s.trimTo(s.cfg.HistoryBytes)
+	}
+	return m.ID, nil
+}
+
+// duplicate settles the receipt of a message whose key is known. The caller
+// holds r.mu, so that the committer cannot pass in between.
+func (s *Store) duplicate(r *room, id codec.ID, done func(codec.Receipt)) error {
+	s.count.duplicates.Add(1)
+	e := r.waiting(id.Offset)
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	switch {
+	case s.closed.Load():
+		return ErrClosed
+	case done == nil:
+	case e != nil:
+		s.awaitLocked(e.seq, id, done)
+	default:
+		s.receipts.add(receipt{done, codec.Receipt{ID: id, Durable: true}})
+	}
+	return nil
+}
+
+func costOf(name string, m *codec.Message, key string) int64 {
+	return int64(messageCost + len(name) + len(m.Username) + len(m.Content) + len(key))
+}
+
+// lockRoom returns the room of that name, locked; a new one if there is none.
+func (s *Store) lockRoom(name string) *room {
+	for {
+		s.roomsMu.RLock()
+		r := s.rooms[name]
+		s.roomsMu.RUnlock()
+		if r == nil {
+			s.roomsMu.Lock()
+			if r = s.rooms[name]; r == nil {
+				r = &room{name: name, head: s.floor}
+				s.rooms[name] = r
+			}
+			s.roomsMu.Unlock()
+		}
+		r.mu.Lock()
+		if !r.gone {
+			return r
+		}
+		r.mu.Unlock()
+	}
+}
+
+// lookUp returns the room of that name, locked, or one that stands for a room
+// that was never used. The caller releases it.
+func (s *Store) lookUp(name string) (r *room, release func()) {
+	for {
+		s.roomsMu.RLock()
+		r, floor := s.rooms[name], s.floor
+		s.roomsMu.RUnlock()
+		if r == nil {
+			return &room{name: name, head: floor}, func() {}
+		}
+		r.mu.Lock()
+		if !r.gone {
+			return r, r.mu.Unlock
+		}
+		r.mu.Unlock()
+	}
+}

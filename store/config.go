@@ -1,0 +1,131 @@
+package store
+
+import (
+	"fmt"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"time"
+)
+
+// A Config says where a store lives and what it keeps. Only Path is required;
+// a zero value of any other field stands for its default. Open refuses values
+// outside of the ranges given here and names the field.
+type Config struct {
+	// Path is the database file. Its folder is created (mode 0700) if it is
+	// not there. Two processes cannot share a file.
+	Path string
+
+	// History is how many messages a room keeps; older ones are no longer
+	// read. Default 200, at most 1,000,000.
+	History int
+
+	// HistoryBytes is what all rooms keep together, in bytes: each message
+	// counts the bytes of its texts and 64 for what surrounds them. Beyond it the oldest
+	// messages go first, of whatever room. Default 64 MiB, at least 64 KiB.
+	//
+	// It bounds the memory of messages that could not be written, too, and
+	// the file: that grows to 3 times HistoryBytes + 32 MiB and no further, which leaves
+	// room for half-empty pages and for those that a commit replaces.
+	HistoryBytes int64
+
+	// SyncInterval is the longest time that a message lives in memory alone
+	// while nobody waits for it. Default 1 s.
+	SyncInterval time.Duration
+
+	// AckDelay is the least time between two commits that somebody waits for, so
+	// that a burst shares one. Whoever comes later than that after the last commit
+	// has his at once. Default and maximum 100 ms.
+	AckDelay time.Duration
+
+	// CommitBytes is how much may be pending before it is committed without
+	// regard to SyncInterval. Default 1 MiB, at least 4 KiB. One commit takes at most
+	// four times as much.
+	CommitBytes int
+
+	// MaxWaiting is how many may wait for a commit; whoever comes beyond that
+	// is told at once that his message is not durable. It bounds memory while a disk
+	// stands still: about 64 bytes each. Default 65,536.
+	MaxWaiting int
+
+	// RememberedRooms is how many rooms without a message in the buffer keep
+	// their place in the numbers. A room beyond that is forgotten, and continues
+	// above all numbers ever given should it come back, but a cursor from before
+	// no longer proves that nothing is missing. Default 4,096.
+	RememberedRooms int
+
+	// RetryDelay is how long a degraded store waits until it tries the disk
+	// again; it doubles up to 30 s. Default 1 s.
+	RetryDelay time.Duration
+
+	// StallAfter is how long a commit may take until Ready complains. Default 10 s.
+	StallAfter time.Duration
+
+	// Logger is told of what is rare: damage, a full disk, recovery. Nil discards.
+	Logger *slog.Logger
+
+	// For tests: stands around each commit; replaces the quota of the file.
+	aroundCommit func(commit func() error) error
+	quota        int
+}
+
+const (
+	maxHistory    = 1_000_000
+	minHistory    = 64 << 10 // bytes
+	maxAckDelay   = 100 * time.Millisecond
+	maxRetryDelay = 30 * time.Second
+	maxRoomName   = 1024 // bytes; codec.CheckRoom is stricter, bbolt's limit for keys is 32,768
+	messageCost   = 64   // bytes that a message takes in the file besides its texts: key, page element, fields, checksum
+)
+
+// withDefaults returns c complete and checked.
+func (c Config) withDefaults() (Config, error) {
+	if c.Path == "" {
+		return c, fmt.Errorf("store: Path is empty: name the database file")
+	}
+	path, err := filepath.Abs(c.Path)
+	if err != nil {
+		return c, fmt.Errorf("store: Path %q: %w", c.Path, err)
+	}
+	c.Path = path
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+
+	// The quota of the file must fit in an int, and the file in the address
+	// space: on 32 bits bbolt maps 2 GiB at most, and no board has that much free in one piece.
+	most := int64(math.MaxInt64 / 8)
+	if math.MaxInt == math.MaxInt32 {
+		most = 128 << 20
+	}
+	for _, err := range []error{
+		limit("History", &c.History, 200, 1, maxHistory),
+		limit("HistoryBytes", &c.HistoryBytes, 64<<20, minHistory, most),
+		limit("SyncInterval", &c.SyncInterval, time.Second, time.Nanosecond, time.Hour),
+		limit("AckDelay", &c.AckDelay, maxAckDelay, time.Nanosecond, maxAckDelay),
+		limit("CommitBytes", &c.CommitBytes, 1<<20, 4<<10, 64<<20),
+		limit("MaxWaiting", &c.MaxWaiting, 65_536, 1, math.MaxInt32),
+		limit("RememberedRooms", &c.RememberedRooms, 4_096, 1, math.MaxInt32),
+		limit("RetryDelay", &c.RetryDelay, time.Second, time.Millisecond, maxRetryDelay),
+		limit("StallAfter", &c.StallAfter, 10*time.Second, time.Millisecond, time.Hour),
+	} {
+		if err != nil {
+			return c, err
+		}
+	}
+	if c.quota == 0 {
+		c.quota = int(3*c.HistoryBytes + 32<<20)
+	}
+	return c, nil
+}
+
+// limit sets *v to def if it is zero, and checks its range.
+func limit[T ~int | ~int64](field string, v *T, def, least, most T) error {
+	if *v == 0 {
+		*v = def
+	}
+	if *v < least || *v > most {
+		return fmt.Errorf("store: %s is %v: it must be from %v to %v", field, *v, least, most)
+	}
+	return nil
+}

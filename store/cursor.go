@@ -1,0 +1,60 @@
+package store
+
+import "edgechat/codec"
+
+// resolve returns the offset in r that a cursor stands for: who holds it has
+// seen what there is up to that offset. It returns false if that cannot be proved;
+// the offset is then a guess. The caller holds r.mu.
+//
+//	present epoch            the offset itself, if it is not above the head
+//	known epoch              the same, but no more than the last offset before a
+//	                         later epoch began in this room: what was above
+//	                         had been delivered, and was lost before it was stored
+//	unknown epoch            nothing
+//	an epoch before damage   nothing: what its holder has not seen may be gone
+//
+// So (present epoch, head) can be handed out although the message at head is of
+// an earlier epoch, and also for a room without any message: no message of that
+// epoch has followed as long as a later epoch's start is right behind head.
+func (r *room) resolve(es epochs, id codec.ID) (uint64, bool) {
+	e, known := es.find(id.Epoch)
+	if !known || e.n < es.provable() {
+		return min(id.Offset, r.head), false
+	}
+	if e.n == es.now().n {
+		return min(id.Offset, r.head), id.Offset <= r.head
+	}
+	// A room that was not known when its first epoch began may have been forgotten before,
+	// and nothing is left of what it held in epochs before that.
+	if first := r.firstStart(); e.n < first.n && first.first > 1 {
+		return min(id.Offset, r.head), false
+	}
+	end := r.head
+	for _, s := range r.starts {
+		if s.n > e.n {
+			end = s.first - 1
+			break
+		}
+	}
+	return min(id.Offset, end), true
+}
+
+// firstStart returns the first start that is known. A room without any is
+// one that was never used or was forgotten: it would start behind its head.
+func (r *room) firstStart() start {
+	if len(r.starts) == 0 {
+		return start{n: ^uint64(0), first: r.head + 1}
+	}
+	return r.starts[0]
+}
+
+// Head returns the newest offset of a room with the name of the present epoch,
+// whatever epoch the message there is of: as a cursor it stands for the same
+// place for as long as the epoch is known. The offset is 0 if there never was a
+// message; once rooms were forgotten (see Config.RememberedRooms) it is the
+// highest of theirs for a room that is not known.
+func (s *Store) Head(name string) codec.ID {
+	r, release := s.lookUp(name)
+	defer release()
+	return codec.ID{Epoch: s.epochs.Load().now().name, Offset: r.head}
+}

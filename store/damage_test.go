@@ -1,0 +1,349 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+)
+
+const damageRooms, damageEach = 5, 100
+
+// A victim is a store of 500 messages that was closed in order, and the bytes of its file.
+type victim struct {
+	epoch string
+	file  []byte
+}
+
+func newVictim(t testing.TB) victim {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	s := open(t, Config{Path: path, AckDelay: time.Nanosecond, History: damageEach})
+	for i := range damageEach + 50 { // some were removed: there are places and free pages
+		for r := range damageRooms {
+			say(t, s, fmt.Sprint("room", r), content(uint64(i+1)))
+		}
+		if i%10 == 0 {
+			sayStored(t, s, "other", "x", fmt.Sprint("key", i))
+		}
+	}
+	epoch := s.Stats().Epoch
+	closeStore(t, s)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return victim{epoch, b}
+}
+
+func content(offset uint64) string {
+	return fmt.Sprintf("message %d %s", offset, strings.Repeat("x", int(offset)%300))
+}
+
+// survivors opens what is left of the victim after change, checks that everything
+// that a store promises holds, and returns how many of the messages it has.
+func (v victim) survivors(t testing.TB, change func(b []byte) []byte) (n int, damaged bool) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	if err := os.WriteFile(path, change(bytes.Clone(v.file)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Path: path, AckDelay: time.Nanosecond, History: 10 * damageEach}
+	s := open(t, cfg)
+	defer func() { closeStore(t, s) }()
+	if err := s.Ready(); err != nil {
+		t.Fatalf("ready: %v", err)
+	}
+	damaged = s.Stats().Salvages > 0
+	aside, _ := filepath.Glob(path + ".corrupt-*")
+	if damaged != (len(aside) == 1) {
+		t.Fatalf("damaged %t, put aside %v", damaged, aside)
+	}
+	lossy := s.epochs.Load().now().lossy || s.Stats().Epoch != v.epoch
+	if damaged && !lossy {
+		t.Fatal("damaged, but the epoch goes on")
+	}
+	count := func() (n int) {
+		for r := range damageRooms {
+			p := readPage(t, s, fmt.Sprint("room", r), codec.Query{})
+			last := uint64(0)
+			for _, m := range p.Messages {
+				if m.Content == "new" {
+					continue
+				}
+				if m.ID.Epoch != v.epoch || m.Content != content(m.ID.Offset) || m.ID.Offset <= last {
+					t.Fatalf("room%d: %s after %d: %.30q", r, m.ID, last, m.Content)
+				}
+				last = m.ID.Offset
+				n++
+			}
+		}
+		return n
+	}
+	n = count()
+	if !lossy {
+		want(t, "messages of a file that passes for whole", n, damageRooms*damageEach)
+	} else {
+		// Nothing passes for complete, not even for who had seen it all.
+		p := readPage(t, s, "room0", codec.Query{After: &codec.ID{Epoch: v.epoch, Offset: damageEach + 50}})
+		want(t, "recovered", p.Recovered, false)
+	}
+	for r := range damageRooms {
+		id := sayStored(t, s, fmt.Sprint("room", r), "new", "").ID
+		if lossy == (id.Epoch == v.epoch) {
+			t.Fatalf("new message %s, lossy %t", id, lossy)
+		}
+	}
+	closeStore(t, s)
+	s = open(t, cfg)
+	if st := s.Stats(); st.Salvages > 0 {
+		t.Fatal("still damaged after a salvage")
+	}
+	want(t, "messages after another restart", count(), n)
+	return n, damaged
+}
+
+func TestDamage(t *testing.T) {
+	v := newVictim(t)
+	// What had left the buffer may be found again.
+	const all, said = damageRooms * damageEach, damageRooms * (damageEach + 50)
+	zero := func(from, to int) func(b []byte) []byte {
+		return func(b []byte) []byte { clear(b[from:to]); return b }
+	}
+	cut := func(size int) func(b []byte) []byte {
+		return func(b []byte) []byte { return b[:size] }
+	}
+	newest := bytes.LastIndex(v.file, []byte(content(damageEach+50))) // of a page that is in use, most likely
+	for _, c := range []struct {
+		what        string
+		change      func(b []byte) []byte
+		least, most int
+		damaged     bool
+	}{
+		{"nothing", func(b []byte) []byte { return b }, all, all, false},
+		{"garbage behind the end", func(b []byte) []byte { return append(b, "garbage"...) }, all, all, false},
+		{"zero length", cut(0), 0, 0, false},
+		{"one byte", cut(1), 0, 0, true},
+		{"cut within the first meta", cut(50), 0, 0, true},
+		{"cut after the metas", cut(2 * pageSize), 0, 0, true},
+		{"cut in the middle", cut(16 * pageSize), 50, said, true},
+		{"a bit of a message", func(b []byte) []byte { b[newest] ^= 1; return b }, all - 1, all - 1, true},
+		{"first meta gone", zero(0, pageSize), all, said, false},
+		{"second meta gone", zero(pageSize, 2*pageSize), all, said, false},
+		{"both metas gone", zero(0, 2*pageSize), all, said, true},
+		{"garbage", func(b []byte) []byte {
+			rnd := rand.New(rand.NewPCG(1, 1))
+			for i := range b {
+				b[i] = byte(rnd.Uint32())
+			}
+			return b
+		}, 0, 0, true},
+		{"text", func([]byte) []byte { return []byte(strings.Repeat("not a database\n", 1000)) }, 0, 0, true},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			n, damaged := v.survivors(t, c.change)
+			if n < c.least || n > c.most || damaged != c.damaged {
+				t.Errorf("%d of %d messages, damaged %t; want %d to %d, %t", n, all, damaged, c.least, c.most, c.damaged)
+			}
+		})
+	}
+}
+
+// TestDamagedPages takes away one page after the other: no more is lost than lay
+// on it.
+func TestDamagedPages(t *testing.T) {
+	v := newVictim(t)
+	used := 0
+	pages := len(v.file) / pageSize
+	for pages > 0 && bytes.Count(v.file[(pages-1)*pageSize:pages*pageSize], []byte{0}) == pageSize {
+		pages-- // the file is longer than what is used of it
+	}
+	for page := 2; page < pages; page++ {
+		n, damaged := v.survivors(t, func(b []byte) []byte { clear(b[page*pageSize:][:pageSize]); return b })
+		if damaged {
+			used++
+		}
+		if least := damageRooms*damageEach - 60; n < least {
+			t.Errorf("page %d: %d messages left", page, n)
+		}
+	}
+	if used < 20 {
+		t.Errorf("%d of %d pages were in use", used, pages)
+	}
+}
+
+// TestDamagedBits flips bits anywhere.
+func TestDamagedBits(t *testing.T) {
+	v := newVictim(t)
+	rnd := rand.New(rand.NewPCG(1, 2))
+	damages := 0
+	for range 40 {
+		n, damaged := v.survivors(t, func(b []byte) []byte {
+			for range 20 {
+				b[rnd.IntN(80*pageSize)] ^= 1 << rnd.IntN(8)
+			}
+			return b
+		})
+		if damaged {
+			damages++
+		}
+		if n < damageRooms*damageEach/4 {
+			t.Errorf("%d messages left", n)
+		}
+	}
+	if damages < 30 {
+		t.Errorf("%d of 40 were noticed: this tests nothing", damages)
+	}
+}
+
+// TestCorruptCopies: the newest two are kept.
+func TestCorruptCopies(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "chat[1]*.db") // also a pattern
+	for range 4 {
+		if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 10_000), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		closeStore(t, open(t, Config{Path: path}))
+	}
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 3 {
+		t.Errorf("%v, %v: want the store and 2 that were put aside", files, err)
+	}
+}
+
+// inPlace changes the file of a store that is open.
+func inPlace(t testing.TB, s *Store, change func(f *os.File, b []byte)) {
+	t.Helper()
+	b, err := os.ReadFile(s.cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(s.cfg.Path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	change(f, b)
+}
+
+// TestDamageAtWork spoils a message of a store that is open: it becomes a
+// hole that is never passed over in silence.
+func TestDamageAtWork(t *testing.T) {
+	s := open(t, Config{RetryDelay: 10 * time.Millisecond})
+	epoch := s.Stats().Epoch
+	for i := range 5 {
+		sayStored(t, s, "den", fmt.Sprint("message", i), fmt.Sprint("key", i))
+	}
+	inPlace(t, s, func(f *os.File, b []byte) {
+		// In all pages, since it is not known which is in use.
+		for at := 0; ; at++ {
+			i := bytes.Index(b[at:], []byte("message2"))
+			if i < 0 {
+				break
+			}
+			at += i
+			if _, err := f.WriteAt([]byte("X"), int64(at)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	const left = "!message0 message1 message3 message4"
+	for range 2 {
+		want(t, "messages", read(t, s, "den", codec.Query{}), left)
+	}
+	want(t, "after the hole", read(t, s, "den", codec.Query{After: &codec.ID{Epoch: epoch, Offset: 3}}), "message3 message4")
+	want(t, "over the hole", read(t, s, "den", codec.Query{After: &codec.ID{Epoch: epoch, Offset: 1}}), "!message1 message3 message4")
+	want(t, "lost", s.Stats().Lost, 1)
+	cfg := s.cfg
+	closeStore(t, s)
+	s = open(t, cfg)
+	want(t, "salvages", s.Stats().Salvages, 1)
+	want(t, "after a restart", read(t, s, "den", codec.Query{}), left)
+}
+
+// TestFailedCommit fails a commit as a card does that is about to die, and looks at
+// what the store finds when it opens its file anew.
+func TestFailedCommit(t *testing.T) {
+	for _, c := range []struct {
+		what   string
+		change func(f *os.File, b []byte) error
+		den    string
+		lost   uint64
+	}{
+		{"the file is whole", func(*os.File, []byte) error { return nil }, "0 1 2 3 4 pending later", 0},
+		{"metas gone", func(f *os.File, b []byte) error {
+			_, err := f.WriteAt(make([]byte, 2*pageSize), 0)
+			return err
+		}, "0 1 2 3 4 pending later", 0},
+		{"all gone", func(f *os.File, b []byte) error {
+			_, err := f.WriteAt(make([]byte, len(b)), 0)
+			return err
+		}, "pending later", 5},
+		{"cut off", func(f *os.File, b []byte) error { return f.Truncate(100) }, "pending later", 5},
+		{"removed", func(f *os.File, b []byte) error { return os.Remove(f.Name()) }, "pending later", 5},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			var g gate
+			cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), RetryDelay: 10 * time.Millisecond, AckDelay: time.Nanosecond, aroundCommit: g.around}
+			s := open(t, cfg)
+			epoch := s.Stats().Epoch
+			sayAll(t, s, "den", 5)
+			sayAll(t, s, "hall", 3)
+			sayStored(t, s, "hall", "x", "")
+			g.fail(syscall.EIO)
+			want(t, "durable", sayStored(t, s, "den", "pending", "k").Durable, false)
+			inPlace(t, s, func(f *os.File, b []byte) {
+				if err := c.change(f, b); err != nil {
+					t.Fatal(err)
+				}
+			})
+			g.fail(nil)
+			eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })
+			say(t, s, "den", "later")
+			check := func() {
+				t.Helper()
+				want(t, "den", read(t, s, "den", codec.Query{}), c.den)
+				want(t, "den's head", s.Head("den"), codec.ID{Epoch: epoch, Offset: 7})
+				want(t, "hall's head", s.Head("hall"), codec.ID{Epoch: epoch, Offset: 4})
+				want(t, "after what is there", read(t, s, "den", codec.Query{After: &codec.ID{Epoch: epoch, Offset: 5}}), "pending later")
+				p := readPage(t, s, "hall", codec.Query{After: &codec.ID{Epoch: epoch, Offset: 2}})
+				want(t, "hall recovered", p.Recovered, c.lost == 0)
+			}
+			check()
+			st := s.Stats()
+			if st.Reopens == 0 || c.lost > 0 && st.Lost != c.lost+4 || c.lost == 0 && st.Lost > 0 {
+				t.Errorf("%+v", st)
+			}
+			closeStore(t, s)
+			s = open(t, cfg)
+			check()
+			want(t, "key", sayStored(t, s, "den", "pending", "k").ID, codec.ID{Epoch: epoch, Offset: 6})
+		})
+	}
+}
+
+// TestFault cuts off the file of a store that is open, so that the next look at it
+// is a fault of the memory map.
+func TestFault(t *testing.T) {
+	s := open(t, Config{RetryDelay: 10 * time.Millisecond, AckDelay: time.Nanosecond})
+	for i := range 200 {
+		say(t, s, fmt.Sprint("room", i%20), strings.Repeat("x", 1000))
+	}
+	sayStored(t, s, "den", "x", "")
+	if err := os.Truncate(s.cfg.Path, 100); err != nil {
+		t.Fatal(err)
+	}
+	p := readPage(t, s, "room0", codec.Query{})
+	want(t, "recovered", p.Recovered, false)
+	eventually(t, "a salvage", func() bool { return s.Stats().Salvages == 1 && s.Ready() == nil })
+	want(t, "durable", sayStored(t, s, "den", "y", "").Durable, true)
+	want(t, "den", read(t, s, "den", codec.Query{}), "y")
+	want(t, "since the beginning", read(t, s, "den", codec.Query{After: &codec.ID{Epoch: p.Head.Epoch}}), "!y")
+}

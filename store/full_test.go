@@ -1,0 +1,103 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+)
+
+var errFull = fmt.Errorf("commit: %w", syscall.ENOSPC)
+
+// TestFull fails commits for want of space: the chat goes on, and nothing is
+// missing once there is space.
+func TestFull(t *testing.T) {
+	var g gate
+	cfg := Config{
+		Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 100, RetryDelay: 10 * time.Millisecond,
+		AckDelay: time.Nanosecond, aroundCommit: g.around,
+	}
+	s := open(t, cfg)
+	stored := sayStored(t, s, "den", "stored", "k")
+	g.fail(errFull)
+	r := sayStored(t, s, "den", "x", "k2")
+	want(t, "durable", r.Durable, false)
+	if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "no space left on device") || !strings.Contains(err.Error(), cfg.Path) {
+		t.Errorf("ready: %v", err)
+	}
+	want(t, "degraded", s.Stats().Degraded, true)
+	want(t, "a message while it is known to be full", sayStored(t, s, "den", "y", "").Durable, false)
+	want(t, "the same again", sayStored(t, s, "den", "x", "k2"), r)
+	want(t, "one that is on disk", sayStored(t, s, "den", "x", "k"), stored)
+	want(t, "messages", read(t, s, "den", codec.Query{After: &stored.ID}), "x y")
+	g.fail(nil)
+	eventually(t, "it recovers", func() bool { return s.Ready() == nil })
+	want(t, "the same again", sayStored(t, s, "den", "x", "k2"), codec.Receipt{ID: r.ID, Durable: true})
+	want(t, "reopens", s.Stats().Reopens, 0) // nothing is wrong with what bbolt holds
+	next := crash(t, s, cfg)
+	want(t, "what is on disk", read(t, next, "den", codec.Query{After: &stored.ID}), "x y")
+
+	// While it is full, memory holds no more than the buffer.
+	g.fail(errFull)
+	sayStored(t, s, "den", "z", "")
+	sayAll(t, s, "den", 50_000)
+	if st := s.Stats(); st.Pending > 2*compactQueueAt || st.Unwritten < 40_000 {
+		t.Errorf("%+v", st)
+	}
+	want(t, "messages", len(readPage(t, s, "den", codec.Query{}).Messages), 100)
+	g.fail(nil)
+	eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })
+	closeStore(t, s)
+	cfg.aroundCommit = nil
+	s = open(t, cfg)
+	want(t, "newest", read(t, s, "den", codec.Query{Limit: 1, Newest: true}), "49999")
+	want(t, "messages", len(readPage(t, s, "den", codec.Query{}).Messages), 100)
+}
+
+// TestFullAtClose: what could not be written is named, and the next start opens an epoch.
+func TestFullAtClose(t *testing.T) {
+	var g gate
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), aroundCommit: g.around}
+	s := open(t, cfg)
+	stored := sayStored(t, s, "den", "stored", "")
+	g.fail(errFull)
+	lost := say(t, s, "den", "lost")
+	done := make(chan codec.Receipt, 1)
+	_, _ = s.Append("den", codec.Message{}, "", func(r codec.Receipt) { done <- r })
+	err := s.Close()
+	if err == nil || !strings.Contains(err.Error(), "2 messages were not written") {
+		t.Errorf("close: %v", err)
+	}
+	want(t, "durable", (<-done).Durable, false)
+	g.fail(nil)
+	s = open(t, cfg)
+	if e := s.Stats().Epoch; e == stored.ID.Epoch {
+		t.Error("the epoch goes on, although numbers of it are lost")
+	}
+	say(t, s, "den", "new")
+	want(t, "whoever saw the lost one", read(t, s, "den", codec.Query{After: &lost}), "new")
+}
+
+// TestQuota fills a file up to its quota: older messages make room.
+func TestQuota(t *testing.T) {
+	s := open(t, Config{
+		HistoryBytes: 4 << 20, History: 100_000, quota: 3 << 20, AckDelay: time.Nanosecond,
+		CommitBytes: 64 << 10, RetryDelay: time.Millisecond,
+	})
+	for i := range 10_000 {
+		say(t, s, fmt.Sprint("room", i%7), strings.Repeat("x", 1000))
+		if i%100 == 0 {
+			want(t, "durable", sayStored(t, s, "den", fmt.Sprint(i), "").Durable, true)
+		}
+	}
+	st := s.Stats()
+	if st.Squeezed == 0 || st.Bytes < 1<<20 {
+		t.Errorf("%+v", st)
+	}
+	want(t, "newest", read(t, s, "den", codec.Query{Limit: 1, Newest: true}), "9900")
+	want(t, "lost", st.Lost, 0)
+}

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+)
+
+const childEnv = "EDGECHAT_STORE_CHILD"
+
+var kills = flag.Int("kills", 10, "times that TestKill kills a store that is at work")
+
+// killConfig keeps everything, so that whatever was acknowledged has to be there.
+func killConfig(path string) Config {
+	return Config{Path: path, History: 100_000, SyncInterval: 5 * time.Millisecond, AckDelay: time.Millisecond}
+}
+
+// child is what the test binary does when it is run by TestKill: it opens the
+// store, says what it gave out ("g room id key") and what was acknowledged ("a room
+// id key"), and goes on until it is killed.
+func child(path string) {
+	s, err := Open(killConfig(path))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	var mu sync.Mutex
+	say := func(what, room string, id codec.ID, key string) {
+		mu.Lock()
+		defer mu.Unlock()
+		// One write for a line, so that a kill leaves none behind that is wrong.
+		_, _ = io.WriteString(os.Stdout, fmt.Sprintf("%s %s %s %s\n", what, room, id, key))
+	}
+	s.Deliver(func(room string, m *codec.Message) { say("g", room, m.ID, m.Content) })
+	for i := range 20_000 { // in the end, should nobody kill it
+		room := fmt.Sprint("room", rand.IntN(4))
+		key := fmt.Sprintf("%d.%d", os.Getpid(), i)
+		var done func(codec.Receipt)
+		if rand.IntN(2) == 0 {
+			done = func(r codec.Receipt) {
+				if r.Durable {
+					say("a", room, r.ID, key)
+				}
+			}
+		}
+		if _, err := s.Append(room, codec.Message{Content: key}, key, done); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		if rand.IntN(50) == 0 {
+			time.Sleep(time.Duration(rand.IntN(3)) * time.Millisecond)
+		}
+	}
+}
+
+type given struct {
+	id    codec.ID
+	key   string
+	acked bool
+}
+
+// TestKill kills a store at random moments and looks each time for what was
+// promised: what was acknowledged is there under the same id and key, no id
+// is given twice, and whoever comes back with any cursor gets all that was acknowledged
+// after it.
+func TestKill(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	rooms := make(map[string][]*given)
+	byID := make(map[string]*given)
+	acked := 0
+	for round := range *kills {
+		cmd := exec.Command(os.Args[0], "-test.run=^$")
+		cmd.Env = append(os.Environ(), childEnv+"="+path)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Hour, func() {})
+		lines := bufio.NewScanner(out)
+		for first := true; lines.Scan(); first = false {
+			if first {
+				timer = time.AfterFunc(time.Duration(rand.IntN(100_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
+			}
+			f := strings.Fields(lines.Text())
+			if len(f) != 4 {
+				t.Fatalf("line %q", lines.Text())
+			}
+			id, err := codec.ParseID(f[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			g := byID[f[1]+f[2]]
+			switch {
+			case f[0] == "a" && (g == nil || g.key != f[3]):
+				t.Fatalf("round %d: acknowledged %q, given %+v", round, lines.Text(), g)
+			case f[0] == "a":
+				g.acked = true
+				acked++
+			case g != nil:
+				t.Fatalf("round %d: id %s of %s was given to %s and to %s", round, f[2], f[1], g.key, f[3])
+			default:
+				g = &given{id: id, key: f[3]}
+				byID[f[1]+f[2]] = g
+				rooms[f[1]] = append(rooms[f[1]], g)
+			}
+		}
+		timer.Stop()
+		_ = cmd.Wait()
+		// A look at a copy, so that the next child finds what the kill left.
+		next := filepath.Join(t.TempDir(), "edgechat.db")
+		copyFile(t, path, next)
+		checkPromise(t, next, rooms)
+	}
+	if acked == 0 {
+		t.Error("nothing was acknowledged: this tests nothing")
+	}
+	t.Logf("%d given, %d acknowledged", len(byID), acked)
+}
+
+func checkPromise(t *testing.T, path string, rooms map[string][]*given) {
+	t.Helper()
+	s := open(t, killConfig(path))
+	defer closeStore(t, s)
+	for room, all := range rooms {
+		for range 20 {
+			from := rand.IntN(len(all) + 1) // a client that saw this many, or nothing
+			q := codec.Query{After: &codec.ID{Epoch: all[0].id.Epoch}}
+			if from > 0 {
+				q.After = &all[from-1].id
+			}
+			p := readPage(t, s, room, q)
+			if !p.Recovered {
+				t.Fatalf("%s after %s: not recovered", room, q.After)
+			}
+			got := make(map[codec.ID]string)
+			last := uint64(0)
+			for _, m := range p.Messages {
+				if m.ID.Offset <= last {
+					t.Fatalf("%s: %s follows offset %d", room, m.ID, last)
+				}
+				last = m.ID.Offset
+				got[m.ID] = m.Content
+			}
+			for i, g := range all {
+				switch content, found := got[g.id]; {
+				case i < from && found:
+					t.Fatalf("%s after %s: got %s again", room, q.After, g.id)
+				case i >= from && g.acked && content != g.key:
+					t.Fatalf("%s after %s: %s was acknowledged for %q, got %q", room, q.After, g.id, g.key, content)
+				}
+			}
+		}
+		for _, g := range all {
+			if !g.acked {
+				continue
+			}
+			if id, err := s.Append(room, codec.Message{Content: "again"}, g.key, nil); err != nil || id != g.id {
+				t.Fatalf("%s: key %s again: %s, %v, was %s", room, g.key, id, err, g.id)
+			}
+		}
+	}
+}

@@ -1,0 +1,265 @@
+package store
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+)
+
+// A model is a store as one would write it if nothing could be lost, nothing
+// were large and nothing took time: lists of messages, and for each cursor that was handed
+// out how much its holder has seen of what is left.
+type model struct {
+	cfg    Config
+	rooms  map[string]*modelRoom
+	global []modelMessage // all that was appended and survived
+}
+
+type modelRoom struct {
+	all        []modelMessage // what survived, by offset-1
+	oldest     int            // offset of the first that can be read; len(all)+1 if none can
+	stored     int            // len(all) when all was on disk last
+	oldestThen int
+	cursors    []modelCursor
+}
+
+type modelMessage struct {
+	room, key string
+	msg       codec.Message
+}
+
+type modelCursor struct {
+	id   codec.ID
+	seen int
+}
+
+func (m *model) room(name string) *modelRoom {
+	if m.rooms[name] == nil {
+		m.rooms[name] = &modelRoom{oldest: 1, oldestThen: 1}
+	}
+	return m.rooms[name]
+}
+
+// byKey returns the message of a key that is in the buffer.
+func (r *modelRoom) byKey(key string) (codec.ID, bool) {
+	for _, m := range r.all[r.oldest-1:] {
+		if m.key == key {
+			return m.msg.ID, true
+		}
+	}
+	return codec.ID{}, false
+}
+
+func (m *model) append(x modelMessage) {
+	r := m.room(x.room)
+	r.all = append(r.all, x)
+	m.global = append(m.global, x)
+	m.trim()
+}
+
+// trim applies both limits: the oldest of a room, then the oldest of all.
+func (m *model) trim() {
+	bytes := int64(0)
+	for _, r := range m.rooms {
+		r.oldest = max(r.oldest, len(r.all)-m.cfg.History+1)
+	}
+	for _, x := range m.global {
+		if int(x.msg.ID.Offset) >= m.rooms[x.room].oldest {
+			bytes += costOf(x.room, &x.msg, x.key)
+		}
+	}
+	for _, x := range m.global {
+		if r := m.rooms[x.room]; bytes > m.cfg.HistoryBytes && int(x.msg.ID.Offset) >= r.oldest {
+			r.oldest++
+			bytes -= costOf(x.room, &x.msg, x.key)
+		}
+	}
+	m.global = slices.DeleteFunc(m.global, func(x modelMessage) bool { return int(x.msg.ID.Offset) < m.rooms[x.room].oldest })
+}
+
+func (m *model) sync() {
+	for _, r := range m.rooms {
+		r.stored, r.oldestThen = len(r.all), r.oldest
+	}
+}
+
+// crash forgets what was not on disk. What left the buffer since may come back,
+// so the oldest is taken from the store.
+func (m *model) crash(t *testing.T, s *Store) {
+	m.global = nil
+	for name, r := range m.rooms {
+		r.all = r.all[:r.stored]
+		for i := range r.cursors {
+			r.cursors[i].seen = min(r.cursors[i].seen, r.stored)
+		}
+		p := readPage(t, s, name, codec.Query{})
+		r.oldest = len(r.all) - len(p.Messages) + 1
+		if r.oldest > r.oldestThen || len(p.Messages) > m.cfg.History {
+			t.Fatalf("room %s after a crash: %d to %d, from %d on was on disk", name, r.oldest, len(r.all), r.oldestThen)
+		}
+		m.global = append(m.global, r.all[r.oldest-1:]...)
+	}
+	// In the order of sequences, which is that of times here.
+	slices.SortFunc(m.global, func(a, b modelMessage) int { return int(a.msg.Time - b.msg.Time) })
+	m.sync()
+}
+
+var modelRounds = flag.Int("rounds", 8, "runs of TestModel")
+
+// TestModel does at random what can be done to a store, and compares it with the
+// model after each step.
+func TestModel(t *testing.T) {
+	for seed := range *modelRounds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { modelRun(t, rand.New(rand.NewPCG(uint64(seed), 1)), 400) })
+	}
+}
+
+func modelRun(t *testing.T, rnd *rand.Rand, steps int) {
+	cfg := Config{
+		Path:         filepath.Join(t.TempDir(), "edgechat.db"),
+		History:      3 + rnd.IntN(20),
+		HistoryBytes: 64 << 10,
+		SyncInterval: time.Hour, // so that it is known what is on disk
+		AckDelay:     time.Nanosecond,
+	}
+	big := rnd.IntN(2) == 0 // so that HistoryBytes matters
+	s := open(t, cfg)
+	m := &model{cfg: cfg, rooms: make(map[string]*modelRoom)}
+	ids := make(map[codec.ID]string) // no id stands for two messages of a room
+	clock := int64(0)
+	for step := range steps {
+		name := fmt.Sprint("room", rnd.IntN(6))
+		r := m.room(name)
+		switch op := rnd.IntN(100); {
+		case op < 60: // a message, sometimes with a key that was used
+			clock++
+			x := modelMessage{room: name, msg: codec.Message{Username: "u", Content: fmt.Sprint(step), Time: clock}}
+			if big {
+				x.msg.Content = strings.Repeat("x", rnd.IntN(4000))
+			}
+			if rnd.IntN(3) == 0 {
+				x.key = fmt.Sprint("key", rnd.IntN(8))
+			}
+			original, dup := codec.ID{}, false
+			if x.key != "" {
+				original, dup = r.byKey(x.key)
+			}
+			stored := rnd.IntN(4) == 0
+			var id codec.ID
+			if stored {
+				done := make(chan codec.Receipt, 1)
+				id, _ = s.Append(name, x.msg, x.key, func(r codec.Receipt) { done <- r })
+				if r := <-done; !r.Durable || r.ID != id {
+					t.Fatalf("step %d: receipt %+v for %s", step, r, id)
+				}
+			} else {
+				id, _ = s.Append(name, x.msg, x.key, nil)
+			}
+			if dup {
+				if id != original {
+					t.Fatalf("step %d: key %s: got %s, want %s", step, x.key, id, original)
+				}
+				if stored && int(original.Offset) > r.stored { // else a receipt commits nothing
+					m.sync()
+				}
+				break
+			}
+			if was, used := ids[id]; used && was == name {
+				t.Fatalf("step %d: %s was given before in room %s", step, id, name)
+			}
+			ids[id] = name
+			if int(id.Offset) != len(r.all)+1 {
+				t.Fatalf("step %d: %s in room %s, which has %d", step, id, name, len(r.all))
+			}
+			x.msg.ID = id
+			m.append(x)
+			if stored {
+				m.sync()
+			}
+			r.cursors = append(r.cursors, modelCursor{id, len(r.all)})
+		case op < 65: // whoever joins gets a cursor
+			r.cursors = append(r.cursors, modelCursor{s.Head(name), len(r.all)})
+		case op < 67:
+			closeStore(t, s)
+			s = open(t, cfg)
+			m.sync()
+		case op < 70:
+			next := crash(t, s, cfg)
+			closeStore(t, s)
+			s, cfg.Path = next, next.cfg.Path
+			m.crash(t, s)
+		default:
+			m.compare(t, s, rnd, name, fmt.Sprintf("step %d: room %s", step, name))
+		}
+	}
+	for name := range m.rooms {
+		m.compare(t, s, rnd, name, "end: room "+name)
+	}
+	var left int64
+	for _, x := range m.global {
+		left += costOf(x.room, &x.msg, x.key)
+	}
+	want(t, "bytes", s.Stats().Bytes, left)
+}
+
+// compare asks for a page and works out from the model what it has to be.
+func (m *model) compare(t *testing.T, s *Store, rnd *rand.Rand, name, what string) {
+	t.Helper()
+	r := m.room(name)
+	q := codec.Query{Limit: rnd.IntN(8), Newest: rnd.IntN(2) == 0}
+	after, proved := r.oldest-1, true
+	if len(r.cursors) > 0 && rnd.IntN(4) > 0 {
+		c := r.cursors[rnd.IntN(len(r.cursors))]
+		// An epoch may be forgotten by now: then nothing is proved.
+		if _, known := s.epochs.Load().find(c.id.Epoch); known {
+			after = c.seen
+		} else {
+			proved, q.Newest = false, true
+		}
+		q.After = &c.id
+	}
+	first, last := max(after+1, r.oldest), len(r.all)
+	if q.Limit > 0 && last-first+1 > q.Limit {
+		if q.Newest {
+			first = last - q.Limit + 1
+		} else {
+			last = first + q.Limit - 1
+		}
+	}
+	recovered := proved && (q.After == nil || first == after+1)
+
+	p := readPage(t, s, name, q)
+	cursor := "none"
+	if q.After != nil {
+		cursor = q.After.String()
+	}
+	what = fmt.Sprintf("%s: after %s (seen %d), limit %d, newest %t; has %d to %d", what, cursor, after, q.Limit, q.Newest, r.oldest, len(r.all))
+	if p.Recovered != recovered {
+		t.Fatalf("%s: recovered %t", what, p.Recovered)
+	}
+	if len(p.Messages) != last-first+1 {
+		t.Fatalf("%s: %d messages, want %d", what, len(p.Messages), last-first+1)
+	}
+	for i, got := range p.Messages {
+		if got != r.all[first-1+i].msg {
+			t.Fatalf("%s: message %d: got %+v, want %+v", what, i, got, r.all[first-1+i].msg)
+		}
+	}
+	if int(p.Head.Offset) != len(r.all) || p.Head != s.Head(name) {
+		t.Fatalf("%s: head %s", what, p.Head)
+	}
+	oldest := codec.ID{}
+	if r.oldest <= len(r.all) {
+		oldest = r.all[r.oldest-1].msg.ID
+	}
+	if p.Oldest != oldest {
+		t.Fatalf("%s: oldest %s, want %s", what, p.Oldest, oldest)
+	}
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"edgechat/codec"
+)
+
+func TestOpenErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ what, path, want string }{
+		{"a file in place of the folder", filepath.Join(file, "edgechat.db"), "a file stands where a folder is needed"},
+		{"a folder in place of the file", dir, "a file stands where a folder is needed, or the reverse"},
+	} {
+		_, err := Open(Config{Path: c.path})
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: %v, want %q", c.what, err, c.want)
+		}
+	}
+	if os.Geteuid() != 0 {
+		if err := os.Chmod(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Chmod(dir, 0o700)
+		_, err := Open(Config{Path: filepath.Join(dir, "edgechat.db")})
+		if err == nil || !strings.Contains(err.Error(), "must be allowed to write") {
+			t.Errorf("no permission: %v", err)
+		}
+	}
+}
+
+func TestLocked(t *testing.T) {
+	s := open(t, Config{})
+	_, err := Open(Config{Path: s.cfg.Path})
+	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), s.cfg.Path) {
+		t.Errorf("open twice: %v", err)
+	}
+	if runtime.GOOS == "linux" && !strings.Contains(err.Error(), fmt.Sprintf(": process %d", os.Getpid())) {
+		t.Errorf("who holds it: %v", err)
+	}
+	want(t, "durable", sayStored(t, s, "den", "x", "").Durable, true)
+}
+
+// TestEpochs crashes again and again, each time with messages that were
+// delivered and lost, and keeps cursors from all the runs.
+func TestEpochs(t *testing.T) {
+	cfg := Config{}
+	s := open(t, cfg)
+	type holder struct {
+		room   string
+		cursor codec.ID
+		seen   string // the last that he has seen and that survived
+	}
+	var holders []holder
+	all := map[string]string{"den": "", "hall": ""} // what survived
+	for run := range 6 {
+		for _, room := range []string{"den", "hall", "attic"} {
+			holders = append(holders, holder{room, s.Head(room), all[room]}) // before anything is said
+			if room == "attic" || room == "hall" && run%2 == 0 {
+				continue // nothing is said there
+			}
+			content := fmt.Sprint(room, run)
+			id := sayStored(t, s, room, content, "").ID
+			all[room] = strings.TrimSpace(all[room] + " " + content)
+			holders = append(holders, holder{room, id, all[room]})
+		}
+		next := crash(t, s, cfg)
+		for range run + 1 { // are delivered, and never get to the copy
+			for _, room := range []string{"den", "hall", "attic"} {
+				id := say(t, s, room, "lost")
+				holders = append(holders, holder{room, id, all[room]})
+			}
+		}
+		closeStore(t, s)
+		s = next
+		for _, h := range holders {
+			left := strings.TrimSpace(strings.TrimPrefix(all[h.room], h.seen))
+			want(t, fmt.Sprintf("run %d: %s after %s", run, h.room, h.cursor), read(t, s, h.room, codec.Query{After: &h.cursor}), left)
+		}
+	}
+	// A close in order between: nothing changes.
+	epoch := s.Stats().Epoch
+	cfg.Path = s.cfg.Path
+	closeStore(t, s)
+	s = open(t, cfg)
+	want(t, "epoch", s.Stats().Epoch, epoch)
+	for _, h := range holders {
+		left := strings.TrimSpace(strings.TrimPrefix(all[h.room], h.seen))
+		want(t, fmt.Sprintf("at last: %s after %s", h.room, h.cursor), read(t, s, h.room, codec.Query{After: &h.cursor}), left)
+	}
+}
+
+// TestEpochsForgotten crashes more often than epochs are remembered.
+func TestEpochsForgotten(t *testing.T) {
+	cfg := Config{}
+	s := open(t, cfg)
+	first := sayStored(t, s, "den", "first", "").ID
+	var second codec.ID
+	for run := range maxEpochs + 5 {
+		next := crash(t, s, cfg)
+		closeStore(t, s)
+		s = next
+		id := sayStored(t, s, "den", fmt.Sprint(run), "").ID
+		if run == 10 {
+			second = id
+		}
+	}
+	want(t, "epochs", len(*s.epochs.Load()), maxEpochs)
+	want(t, "a forgotten cursor", strings.HasPrefix(read(t, s, "den", codec.Query{After: &first}), "!first 0 1"), true)
+	want(t, "a known one", strings.HasPrefix(read(t, s, "den", codec.Query{After: &second}), "11 12"), true)
+	p := readPage(t, s, "den", codec.Query{})
+	want(t, "the id of a message of a forgotten epoch", p.Oldest, first)
+	want(t, "before it", read(t, s, "den", codec.Query{Before: &p.Messages[1].ID}), "first")
+	want(t, "before the first", read(t, s, "den", codec.Query{Before: &first}), "")
+}

@@ -1,0 +1,227 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"edgechat/codec"
+)
+
+const (
+	corruptCopies = 2 // how many damaged files are kept, the newest ones
+	salvageChunk  = 4 << 20
+)
+
+// reconcile compares the rooms with what a scan found: messages that are gone
+// become holes, and what the file holds beyond the buffer is due for removal. It
+// returns how many were lost.
+func (s *Store) reconcile(sc *scan) (lost int) {
+	s.queueMu.Lock()
+	s.removals, s.removalBytes = nil, 0
+	s.queueMu.Unlock()
+	found := make(map[uint64]bool, len(sc.messages))
+	sc.each(func(seq uint64, rec *codec.Record, _ []byte) {
+		switch r, e := s.roomOf(seq, rec); {
+		case r == nil:
+			s.remove(nil, seq, uint32(costOf(rec.Room, &rec.Message, rec.Key)))
+		case e == nil:
+			found[seq] = true
+		default: // a commit that failed has written it all the same
+			r.mu.Lock()
+			if e.inFile = true; e.trimmed.Load() {
+				s.remove(r, seq, e.cost)
+			}
+			r.mu.Unlock()
+		}
+	})
+	s.roomsMu.RLock()
+	rooms := make([]*room, 0, len(s.rooms))
+	for _, r := range s.rooms {
+		rooms = append(rooms, r)
+	}
+	s.roomsMu.RUnlock()
+	for _, r := range rooms {
+		r.mu.Lock()
+		for i := range r.stored() {
+			if sl := r.slots.at(i); sl.seq != 0 && !found[sl.seq] {
+				s.loseLocked(sl)
+				lost++
+			}
+		}
+		r.mu.Unlock()
+	}
+	return lost
+}
+
+// loseLocked makes a hole of a slot: what is missing there is never passed over
+// in silence. The caller holds the mutex of its room.
+func (s *Store) loseLocked(sl *slot) {
+	s.bytes.Add(-int64(sl.cost))
+	*sl = slot{}
+	s.count.lost.Add(1)
+}
+
+// roomOf returns the room that a message of the file is in the buffer of, nil if
+// there is none; and its entry if it is pending.
+func (s *Store) roomOf(seq uint64, rec *codec.Record) (*room, *entry) {
+	s.roomsMu.RLock()
+	r := s.rooms[rec.Room]
+	s.roomsMu.RUnlock()
+	if r == nil {
+		return nil, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	id := rec.Message.ID
+	if sl := r.slot(id.Offset); sl == nil || sl.seq != seq || r.epochAt(id.Offset) != id.Epoch {
+		return nil, nil
+	}
+	return r, r.waiting(id.Offset)
+}
+
+// rebuild writes what is in the buffer and can still be read from old to a new
+// file, and puts that in the place of old, which is kept aside. What is pending
+// comes with the next commits.
+func (s *Store) rebuild(old *os.File, sc *scan) (*disk, error) {
+	d, err := s.rescue(sc)
+	if isFull(err) && s.dropCorrupt(0) { // they are of less use than the chat's history
+		d, err = s.rescue(sc)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("salvage: %w", err)
+	}
+	if err := s.putInPlace(sc.fresh); err != nil {
+		_ = d.close()
+		return nil, fmt.Errorf("salvage: %w", err)
+	}
+	return d, nil
+}
+
+func (s *Store) newPath() string { return s.cfg.Path + ".new" }
+
+// rescue makes the new file.
+func (s *Store) rescue(sc *scan) (_ *disk, err error) {
+	path := s.newPath()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	f, _, err := openFile(path, false)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openDisk(f, false, s.cfg.quota)
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(path))
+	}
+	defer func() {
+		if err != nil {
+			_ = d.close()
+			_ = os.Remove(path)
+		}
+	}()
+
+	// What leaves the buffer from here on is removed by a later commit.
+	s.queueMu.Lock()
+	removals, bytes := s.removals, s.removalBytes
+	s.removals, s.removalBytes = nil, 0
+	s.queueMu.Unlock()
+	defer func() {
+		if err != nil {
+			s.queueMu.Lock()
+			s.removals = append(s.removals, removals...)
+			s.removalBytes += bytes
+			s.queueMu.Unlock()
+		}
+	}()
+
+	var j job // its state comes last: without it the file is no store
+	var keys, values [][]byte
+	size := 0
+	flush := func() {
+		if err == nil {
+			err = d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values) })
+		}
+		keys, values, size = keys[:0], values[:0], 0
+	}
+	sc.each(func(seq uint64, rec *codec.Record, b []byte) {
+		if r, e := s.roomOf(seq, rec); r == nil || e != nil || err != nil {
+			return
+		}
+		keys, values = append(keys, sequenceKey(nil, seq)), append(values, slices.Clone(b))
+		if size += len(b); size >= salvageChunk {
+			flush()
+		}
+	})
+	s.roomsMu.RLock()
+	for _, r := range s.rooms {
+		r.mu.Lock()
+		if len(r.starts) > 0 {
+			p := r.place()
+			j.places = append(j.places, placed{r.name, r, r.version, p.append(nil)})
+		}
+		r.mu.Unlock()
+	}
+	s.roomsMu.RUnlock()
+	j.state = s.state(false)
+	flush()
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// putInPlace renames the new file to the name of the old one, which gets a name
+// that tells when.
+func (s *Store) putInPlace(fresh bool) error {
+	path := s.cfg.Path
+	if !fresh {
+		aside := fmt.Sprintf("%s.corrupt-%s", path, time.Now().UTC().Format("20060102T150405.000000"))
+		// With a link the store's name is never missing, whenever power fails. FAT
+		// has none.
+		if err := os.Link(path, aside); err != nil {
+			if err := os.Rename(path, aside); err != nil {
+				return err
+			}
+		}
+		s.log.Warn("store put aside", "aside", aside)
+	}
+	if err := os.Rename(s.newPath(), path); err != nil {
+		return err
+	}
+	s.dropCorrupt(corruptCopies)
+	return syncDir(path)
+}
+
+// dropCorrupt removes all but the newest of the files that were put aside, and
+// says if there was any. Their names sort by time.
+func (s *Store) dropCorrupt(keep int) bool {
+	copies, _ := filepath.Glob(globQuote(s.cfg.Path) + ".corrupt-*")
+	slices.Sort(copies)
+	if len(copies) <= keep {
+		return false
+	}
+	for _, name := range copies[:len(copies)-keep] {
+		if err := os.Remove(name); err != nil {
+			s.log.Warn("store cannot remove", "file", name, "err", err)
+		}
+	}
+	return true
+}
+
+// globQuote quotes what path/filepath.Match would take for a pattern.
+func globQuote(path string) string {
+	var b []byte
+	for i := range len(path) {
+		if c := path[i]; c == '*' || c == '?' || c == '[' || c == '\\' && filepath.Separator == '/' {
+			b = append(b, '\\')
+		}
+		b = append(b, path[i])
+	}
+	return string(b)
+}

@@ -1,0 +1,78 @@
+package store
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Stats is what a store has done since it was opened, and what it holds now.
+// It is counted as it goes, not at one moment.
+type Stats struct {
+	Epoch        string // the present one
+	Degraded     bool   // messages are in memory alone
+	Rooms        int    // that are remembered, also without messages
+	Bytes        int64  // in the buffer, by Config.HistoryBytes
+	Pending      int    // messages that are not on disk yet
+	PendingBytes int
+	Waiting      int // receipts that are waited for
+	Removals     int // messages that left the buffer and are still in the file
+
+	Written    uint64 // messages committed
+	Commits    uint64
+	Failures   uint64        // commits that failed
+	CommitTime time.Duration // spent in commits, all together
+	Removed    uint64        // messages removed from the file
+
+	Duplicates uint64 // messages that were not appended because of their key
+	Refused    uint64 // receipts told at once, since Config.MaxWaiting waited already
+	Trimmed    uint64 // messages that left the buffer
+	Unwritten  uint64 // of these: before they were on disk
+	Squeezed   uint64 // times that an eighth of the buffer was given up because the file had reached its quota
+	Forgotten  uint64 // rooms beyond Config.RememberedRooms
+
+	Rereads  uint64 // pages looked up again because messages left the file meanwhile
+	Lost     uint64 // messages that were in the buffer and could not be read again
+	Salvages uint64 // times that a damaged file was put aside
+	Reopens  uint64 // times that the file was opened anew
+	Retries  uint64 // attempts to leave the degraded state
+}
+
+type counters struct {
+	written, commits, failures, removed, duplicates, refused, trimmed, unwritten, squeezed, forgotten,
+	rereads, lost, salvages, reopens, retries atomic.Uint64
+	commitNanos atomic.Int64
+}
+
+// Stats returns a snapshot. It takes short locks, and may be called as often as metrics are.
+func (s *Store) Stats() Stats {
+	c := &s.count
+	st := Stats{
+		Epoch:      s.epochs.Load().now().name,
+		Degraded:   s.fault.Load() != nil,
+		Bytes:      s.bytes.Load(),
+		Written:    c.written.Load(),
+		Commits:    c.commits.Load(),
+		Failures:   c.failures.Load(),
+		CommitTime: time.Duration(c.commitNanos.Load()),
+		Removed:    c.removed.Load(),
+		Duplicates: c.duplicates.Load(),
+		Refused:    c.refused.Load(),
+		Trimmed:    c.trimmed.Load(),
+		Unwritten:  c.unwritten.Load(),
+		Squeezed:   c.squeezed.Load(),
+		Forgotten:  c.forgotten.Load(),
+		Rereads:    c.rereads.Load(),
+		Lost:       c.lost.Load(),
+		Salvages:   c.salvages.Load(),
+		Reopens:    c.reopens.Load(),
+		Retries:    c.retries.Load(),
+	}
+	s.roomsMu.RLock()
+	st.Rooms = len(s.rooms)
+	s.roomsMu.RUnlock()
+	s.queueMu.Lock()
+	st.Pending, st.PendingBytes = len(s.queue), s.queueBytes
+	st.Waiting, st.Removals = len(s.waits), len(s.removals)
+	s.queueMu.Unlock()
+	return st
+}
