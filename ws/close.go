@@ -23,6 +23,9 @@ const (
 	closeLater    = 1013
 )
 
+// failedReason is what a peer learns of an error or panic of the handler.
+const failedReason = "the server failed on this connection"
+
 // normalEnd reports whether a peer's close code is a normal end; 0 and 1005
 // are a close frame without a code.
 func normalEnd(code uint16) bool {
@@ -76,14 +79,8 @@ func (c *core) endLocked() {
 // gwsCloses is called with the payload of the close frame that gws wants to
 // send: its echo of the peer's, or its verdict on a frame.
 func (c *core) gwsCloses(payload []byte) {
-	if c.left {
-		return // reading was stopped from here
-	}
-	if c.readErr != nil { // gws has a 1000 for it, with our addresses in the text
-		if c.endErr == nil && !c.isClosing() {
-			c.endErr = &CloseError{Code: closeNoFrame, Reason: c.readErr.Error()}
-		}
-		return
+	if c.left || c.readErr != nil || c.talk != nil && c.talk.parking {
+		return // gws has a 1000 for a failed read, with its text, whatever failed
 	}
 	var code uint16
 	if len(payload) >= 2 {
@@ -111,6 +108,9 @@ func (c *core) gwsCloses(payload []byte) {
 // closeWritten is called when the close frame is with the kernel: the peer has
 // CloseTimeout to answer.
 func (c *core) closeWritten() {
+	if c.hangUp {
+		hangUpDescriptor(c.fd)
+	}
 	time.AfterFunc(c.rt.cfg.CloseTimeout, c.kill)
 }
 
@@ -165,6 +165,10 @@ func (c *core) killLocked() {
 	c.dead = true
 	c.out, c.stream = nil, nil
 	c.wakeLocked()
+	if c.loop != nil {
+		cutDescriptor(c.fd) // the loop sees the end, and closes it
+		return
+	}
 	_ = c.nc.Close()
 }
 
@@ -172,12 +176,14 @@ func (c *core) killLocked() {
 // is given some more of it for the rest of a frame that was begun, and for the close frame,
 // which it finds when it reads again.
 func (c *core) slowLocked(reason string) {
-	if c.closing {
+	if c.closing || c.dead {
 		return
 	}
 	c.rt.stats.slow.Add(1)
 	c.closeLocked(closeLater, reason, false)
-	if tcp, ok := c.nc.(*net.TCPConn); ok {
+	if c.loop != nil {
+		widenDescriptor(c.fd, 2*c.rt.cfg.SendBuffer)
+	} else if tcp, ok := c.nc.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(2 * c.rt.cfg.SendBuffer)
 	}
 	time.AfterFunc(c.rt.cfg.CloseTimeout, c.kill)

@@ -17,7 +17,7 @@ import (
 // A Conn is one WebSocket connection of a route.
 type Conn[In any] struct {
 	core
-	route   *Route[In]
+	route   *endpoint[In]
 	session Session[In]          // React
 	yield   func(In, error) bool // Handle, while its loop over Messages runs
 }
@@ -26,13 +26,18 @@ type Conn[In any] struct {
 type core struct {
 	rt          *Router
 	h           handler
-	nc          net.Conn
+	nc          net.Conn        // nil on a loop
 	raw         syscall.RawConn // nil if nc cannot be written without waiting
+	loop        *loop           // nil without one
+	fd          int             // on a loop, which alone closes it; else -1
 	subprotocol string
 	limit       int // bytes of a message
 	place       int // in the registry, which guards it
 
-	// Owned by the goroutine that reads.
+	// Owned by the goroutine that reads: the loop's, or its own.
+	talk     *talk    // nil without a loop, and while parked
+	over     bool     // on a loop: nothing more is read, and the handler knows
+	gone     bool     // on a loop: fd is closed
 	req      *Request // nil once Open or Handle has returned
 	socket   *gws.Conn
 	head     []byte // came with the handshake and was not read yet
@@ -54,6 +59,7 @@ type core struct {
 	closing bool          // a close frame was asked for
 	drain   bool          // the close frame comes after what stream has
 	ended   bool          // the close frame is in out, or written
+	hangUp  bool          // on a loop: the write side is shut once the close frame is written
 	dead    bool          // nc is closed
 	code    uint16        // of the close frame; 0 sends it without one
 	reason  string        // of the close frame
@@ -67,6 +73,8 @@ type handler interface {
 	serve() error                     // runs Handle, or Open and the reading
 	message(binary bool, data []byte) // data is valid until it returns
 	closed(err error)
+	open() error             // runs Open
+	upgrader() *gws.Upgrader // for a connection that is revived
 }
 
 // A CloseError is the end of a connection that was not a normal one. Returned by
@@ -86,7 +94,28 @@ func (c *core) Request() *Request { return c.req }
 func (c *core) Subprotocol() string { return c.subprotocol }
 
 // RemoteAddr returns the address of the peer.
-func (c *core) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+func (c *core) RemoteAddr() net.Addr {
+	if c.loop == nil {
+		return c.nc.RemoteAddr()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dead {
+		return &net.TCPAddr{}
+	}
+	return peerOf(c.fd)
+}
+
+// Later has f called at the end of the event loop's turn in which a message of
+// this connection is handled, and reports whether there is such a turn. It is
+// called by the handler of that message. What a turn publishes can so go out in one write.
+func (c *core) Later(f func()) bool {
+	if c.loop == nil || !c.handling {
+		return false
+	}
+	c.loop.atEnd(f)
+	return true
+}
 
 // Send encodes v as the route's Encode says and queues it for the peer.
 // On a Handle route it waits while more than Config.MaxPending bytes are
@@ -137,16 +166,21 @@ func (c *Conn[In]) serve() error {
 		c.req = nil
 		return err
 	}
-	session, err := c.route.Open(c)
-	c.req = nil
-	if err != nil {
+	if err := c.open(); err != nil {
 		return err
 	}
-	c.session = session
 	c.uncork()
 	_ = c.read() // Closed gets its error
 	return nil
 }
+
+func (c *Conn[In]) open() (err error) {
+	c.session, err = c.route.Open(c)
+	c.req = nil
+	return err
+}
+
+func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.upgraders[""] }
 
 func (c *Conn[In]) message(binary bool, data []byte) {
 	msg, err := c.route.Decode(binary, data)
@@ -180,46 +214,87 @@ func (c *Conn[In]) closed(err error) {
 	}
 }
 
-// start upgrades the connection and gives it a goroutine, which ends when the
-// handler has and the peer has gone or been cut. net/http's goroutine returns at once, and with it
-// some 12 KB of its buffers.
-func (c *core) start(up *gws.Upgrader) {
-	c.raw = rawConn(c.nc)
+// start upgrades the connection and gives it to a driver. net/http's goroutine
+// returns at once, and with it some 12 KB of its buffers.
+func (c *core) start(up *gws.Upgrader, react bool) {
 	c.seen.Store(c.rt.tick.Load())
 	if !c.rt.conns.add(c) { // Shutdown came in between
 		_ = c.nc.Close()
 		return
 	}
+	if react && c.takeLoop() {
+		c.startOnLoop(up)
+		return
+	}
+	c.raw = rawConn(c.nc)
 	c.rt.wg.Go(func() { c.run(up) })
 }
 
-func (c *core) run(up *gws.Upgrader) {
-	defer c.rt.conns.remove(c)
-	defer c.kill()
+// upgrade answers the handshake.
+func (c *core) upgrade(up *gws.Upgrader) bool {
 	socket, err := up.UpgradeFromConn((*wire)(c), newReader((*wire)(c)), gwsRequest(c.req.Request, c.subprotocol))
 	if err != nil {
-		c.rt.cfg.Logger.Debug("upgrade failed", "addr", c.nc.RemoteAddr(), "err", err)
-		return
+		c.rt.cfg.Logger.Debug("upgrade failed", "addr", c.RemoteAddr(), "err", err)
+		return false
 	}
 	c.socket = socket
 	c.rt.stats.accepted.Add(1)
-	err = c.guarded(c.h.serve)
-	code, reason := closeFor(err)
-	if code == closeInternal {
-		c.rt.cfg.Logger.Error("handler failed", "addr", c.nc.RemoteAddr(), "err", err)
+	return true
+}
+
+// run is the goroutine driver. It ends when the handler has and the peer has
+// gone or been cut.
+func (c *core) run(up *gws.Upgrader) {
+	defer c.rt.conns.remove(c)
+	defer c.kill()
+	if !c.upgrade(up) {
+		return
 	}
+	err := c.guarded(c.h.serve)
 	c.uncork()
 	if c.readErr == nil || c.left { // else the peer is gone: a close frame has no reader
-		c.close(code, reason, true)
+		c.closeFor(err)
 	}
 	if !c.looped {
 		// Nobody has read. The peer's close frame is still to come.
 		c.deaf = true
 		_ = c.read()
 	}
+	c.end()
+	c.finish()
+}
+
+// startOnLoop answers the handshake and runs Open on net/http's goroutine,
+// since that may read history, and leaves the rest to the loop.
+func (c *core) startOnLoop(up *gws.Upgrader) {
+	if !c.upgrade(up) {
+		c.kill()
+	} else if err := c.guarded(c.h.open); err != nil {
+		c.deaf = true
+		c.closeFor(err)
+	}
+	c.uncork()
+	c.loop.post(func() { c.loop.add(c) })
+}
+
+// takeLoop moves the connection to a loop, if it can be there.
+func (c *core) takeLoop() bool {
+	if len(c.rt.loops) == 0 {
+		return false
+	}
+	fd, err := takeDescriptor(c.nc)
+	if err != nil {
+		return false
+	}
+	c.fd, c.nc = fd, nil
+	c.loop = c.rt.loops[int(c.rt.turns.Add(1))%len(c.rt.loops)]
+	return true
+}
+
+// end tells the handler that nothing more will come.
+func (c *core) end() {
 	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
 	c.Attach(nil)
-	c.finish()
 }
 
 // guarded turns a panic of the handler into an error.
@@ -227,20 +302,23 @@ func (c *core) guarded(f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.rt.stats.panics.Add(1)
-			c.rt.cfg.Logger.Error("handler panicked", "addr", c.nc.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
-			err = &CloseError{Code: closeInternal, Reason: "the server failed on this connection"}
+			c.rt.cfg.Logger.Error("handler panicked", "addr", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+			err = &CloseError{Code: closeInternal, Reason: failedReason}
 		}
 	}()
 	return f()
 }
 
-// closeFor returns the close frame for what a handler returned.
-func closeFor(err error) (code uint16, reason string) {
+// closeFor closes the connection as what its handler returned says.
+func (c *core) closeFor(err error) {
 	if err == nil {
-		return closeNormal, ""
+		c.close(closeNormal, "", true)
+		return
 	}
 	if e, ok := errors.AsType[*CloseError](err); ok {
-		return e.Code, e.Reason
+		c.close(e.Code, e.Reason, true)
+		return
 	}
-	return closeInternal, "the server failed on this connection"
+	c.rt.cfg.Logger.Error("handler failed", "addr", c.RemoteAddr(), "err", err)
+	c.close(closeInternal, failedReason, true)
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func TestEchoAndReject(t *testing.T) {
-	both(t, func(t *testing.T, path string) {
-		base, rt, ends := echo(t, Config{}, 0)
-		c := edgetest.Dial(t, base+path)
+	each(t, func(t *testing.T, v variant) {
+		base, rt, ends := echo(t, v.with(Config{}), 0)
+		c := edgetest.Dial(t, base+v.path)
 		c.Text("hi")
 		c.ExpectText("hi")
 		c.Text("bad message")
@@ -268,11 +268,11 @@ func TestHandshake(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	both(t, func(t *testing.T, path string) {
-		base, rt, ends := echo(t, Config{}, 0)
+	each(t, func(t *testing.T, v variant) {
+		base, rt, ends := echo(t, v.with(Config{}), 0)
 		var clients []*edgetest.Client
 		for range 50 {
-			clients = append(clients, edgetest.Dial(t, base+path))
+			clients = append(clients, edgetest.Dial(t, base+v.path))
 		}
 		for _, c := range clients {
 			c.Text("in flight")
@@ -294,7 +294,7 @@ func TestShutdown(t *testing.T) {
 				t.Errorf("ended with %v", err)
 			}
 		}
-		c := edgetest.TryDial(t, base+path)
+		c := edgetest.TryDial(t, base+v.path)
 		if c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" {
 			t.Errorf("after the shutdown: %s", c.Response.Status)
 		}
@@ -303,13 +303,15 @@ func TestShutdown(t *testing.T) {
 
 // TestShutdownCuts: a peer that neither reads nor answers does not hold it up.
 func TestShutdownCuts(t *testing.T) {
-	base, rt, _ := echo(t, Config{CloseTimeout: time.Hour}, 0)
-	c := edgetest.Dial(t, base+"/react")
-	c.Text("hi")
-	c.ExpectText("hi")
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if err := rt.Shutdown(ctx, closeRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("shutdown: %v", err)
-	}
+	each(t, func(t *testing.T, v variant) {
+		base, rt, _ := echo(t, v.with(Config{CloseTimeout: time.Hour}), 0)
+		c := edgetest.Dial(t, base+v.path)
+		c.Text("hi")
+		c.ExpectText("hi")
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if err := rt.Shutdown(ctx, closeRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("shutdown: %v", err)
+		}
+	})
 }

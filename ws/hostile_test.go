@@ -75,10 +75,10 @@ func TestHostileFrames(t *testing.T) {
 		{"close with 4000", frame(0x88, "\x0f\xa0"), 4000, ""},
 		{"close without a code", frame(0x88, ""), 1005, ""},
 	}
-	both(t, func(t *testing.T, path string) {
-		base, rt, ends := echo(t, Config{CloseTimeout: 50 * time.Millisecond}, limit)
+	each(t, func(t *testing.T, v variant) {
+		base, rt, ends := echo(t, v.with(Config{CloseTimeout: 50 * time.Millisecond}), limit)
 		for _, test := range tests {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			_, _ = c.Conn.Write([]byte(test.bytes)) // the answer may come before the end of it
 			if test.code == taken {
 				c.ExpectText("")
@@ -93,7 +93,7 @@ func TestHostileFrames(t *testing.T) {
 			<-ends
 		}
 		// The server is whole: a good client is served.
-		c := edgetest.Dial(t, base+path)
+		c := edgetest.Dial(t, base+v.path)
 		c.Text("still there")
 		c.ExpectText("still there")
 		c.Close()
@@ -107,10 +107,10 @@ func TestHostileFrames(t *testing.T) {
 // TestHostileCuts sends good messages cut in every way.
 func TestHostileCuts(t *testing.T) {
 	const limit = 70_000
-	both(t, func(t *testing.T, path string) {
-		base, _, _ := echo(t, Config{MaxPending: 1 << 20}, limit)
+	each(t, func(t *testing.T, v variant) {
+		base, _, _ := echo(t, v.with(Config{MaxPending: 1 << 20}), limit)
 		t.Run("byte by byte", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			for _, b := range []byte(frame(0x81, "hello") + frame(0x01, "frag") + frame(0x89, "p") + frame(0x80, "ment")) {
 				c.Raw([]byte{b})
 			}
@@ -121,14 +121,14 @@ func TestHostileCuts(t *testing.T) {
 			c.ExpectText("fragment")
 		})
 		t.Run("several in one segment", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			c.Raw([]byte(frame(0x81, "one") + frame(0x8a, "unasked pong") + frame(0x81, "two") + frame(0x82, "three") + frame(0x81, "")))
 			for _, want := range []string{"one", "two", "three", ""} {
 				c.ExpectText(want)
 			}
 		})
 		t.Run("with the handshake", func(t *testing.T) {
-			u, err := url.Parse(base + path)
+			u, err := url.Parse(base + v.path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -145,7 +145,7 @@ func TestHostileCuts(t *testing.T) {
 			c.ExpectText("client")
 		})
 		t.Run("as large as the limit", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			for _, n := range []int{125, 126, 4096, 65_535, 65_536, limit} {
 				want := strings.Repeat("x", n)
 				c.Text(want)
@@ -155,7 +155,7 @@ func TestHostileCuts(t *testing.T) {
 			}
 		})
 		t.Run("pings of every length", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			for n := range maxControl + 1 {
 				want := bytes.Repeat([]byte{byte(n)}, n)
 				c.Raw(edgetest.Frame(edgetest.OpPing, want))
@@ -169,14 +169,14 @@ func TestHostileCuts(t *testing.T) {
 
 // TestHostileEnds ends connections without a close frame.
 func TestHostileEnds(t *testing.T) {
-	both(t, func(t *testing.T, path string) {
-		base, rt, ends := echo(t, Config{}, 0)
+	each(t, func(t *testing.T, v variant) {
+		base, rt, ends := echo(t, v.with(Config{}), 0)
 		abnormal := func(err error) bool {
 			e, ok := err.(*CloseError)
 			return ok && e.Code == closeNoFrame
 		}
 		t.Run("half-close", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			c.Text("last words")
 			if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
 				t.Fatal(err)
@@ -190,7 +190,7 @@ func TestHostileEnds(t *testing.T) {
 			}
 		})
 		t.Run("reset", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			if err := c.Conn.(*net.TCPConn).SetLinger(0); err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +200,7 @@ func TestHostileEnds(t *testing.T) {
 			}
 		})
 		t.Run("in the middle of a frame", func(t *testing.T) {
-			c := edgetest.Dial(t, base+path)
+			c := edgetest.Dial(t, base+v.path)
 			c.Raw([]byte(frame(0x81, "hello")[:8]))
 			_ = c.Conn.Close()
 			if err := <-ends; !abnormal(err) {

@@ -95,11 +95,36 @@ func echo(t testing.TB, cfg Config, maxMessage int) (url string, rt *Router, end
 	return serve(t, rt), rt, ends
 }
 
-// both runs f on a Handle and a React route.
-func both(t *testing.T, f func(t *testing.T, path string)) {
-	for _, path := range []string{"/handle", "/react"} {
-		t.Run(path[1:], func(t *testing.T) { f(t, path) })
+// A variant is a kind of route on a driver.
+type variant struct {
+	path   string
+	driver driver
+}
+
+func (v variant) with(cfg Config) Config {
+	cfg.driver = v.driver
+	return cfg
+}
+
+// each runs f on every variant.
+func each(t *testing.T, f func(t *testing.T, v variant)) {
+	for name, v := range map[string]variant{
+		"handle":          {"/handle", autoDriver},
+		"react/goroutine": {"/react", goroutineDriver},
+		"react/loop":      {"/react", autoDriver},
+		"react/eager":     {"/react", eagerLoop},
+	} {
+		t.Run(name, func(t *testing.T) { f(t, v) })
 	}
+}
+
+// eachReact runs f on every driver of a React route.
+func eachReact(t *testing.T, f func(t *testing.T, v variant)) {
+	each(t, func(t *testing.T, v variant) {
+		if v.path == "/react" {
+			f(t, v)
+		}
+	})
 }
 
 // rawClient is connected to a URL's host and has sent nothing.

@@ -53,6 +53,9 @@ func connOf(socket *gws.Conn) *core { return (*core)(socket.NetConn().(*wire)) }
 func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
 	c := connOf(socket)
 	c.unread = 0
+	if c.talk != nil {
+		c.talk.message()
+	}
 	if c.left || c.deaf || c.isClosing() {
 		_ = m.Close()
 		return
@@ -66,12 +69,19 @@ func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
 // OnPing echoes the payload (RFC 6455 section 5.5.3), which gws's own does not.
 func (events) OnPing(socket *gws.Conn, payload []byte) {
 	c := connOf(socket)
-	c.unread -= len(payload) + 6
+	c.controlled(len(payload))
 	c.control(opPong, payload)
 }
 
-func (events) OnPong(socket *gws.Conn, payload []byte) {
-	connOf(socket).unread -= len(payload) + 6
+func (events) OnPong(socket *gws.Conn, payload []byte) { connOf(socket).controlled(len(payload)) }
+
+// controlled accounts for a ping or pong: it is part of no message.
+func (c *core) controlled(payload int) {
+	n := payload + 6 // header and mask
+	c.unread -= n
+	if c.talk != nil {
+		c.talk.control(n)
+	}
 }
 
 // wire is a core as gws sees it: the net.Conn below it. What gws reads is
@@ -85,17 +95,22 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		return 0, errLeft
 	case c.readErr != nil:
 		return 0, c.readErr
+	case c.talk != nil:
+		if n, err = c.talk.read(p); err == errParked {
+			return 0, err
+		}
 	case len(c.head) > 0:
 		n = copy(p, c.head)
 		if c.head = c.head[n:]; len(c.head) == 0 {
 			c.head = nil
 		}
 	default:
-		if n, err = c.nc.Read(p); err != nil {
-			c.readErr = err
-		}
+		n, err = c.nc.Read(p)
+		c.seen.Store(c.rt.tick.Load())
 	}
-	c.seen.Store(c.rt.tick.Load())
+	if err != nil {
+		c.readFailed(err)
+	}
 	c.unread += n
 	// A fragmented message may have any number of empty fragments; gws does
 	// not count them.
@@ -107,6 +122,14 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	return n, err
 }
 
+// readFailed notes that nothing more can be read, and what that means.
+func (c *core) readFailed(err error) {
+	c.readErr = err
+	if c.endErr == nil && !c.isClosing() {
+		c.endErr = &CloseError{Code: closeNoFrame, Reason: err.Error()}
+	}
+}
+
 // fragmentSlack is what a message may have in frame headers, in bytes, beside as
 // many as it has bytes of content.
 const fragmentSlack = 16 << 10
@@ -115,7 +138,10 @@ const fragmentSlack = 16 << 10
 // writes nothing else here.
 func (w *wire) Write(p []byte) (int, error) {
 	c := (*core)(w)
-	if c.socket == nil {
+	switch {
+	case c.socket == nil && c.talk != nil:
+		return len(p), nil // the answer to a revival
+	case c.socket == nil:
 		return len(p), c.queue(p)
 	}
 	if len(p) > 1 && p[0]&0xf == opClose {
@@ -127,8 +153,8 @@ func (w *wire) Write(p []byte) (int, error) {
 // Close is called by gws behind its close frame. The connection lives until
 // the frame is written; run closes it.
 func (w *wire) Close() error                     { return nil }
-func (w *wire) LocalAddr() net.Addr              { return w.nc.LocalAddr() }
-func (w *wire) RemoteAddr() net.Addr             { return w.nc.RemoteAddr() }
+func (w *wire) LocalAddr() net.Addr              { return nil } // gws does not ask
+func (w *wire) RemoteAddr() net.Addr             { return nil }
 func (w *wire) SetDeadline(time.Time) error      { return nil } // the sweeper's task
 func (w *wire) SetReadDeadline(time.Time) error  { return nil }
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
@@ -136,7 +162,7 @@ func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 // OnClose sees how the peer ended it, where gws knows.
 func (events) OnClose(socket *gws.Conn, err error) {
 	c := connOf(socket)
-	if c.endErr != nil {
+	if c.endErr != nil || c.talk != nil && c.talk.parking {
 		return
 	}
 	if e, ok := errors.AsType[*gws.CloseError](err); ok && !normalEnd(e.Code) {

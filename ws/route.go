@@ -75,6 +75,12 @@ func React[In any](rt *Router, route Route[In]) {
 	register(rt, route)
 }
 
+// An endpoint is a Route as its connections use it.
+type endpoint[In any] struct {
+	Route[In]
+	upgraders map[string]*gws.Upgrader // by subprotocol
+}
+
 func register[In any](rt *Router, route Route[In]) {
 	if route.Decode == nil {
 		panic("ws: route " + route.Path + " has no Decode")
@@ -96,6 +102,7 @@ func register[In any](rt *Router, route Route[In]) {
 		}
 		upgraders[sub] = gws.NewUpgrader(events{}, option)
 	}
+	served := &endpoint[In]{route, upgraders}
 	// Guards come after the check of the handshake: whoever does not speak
 	// WebSocket here learns that before a name or a token matters.
 	guards := slices.Concat([]Guard{func(r *Request) error {
@@ -110,12 +117,12 @@ func register[In any](rt *Router, route Route[In]) {
 		if err != nil {
 			return fmt.Errorf("ws: hijack: %w", err)
 		}
-		c := &Conn[In]{route: &route}
+		c := &Conn[In]{route: served}
 		c.core = core{
-			rt: rt, h: c, nc: nc, head: head, req: detached(r), subprotocol: sub, limit: route.MaxMessage,
+			rt: rt, h: c, nc: nc, fd: -1, head: head, req: detached(r), subprotocol: sub, limit: route.MaxMessage,
 			corked: route.Open != nil, // the answer to the handshake and the first frames are one write
 		}
-		c.start(upgraders[sub])
+		c.start(upgraders[sub], route.Open != nil)
 		return nil
 	}, guards...)
 }

@@ -32,6 +32,7 @@ func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 // inBubble runs f with a client of the React route of echo over a pipe, in a
 // bubble of its own time.
 func inBubble(t *testing.T, cfg Config, f func(t *testing.T, rt *Router, c *edgetest.Client, ends chan error)) {
+	cfg.driver = goroutineDriver // a loop that waits in epoll_wait(2) would hold the bubble's time
 	synctest.Test(t, func(t *testing.T) {
 		rt := newRouter(t, cfg)
 		ends := make(chan error, 1)

@@ -156,11 +156,11 @@ func (c *core) flushLocked() (done bool) {
 		if len(p) == 0 {
 			return true
 		}
-		if c.raw == nil { // it cannot be tried without waiting
+		if c.raw == nil && c.loop == nil { // it cannot be tried without waiting
 			c.startWriter()
 			return false
 		}
-		n, err := tryWrite(c.raw, p)
+		n, err := c.tryLocked(p)
 		if err != nil {
 			c.killLocked() // the stream may be cut in a frame: nothing may follow
 			return false
@@ -173,11 +173,32 @@ func (c *core) flushLocked() (done bool) {
 	}
 }
 
-// startWriter starts the goroutine that writes for a peer that is behind. It
-// ends when nothing is pending, or the connection is cut.
+// tryLocked writes what the kernel takes of p without waiting.
+func (c *core) tryLocked(p []byte) (n int, err error) {
+	if c.loop != nil {
+		return tryDescriptor(c.fd, p)
+	}
+	return tryWrite(c.raw, p)
+}
+
+// writable is called by the loop when the kernel takes bytes again.
+func (c *core) writable() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing {
+		c.writing = false
+		c.flushLocked()
+	}
+}
+
+// startWriter has the rest written as the peer takes it: by the loop, or by a
+// goroutine that ends when nothing is pending, or the connection is cut.
 func (c *core) startWriter() {
 	c.writing = true
 	c.moved = c.rt.tick.Load()
+	if c.loop != nil {
+		return // the loop is told when there is room
+	}
 	c.rt.wg.Go(c.writer)
 }
 

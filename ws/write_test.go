@@ -50,9 +50,11 @@ func (f *feed) Wrote(n int) {
 
 // TestOneOrder has a peer that reads in fits and starts, frames for it alone
 // and frames from a stream, pongs in between: each kind comes whole and in order.
-func TestOneOrder(t *testing.T) {
+func TestOneOrder(t *testing.T) { eachReact(t, testOneOrder) }
+
+func testOneOrder(t *testing.T, v variant) {
 	conns := make(chan *Conn[string], 1)
-	rt := newRouter(t, Config{MaxPending: 1 << 30})
+	rt := newRouter(t, v.with(Config{MaxPending: 1 << 30}))
 	React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
 		conns <- c
 		return &echoSession{c, make(chan error, 1)}, nil
@@ -65,23 +67,23 @@ func TestOneOrder(t *testing.T) {
 	c := <-conns
 	f := new(feed)
 	c.Attach(f)
-	const each = 2000
+	const total = 1000
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
-		for i := range each {
+		for i := range total {
 			_ = c.SendPayload(false, fmt.Appendf(nil, "private %d %s", i, strings.Repeat("p", 1+rand.IntN(300))))
 		}
 	})
 	wg.Go(func() {
-		for range each {
+		for range total {
 			f.add(1 + rand.IntN(3000))
 			c.Flush()
 		}
 	})
 	pings := 0
 	next := map[string]int{}
-	for next["shared"] < each || next["private"] < each {
+	for next["shared"] < total || next["private"] < total {
 		if rand.IntN(100) == 0 {
 			time.Sleep(time.Millisecond)
 			client.Raw(edgetest.Frame(edgetest.OpPing, fmt.Append(nil, pings)))
@@ -141,8 +143,10 @@ func stalled(t *testing.T, cfg Config) (*edgetest.Client, *Conn[string], *feed, 
 
 // TestSlowPeer: one that takes nothing for the write timeout is closed with
 // 1013. When it reads again it finds whole frames and then that close frame.
-func TestSlowPeer(t *testing.T) {
-	client, c, f, rt, closed := stalled(t, Config{WriteTimeout: 100 * time.Millisecond, CloseTimeout: 100 * time.Millisecond})
+func TestSlowPeer(t *testing.T) { eachReact(t, testSlowPeer) }
+
+func testSlowPeer(t *testing.T, v variant) {
+	client, c, f, rt, closed := stalled(t, v.with(Config{WriteTimeout: 100 * time.Millisecond, CloseTimeout: 100 * time.Millisecond}))
 	select {
 	case err := <-closed:
 		if err != nil {
@@ -179,8 +183,10 @@ func TestSlowPeer(t *testing.T) {
 }
 
 // TestSlowButAlive: a peer that takes a little now and then is not closed.
-func TestSlowButAlive(t *testing.T) {
-	client, c, f, rt, _ := stalled(t, Config{WriteTimeout: 800 * time.Millisecond})
+func TestSlowButAlive(t *testing.T) { eachReact(t, testSlowButAlive) }
+
+func testSlowButAlive(t *testing.T, v variant) {
+	client, c, f, rt, _ := stalled(t, v.with(Config{WriteTimeout: 800 * time.Millisecond}))
 	var buf [16 << 10]byte
 	for range 40 {
 		time.Sleep(50 * time.Millisecond)
@@ -196,8 +202,10 @@ func TestSlowButAlive(t *testing.T) {
 }
 
 // TestPendingBound: frames for one connection alone do not pile up.
-func TestPendingBound(t *testing.T) {
-	_, c, _, rt, closed := stalled(t, Config{MaxPending: 10 << 10, CloseTimeout: 50 * time.Millisecond})
+func TestPendingBound(t *testing.T) { eachReact(t, testPendingBound) }
+
+func testPendingBound(t *testing.T, v variant) {
+	_, c, _, rt, closed := stalled(t, v.with(Config{MaxPending: 10 << 10, CloseTimeout: 50 * time.Millisecond}))
 	sent := 0
 	for c.SendPayload(false, make([]byte, 1000)) == nil {
 		if sent++; sent > 20 {
@@ -263,7 +271,7 @@ func TestWriteAllocs(t *testing.T) {
 	go func() { _, _ = io.Copy(io.Discard, far) }()
 	rt := newRouter(t, Config{})
 	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), 0, "") })
-	c := &core{rt: rt, nc: near, raw: rawConn(near)}
+	c := &core{rt: rt, nc: near, fd: -1, raw: rawConn(near)}
 	s := &oneFrame{frame: AppendFrame(nil, false, make([]byte, 100))}
 	c.Attach(s)
 	if n := testing.AllocsPerRun(1000, func() { s.due = true; c.Flush() }); n != 0 {

@@ -51,7 +51,18 @@ type Config struct {
 	// Logger gets rare events and, at debug level, one line a connection. nil
 	// discards.
 	Logger *slog.Logger
+
+	driver driver // for tests
 }
+
+// A driver is what reads a connection.
+type driver uint8
+
+const (
+	autoDriver      driver = iota // the event loop where it can, else a goroutine
+	goroutineDriver               // a goroutine for each connection
+	eagerLoop                     // the event loop, which parks at every boundary: that finds a wrong one
+)
 
 func (cfg *Config) defaults() error {
 	for _, d := range []struct {
@@ -93,11 +104,13 @@ type Router struct {
 	mux   *httprouter.Router
 	conns registry
 	stats counters
+	loops []*loop
+	turns atomic.Uint32 // which loop gets the next connection
 
 	stopping atomic.Bool
 	tick     atomic.Uint32  // the sweeper's clock, see sweep.go
 	halt     chan struct{}  // closed to end the sweeper
-	wg       sync.WaitGroup // the sweeper, and one reader for each connection
+	wg       sync.WaitGroup // the sweeper, the loops, the goroutines of connections
 	stop     sync.Once
 }
 
@@ -117,6 +130,13 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt.mux.MethodNotAllowed = rt.plain(func(_ http.ResponseWriter, r *Request) error {
 		return Refuse(http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not allowed here, see the Allow header")
 	})
+	if canLoop && cfg.driver != goroutineDriver {
+		if err := rt.startLoops(); err != nil {
+			rt.stopLoops()
+			rt.wg.Wait()
+			return nil, fmt.Errorf("ws: start event loops: %w", err)
+		}
+	}
 	rt.wg.Go(rt.sweep)
 	return rt, nil
 }
@@ -137,7 +157,7 @@ func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) erro
 	ended := make(chan struct{})
 	go func() { // ends with the last handler, to which nothing can be read or written once it is cut
 		rt.conns.wait()
-		rt.stop.Do(func() { close(rt.halt) })
+		rt.stopLoops()
 		rt.wg.Wait()
 		close(ended)
 	}()
@@ -156,6 +176,14 @@ func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) erro
 	return fmt.Errorf("ws: connections cut at shutdown: %w", context.Cause(ctx))
 }
 
+// stopLoops ends the sweeper and the loops, which have no connection any more.
+func (rt *Router) stopLoops() {
+	rt.stop.Do(func() { close(rt.halt) })
+	for _, l := range rt.loops {
+		l.wake()
+	}
+}
+
 // Stats are counters since the start, save for Open.
 type Stats struct {
 	Open     int    // connections now
@@ -166,10 +194,12 @@ type Stats struct {
 	Slow     uint64 // connections closed with 1013: no progress, or too much pending
 	Silent   uint64 // connections dropped after two ping intervals of silence
 	Panics   uint64 // handlers that panicked
+
+	SlowTurns uint64 // turns of an event loop that took longer than 50 ms, each of which held up others
 }
 
 type counters struct {
-	accepted, refused, invalid, violated, slow, silent, panics atomic.Uint64
+	accepted, refused, invalid, violated, slow, silent, panics, slowTurns atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -177,6 +207,6 @@ func (rt *Router) Stats() Stats {
 	s := &rt.stats
 	return Stats{
 		Open: rt.conns.len(), Accepted: s.accepted.Load(), Refused: s.refused.Load(), Invalid: s.invalid.Load(),
-		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
+		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(), SlowTurns: s.slowTurns.Load(),
 	}
 }

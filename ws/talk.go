@@ -1,0 +1,95 @@
+package ws
+
+import (
+	"bufio"
+	"errors"
+	"iter"
+	"net/http"
+)
+
+// A talk is what a connection of the event-loop driver has while it talks:
+// gws's ReadLoop as a coroutine, which the loop resumes with input and which yields
+// when that is used up. So the state of half-read frames and fragments stays
+// where it belongs, in gws, and there is neither scheduler nor copy between.
+//
+// A connection that is silent has none. Its next bytes revive it: a new
+// gws.Conn over the same net.Conn, by a handshake that is fixed and whose
+// answer nobody sees.
+type talk struct {
+	next  func() (struct{}, bool)
+	yield func(struct{}) bool
+	br    *bufio.Reader
+	place int // in loop.talking
+
+	input   []byte // what this turn brought
+	err     error  // what comes behind input
+	parking bool   // Read is to end the ReadLoop
+	ended   bool   // the ReadLoop has ended
+
+	// Whether gws stands between two messages, so that nothing would be lost
+	// with it. A Read that hands out bytes clears it and remembers what it was;
+	// a whole message sets it; a ping or pong restores it if those bytes
+	// were that frame and nothing else.
+	boundary, was bool
+	got           int // bytes of the last Read
+}
+
+var errParked = errors.New("ws: parked")
+
+// reviveRequest is the handshake of a revived connection.
+var reviveRequest = gwsRequest(&http.Request{Header: http.Header{"Sec-Websocket-Key": {"AAAAAAAAAAAAAAAAAAAAAA=="}}}, "")
+
+// revive gives c a coroutine that waits for its first input.
+func (c *core) revive() {
+	t := &talk{boundary: true}
+	c.talk = t
+	c.socket = nil
+	c.unread = 0
+	t.next, _ = iter.Pull(func(yield func(struct{}) bool) {
+		t.yield = yield
+		t.br = newReader((*wire)(c))
+		socket, err := c.h.upgrader().UpgradeFromConn((*wire)(c), t.br, reviveRequest)
+		if err != nil {
+			c.readFailed(err) // it writes to us alone: it cannot fail
+			return
+		}
+		c.socket = socket
+		// Closed gets what read returns; what comes back here is a panic.
+		if err := c.guarded(func() error { _ = c.read(); return nil }); err != nil {
+			c.closeFor(err)
+		}
+	})
+}
+
+// resume runs the coroutine until it has used up its input, or ends.
+func (t *talk) resume() {
+	_, more := t.next()
+	t.ended = !more
+}
+
+// read hands out input, and yields to the loop while there is none.
+func (t *talk) read(p []byte) (n int, err error) {
+	for len(t.input) == 0 {
+		switch {
+		case t.err != nil:
+			return 0, t.err
+		case t.parking:
+			return 0, errParked
+		}
+		t.yield(struct{}{})
+	}
+	n = copy(p, t.input)
+	t.input = t.input[n:]
+	t.was, t.boundary, t.got = t.boundary, false, n
+	return n, nil
+}
+
+// message says that a whole message was read.
+func (t *talk) message() { t.boundary = len(t.input) == 0 && t.br.Buffered() == 0 }
+
+// control says that a ping or pong of n bytes was read.
+func (t *talk) control(n int) {
+	if t.got == n && t.br.Buffered() == 0 {
+		t.boundary = t.was && len(t.input) == 0
+	}
+}
