@@ -4,30 +4,80 @@ package hub
 const flushBatch = 64
 
 // wakeLocked has the members written what is new. The flusher is a goroutine that
-// exists only while there is something: what is appended while it walks goes
-// out on its next walk, many frames in one write.
+// exists only while there is something, or the end of a publisher's turn: what
+// is appended until it walks goes out together, many frames in one write.
 func (r *room) wakeLocked() {
 	r.dirty = true
-	if !r.flushing && len(r.members) > 0 {
-		r.flushing = true
-		r.hub.wg.Add(1) // wg.Go would allocate, for each message
+	if r.held == 0 && r.startLocked() {
 		go r.run()
 	}
 }
 
+// startLocked reports whether a flusher is to be started, and counts it as
+// started.
+func (r *room) startLocked() bool {
+	if !r.dirty || r.flushing || len(r.members) == 0 {
+		return false
+	}
+	r.flushing = true
+	r.hub.wg.Add(1) // wg.Go would allocate, for each message
+	return true
+}
+
+// hold leaves it to the caller, who is about to publish, to start the flusher.
+func (r *room) hold() {
+	r.mu.Lock()
+	r.held++
+	r.mu.Unlock()
+}
+
+// unhold starts the flusher if there is something: at the end of the caller's
+// turn if it has one, else as a goroutine.
+func (r *room) unhold(later func(func()) bool) {
+	r.mu.Lock()
+	r.held--
+	start := r.startLocked()
+	r.mu.Unlock()
+	if start && (later == nil || !later(r.turn)) {
+		go r.run()
+	}
+}
+
+// flush walks until there is nothing new.
 func (r *room) flush() {
 	defer r.hub.wg.Done()
-	for {
-		r.mu.Lock()
-		if !r.dirty {
-			r.flushing = false
-			r.mu.Unlock()
-			return
-		}
-		r.dirty = false
-		r.mu.Unlock()
+	for r.next() {
 		r.walk()
 	}
+}
+
+// flushTurn walks once, at the end of a turn of an event loop. What came
+// meanwhile is a goroutine's, or the loop would never get on.
+func (r *room) flushTurn() {
+	if r.next() {
+		r.walk()
+		r.mu.Lock()
+		again := r.dirty
+		r.flushing = again
+		r.mu.Unlock()
+		if again {
+			go r.run()
+			return
+		}
+	}
+	r.hub.wg.Done()
+}
+
+// next reports whether there is something new. The flusher ends if not.
+func (r *room) next() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.dirty {
+		r.flushing = false
+	}
+	dirty := r.dirty
+	r.dirty = false
+	return dirty
 }
 
 // walk flushes every member, and then forgets what all of them have.

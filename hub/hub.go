@@ -98,10 +98,17 @@ func (h *Hub) Close() { h.wg.Wait() }
 // Log.Append for the rest. A publisher that is faster than its room can be
 // written is slowed down to that.
 func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	return h.publish(roomName, m, key, done, nil)
+}
+
+// publish is Publish; later is that of the publisher's Conn, or nil.
+func (h *Hub) publish(roomName string, m codec.Message, key string, done func(codec.Receipt), later func(func()) bool) (codec.ID, error) {
+	h.stats.published.Add(1)
 	if r := h.find(roomName); r != nil {
 		r.throttle()
+		r.hold()
+		defer r.unhold(later)
 	}
-	h.stats.published.Add(1)
 	return h.cfg.Log.Append(roomName, m, key, done)
 }
 

@@ -161,6 +161,8 @@ func (s *sink) Flush() bool {
 	return false
 }
 
+func (s *sink) Later(func()) bool { return false }
+
 func (s *sink) Close(code uint16, _ string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,6 +12,10 @@ type Conn interface {
 	// Flush has the connection take what its Member has pending, without
 	// waiting. It reports whether nothing is left.
 	Flush() (done bool)
+	// Later has f called at the end of the event-loop turn in which the
+	// connection's handler runs, and reports whether there is such a turn. Only
+	// that handler calls it.
+	Later(f func()) bool
 	// Close ends the connection with a close code of RFC 6455.
 	Close(code uint16, reason string)
 }
@@ -44,9 +48,9 @@ func (m *Member) Username() string { return m.username }
 
 // Publish sends content to the room as m. See Hub.Publish.
 func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {
-	return m.room.hub.Publish(m.room.name, codec.Message{
+	return m.room.hub.publish(m.room.name, codec.Message{
 		Username: m.username, Content: content, Time: time.Now().UnixMilli(),
-	}, key, done)
+	}, key, done, m.conn.Later)
 }
 
 // Typing tells the room that m is typing, at most once in Config.TypingInterval.

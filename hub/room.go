@@ -12,7 +12,8 @@ type room struct {
 	name string
 	refs int       // members and those about to be; guarded by the stripe
 	load sync.Once // reads head from the Log
-	run  func()    // flush, as a value that is made once
+	run  func()    // flush and
+	turn func()    // flushTurn, as values that are made once
 
 	mu       sync.Mutex
 	head     codec.ID
@@ -20,13 +21,14 @@ type room struct {
 	using    []int       // members by format
 	members  []*Member   // in no order; each knows its place
 	dirty    bool        // there is something that the flusher has not seen
-	flushing bool        // the flusher runs
+	flushing bool        // the flusher runs, or is about to
+	held     int         // publishers that will see to the flusher
 }
 
 func newRoom(h *Hub, name string) *room {
 	n := len(h.cfg.Formats)
 	r := &room{hub: h, name: name, logs: make([]*frameLog, n), using: make([]int, n)}
-	r.run = r.flush
+	r.run, r.turn = r.flush, r.flushTurn
 	return r
 }
 

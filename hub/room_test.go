@@ -366,4 +366,5 @@ func (s *counter) Flush() bool {
 		m.Wrote(len(p))
 	}
 }
+func (s *counter) Later(func()) bool    { return false }
 func (s *counter) Close(uint16, string) {}
