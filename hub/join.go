@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"edgechat/codec"
@@ -34,7 +35,7 @@ type Joined struct {
 func (h *Hub) Join(roomName string, conn Conn, join Join) (*Joined, error) {
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
-	m := &Member{room: r, conn: conn, format: join.Format, username: join.Username, since: now}
+	m := &Member{room: r, conn: conn, format: join.Format, username: strings.Clone(join.Username), since: now}
 	r.mu.Lock()
 	r.addLocked(m)
 	m.last = r.head.Offset

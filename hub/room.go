@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"strings"
 	"sync"
 
 	"edgechat/codec"
@@ -27,7 +28,7 @@ type room struct {
 
 func newRoom(h *Hub, name string) *room {
 	n := len(h.cfg.Formats)
-	r := &room{hub: h, name: name, logs: make([]*frameLog, n), using: make([]int, n)}
+	r := &room{hub: h, name: strings.Clone(name), logs: make([]*frameLog, n), using: make([]int, n)}
 	r.run, r.turn = r.flush, r.flushTurn
 	return r
 }

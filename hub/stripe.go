@@ -30,7 +30,7 @@ func (h *Hub) acquire(name string) *room {
 	r := s.rooms[name]
 	if r == nil {
 		r = newRoom(h, name)
-		s.rooms[name] = r
+		s.rooms[r.name] = r // a copy: name may be a part of a whole request
 	}
 	r.refs++
 	s.mu.Unlock()

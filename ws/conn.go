@@ -274,6 +274,7 @@ func (c *core) startOnLoop(up *gws.Upgrader) {
 		c.closeFor(err)
 	}
 	c.uncork()
+	c.socket = nil // its first message revives it
 	c.loop.post(func() { c.loop.add(c) })
 }
 

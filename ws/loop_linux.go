@@ -286,7 +286,7 @@ func (l *loop) silence(c *core) {
 	moved.talk.place = c.talk.place
 	l.talking[last] = nil
 	l.talking = l.talking[:last]
-	c.talk = nil
+	c.talk, c.socket = nil, nil
 }
 
 // park ends the coroutine of a connection that is between two messages.
