@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net"
@@ -21,9 +22,6 @@ const (
 	inputSize = 64 << 10
 	// maxEvents is how many connections a turn serves at most.
 	maxEvents = 256
-	// parkAfter is how long a connection may be silent before it gives its
-	// coroutine back.
-	parkAfter = 3 * time.Second
 	// slowTurn is how long a turn may take before it is counted and logged.
 	slowTurn = 50 * time.Millisecond
 )
@@ -53,7 +51,7 @@ type loop struct {
 
 // startLoops starts one loop for each core. They end with Shutdown.
 func (rt *Router) startLoops() error {
-	for range runtime.GOMAXPROCS(0) {
+	for range cmp.Or(rt.cfg.loops, runtime.GOMAXPROCS(0)) {
 		epfd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 		if err != nil {
 			return err
@@ -135,7 +133,7 @@ func (l *loop) wait(events []syscall.EpollEvent) (int, error) {
 	if len(l.talking) > 0 {
 		timeout = int(l.rt.tickLength().Milliseconds()) + 1
 	}
-	n, err := syscall.EpollWait(l.epfd, events, timeout)
+	n, err := syscall.EpollWait(l.epfd, events, timeout) // this one tells the scheduler
 	l.mu.Lock()
 	l.asleep = false
 	l.mu.Unlock()
@@ -305,7 +303,7 @@ func (l *loop) park(c *core) {
 
 // parkSilent parks those that have said nothing for a while.
 func (l *loop) parkSilent(now uint32) {
-	after := uint32(parkAfter/l.rt.tickLength()) + 1
+	after := uint32(l.rt.cfg.parkAfter/l.rt.tickLength()) + 1
 	for i := len(l.talking) - 1; i >= 0; i-- { // who is parked makes room for the last
 		if c := l.talking[i]; now-c.seen.Load() >= after {
 			l.park(c)

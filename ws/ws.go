@@ -52,7 +52,10 @@ type Config struct {
 	// discards.
 	Logger *slog.Logger
 
-	driver driver // for tests
+	// For tests.
+	driver    driver
+	loops     int           // event loops; default one for each core
+	parkAfter time.Duration // silence after which the event loop keeps no coroutine; default 3 s
 }
 
 // A driver is what reads a connection.
@@ -73,6 +76,7 @@ func (cfg *Config) defaults() error {
 		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
 		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
 		{"CloseTimeout", &cfg.CloseTimeout, time.Second},
+		{"parkAfter", &cfg.parkAfter, 3 * time.Second},
 	} {
 		if *d.v == 0 {
 			*d.v = d.def

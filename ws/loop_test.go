@@ -1,0 +1,155 @@
+package ws
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+// A moody session echoes, and does what it is told.
+type moody struct{ c *Conn[string] }
+
+func (s moody) Receive(msg string) {
+	switch msg {
+	case "panic":
+		panic("told to")
+	case "sleep":
+		time.Sleep(slowTurn + 20*time.Millisecond)
+	}
+	_ = s.c.SendPayload(false, []byte(msg))
+}
+func (s moody) Closed(error) {}
+
+// loopRig is a server with one event loop's worth of moody sessions.
+func loopRig(t *testing.T, cfg Config) (*Router, string) {
+	t.Helper()
+	if !canLoop {
+		t.Skip("no event loop on this system")
+	}
+	cfg.loops = 1
+	rt := newRouter(t, cfg)
+	React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
+		return moody{c}, nil
+	}})
+	return rt, serve(t, rt) + "/"
+}
+
+// TestLoopPanic: a handler that panics ends its connection, and leaves those on
+// the same loop alone.
+func TestLoopPanic(t *testing.T) {
+	rt, url := loopRig(t, Config{})
+	other := edgetest.Dial(t, url)
+	other.Raw([]byte(frame(0x81, "half a frame")[:9]))
+	c := edgetest.Dial(t, url)
+	c.Raw([]byte(frame(0x81, "before") + frame(0x81, "panic") + frame(0x81, "after")))
+	c.ExpectText("before")
+	if code, reason := c.ExpectClose(); code != closeInternal || reason != failedReason {
+		t.Errorf("closed with %d %q", code, reason)
+	}
+	other.Raw([]byte(frame(0x81, "half a frame")[9:]))
+	other.ExpectText("half a frame")
+	if n := rt.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
+}
+
+// TestLoopSlowTurn: a turn that holds up others is counted.
+func TestLoopSlowTurn(t *testing.T) {
+	rt, url := loopRig(t, Config{})
+	c := edgetest.Dial(t, url)
+	c.Text("quick")
+	c.ExpectText("quick")
+	if n := rt.Stats().SlowTurns; n != 0 {
+		t.Skipf("%d slow turns before: the machine is too busy to tell", n)
+	}
+	c.Text("sleep")
+	c.ExpectText("sleep")
+	for end := time.Now().Add(5 * time.Second); rt.Stats().SlowTurns != 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d slow turns counted", rt.Stats().SlowTurns)
+		}
+	}
+}
+
+// TestLoopParks: a connection that is silent has no coroutine, nor one that
+// answers pings alone; half a frame keeps it.
+func TestLoopParks(t *testing.T) {
+	rt, url := loopRig(t, Config{PingInterval: 80 * time.Millisecond, parkAfter: 20 * time.Millisecond})
+	l := rt.loops[0]
+	talking := func() int {
+		n := make(chan int)
+		l.post(func() { n <- len(l.talking) })
+		return <-n
+	}
+	await := func(want int) {
+		t.Helper()
+		for end := time.Now().Add(5 * time.Second); talking() != want; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d connections have a coroutine, want %d", talking(), want)
+			}
+		}
+	}
+	c := edgetest.Dial(t, url)
+	await(0)
+	c.Text("hello")
+	c.ExpectText("hello")
+	await(0)
+	c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
+	await(0)
+	c.Raw([]byte(frame(0x01, "frag"))) // a fragment is state, too
+	for range 3 {
+		c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
+	}
+	if talking() != 1 {
+		t.Error("parked within a message")
+	}
+	c.Raw([]byte(frame(0x80, "ment")))
+	if p := c.Expect(edgetest.OpText); string(p) != "fragment" {
+		t.Errorf("got %q", p)
+	}
+	await(0)
+}
+
+// TestLoopDescriptors: numbers of descriptors are given away again all the
+// time while connections come, break and talk; each hears its own words alone.
+func TestLoopDescriptors(t *testing.T) {
+	for _, d := range []driver{autoDriver, eagerLoop} {
+		rt, url := loopRig(t, Config{driver: d, CloseTimeout: 20 * time.Millisecond})
+		var clients sync.WaitGroup
+		for g := range 8 {
+			clients.Go(func() {
+				for i := range 100 {
+					c := edgetest.Dial(t, url)
+					for k := range 3 {
+						text := fmt.Sprintf("client %d.%d says %d %s", g, i, k, strings.Repeat("x", i))
+						c.Text(text)
+						c.ExpectText(text)
+					}
+					switch i % 4 {
+					case 0:
+						c.Close()
+					case 1:
+						_ = c.Conn.Close()
+					case 2:
+						_ = c.Conn.(*net.TCPConn).SetLinger(0) // a reset
+						_ = c.Conn.Close()
+					case 3:
+						c.Text("bad end") // closed from there
+						_ = c.Conn.Close()
+					}
+				}
+			})
+		}
+		clients.Wait()
+		for end := time.Now().Add(5 * time.Second); rt.Stats().Open > 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%d connections left", rt.Stats().Open)
+			}
+		}
+	}
+}
