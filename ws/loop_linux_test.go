@@ -28,9 +28,6 @@ func (s moody) Closed(error) {}
 // loopRig is a server with one event loop's worth of moody sessions.
 func loopRig(t *testing.T, cfg Config) (*Router, string) {
 	t.Helper()
-	if !canLoop {
-		t.Skip("no event loop on this system")
-	}
 	cfg.loops = 1
 	rt := newRouter(t, cfg)
 	React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {

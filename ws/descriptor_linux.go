@@ -1,0 +1,99 @@
+package ws
+
+import (
+	"errors"
+	"net"
+	"syscall"
+	"unsafe"
+)
+
+// The event loop's system calls. Descriptors here never block, so the calls are
+// short, and the scheduler is not told of them: that would cost as much as they do.
+
+// epollNow is epoll_pwait(2) that returns at once.
+func epollNow(epfd int, events []syscall.EpollEvent) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+// rawIO is read(2) or write(2).
+func rawIO(trap uintptr, fd int, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
+
+func errnoErr(errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
+}
+
+// takeDescriptor takes a TCP connection away from Go's poller: its descriptor
+// is duplicated and the original closed.
+func takeDescriptor(nc net.Conn) (fd int, err error) {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		return -1, errors.ErrUnsupported
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd = -1
+	cerr := raw.Control(func(old uintptr) {
+		n, _, errno := syscall.Syscall(syscall.SYS_FCNTL, old, syscall.F_DUPFD_CLOEXEC, 0)
+		if errno != 0 {
+			err = errno
+			return
+		}
+		fd = int(n)
+	})
+	if err = errors.Join(cerr, err); err != nil {
+		return -1, err
+	}
+	_ = nc.Close() // the duplicate keeps the connection
+	return fd, nil
+}
+
+// tryDescriptor writes what the kernel takes of p.
+func tryDescriptor(fd int, p []byte) (n int, err error) {
+	for {
+		n, errno := rawIO(syscall.SYS_WRITE, fd, p)
+		switch errno {
+		case 0:
+			return n, nil
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, nil
+		default:
+			return 0, errno
+		}
+	}
+}
+
+func cutDescriptor(fd int)    { _ = syscall.Shutdown(fd, syscall.SHUT_RDWR) }
+func hangUpDescriptor(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
+func widenDescriptor(fd, size int) {
+	_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, size)
+}
+
+func peerOf(fd int) net.Addr {
+	sa, err := syscall.Getpeername(fd)
+	if err != nil {
+		return &net.TCPAddr{}
+	}
+	switch sa := sa.(type) {
+	case *syscall.SockaddrInet4:
+		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+	case *syscall.SockaddrInet6:
+		return &net.TCPAddr{IP: sa.Addr[:], Port: sa.Port}
+	}
+	return &net.TCPAddr{}
+}

@@ -1,0 +1,118 @@
+package ws
+
+import (
+	"errors"
+	"runtime/debug"
+
+	"github.com/lxzan/gws"
+)
+
+// start upgrades the connection and gives it to a driver. net/http's goroutine
+// returns at once, and with it some 12 KB of its buffers.
+func (c *core) start(up *gws.Upgrader, react bool) {
+	c.seen.Store(c.rt.tick.Load())
+	if !c.rt.conns.add(c) { // Shutdown came in between
+		_ = c.nc.Close()
+		return
+	}
+	if react && c.takeLoop() {
+		c.startOnLoop(up)
+		return
+	}
+	c.raw = rawConn(c.nc)
+	c.rt.wg.Go(func() { c.run(up) })
+}
+
+// upgrade answers the handshake.
+func (c *core) upgrade(up *gws.Upgrader) bool {
+	socket, err := up.UpgradeFromConn((*wire)(c), newReader((*wire)(c)), gwsRequest(c.req.Request, c.subprotocol))
+	if err != nil {
+		c.rt.cfg.Logger.Debug("upgrade failed", "addr", c.RemoteAddr(), "err", err)
+		return false
+	}
+	c.socket = socket
+	c.rt.stats.accepted.Add(1)
+	return true
+}
+
+// run is the goroutine driver. It ends when the handler has and the peer has
+// gone or been cut.
+func (c *core) run(up *gws.Upgrader) {
+	defer c.rt.conns.remove(c)
+	defer c.kill()
+	if !c.upgrade(up) {
+		return
+	}
+	err := c.guarded(c.h.serve)
+	c.uncork()
+	if c.readErr == nil || c.left { // else the peer is gone: a close frame has no reader
+		c.closeFor(err)
+	}
+	if !c.looped {
+		// Nobody has read. The peer's close frame is still to come.
+		c.deaf = true
+		_ = c.read()
+	}
+	c.end()
+	c.finish()
+}
+
+// startOnLoop answers the handshake and runs Open on net/http's goroutine,
+// since that may read history, and leaves the rest to the loop.
+func (c *core) startOnLoop(up *gws.Upgrader) {
+	if !c.upgrade(up) {
+		c.kill()
+	} else if err := c.guarded(c.h.open); err != nil {
+		c.deaf = true
+		c.closeFor(err)
+	}
+	c.uncork()
+	c.socket = nil // its first message revives it
+	c.loop.post(func() { c.loop.add(c) })
+}
+
+// takeLoop moves the connection to a loop, if it can be there.
+func (c *core) takeLoop() bool {
+	if len(c.rt.loops) == 0 {
+		return false
+	}
+	fd, err := takeDescriptor(c.nc)
+	if err != nil {
+		return false
+	}
+	c.fd, c.nc = fd, nil
+	c.loop = c.rt.loops[int(c.rt.turns.Add(1))%len(c.rt.loops)]
+	return true
+}
+
+// end tells the handler that nothing more will come.
+func (c *core) end() {
+	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
+	c.Attach(nil)
+}
+
+// guarded turns a panic of the handler into an error.
+func (c *core) guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.rt.stats.panics.Add(1)
+			c.rt.cfg.Logger.Error("handler panicked", "addr", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
+			err = &CloseError{Code: closeInternal, Reason: failedReason}
+		}
+	}()
+	return f()
+}
+
+// closeFor closes the connection as what its handler returned says.
+func (c *core) closeFor(err error) {
+	if err == nil {
+		c.close(closeNormal, "", true)
+		return
+	}
+	if e, ok := errors.AsType[*CloseError](err); ok {
+		c.close(e.Code, e.Reason, true)
+		return
+	}
+	c.rt.cfg.Logger.Error("handler failed", "addr", c.RemoteAddr(), "err", err)
+	c.close(closeInternal, failedReason, true)
+}

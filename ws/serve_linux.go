@@ -1,0 +1,169 @@
+package ws
+
+import (
+	"io"
+	"net"
+	"syscall"
+)
+
+// add takes a connection over. It begins parked; what came with its handshake is its first
+// input.
+func (l *loop) add(c *core) {
+	for len(l.conns) <= c.fd {
+		l.conns = append(l.conns, nil)
+	}
+	l.conns[c.fd] = c
+	if err := l.register(c.fd); err != nil {
+		l.rt.cfg.Logger.Error("epoll_ctl failed", "err", err)
+		l.end(c, err)
+		return
+	}
+	if head := c.head; len(head) > 0 {
+		c.head = nil
+		l.feed(c, head, nil)
+	}
+}
+
+func (l *loop) ready(c *core, events uint32) {
+	if events&syscall.EPOLLOUT != 0 {
+		c.writable()
+	}
+	if events&^uint32(syscall.EPOLLOUT) != 0 {
+		l.read(c)
+	}
+	if events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 && !c.gone {
+		l.again = append(l.again, c) // the end stands behind what was read, and is not reported twice
+	}
+}
+
+// read gives a connection what it was sent.
+func (l *loop) read(c *core) {
+	n, errno := rawIO(syscall.SYS_READ, c.fd, l.input[:])
+	switch {
+	case errno == syscall.EAGAIN:
+		return
+	case errno == syscall.EINTR || n == inputSize:
+		l.again = append(l.again, c)
+	}
+	if errno == syscall.EINTR {
+		return
+	}
+	c.seen.Store(l.rt.tick.Load())
+	var err error
+	switch {
+	case errno != 0:
+		err = &net.OpError{Op: "read", Net: "tcp", Err: errno}
+	case n == 0:
+		err = io.EOF
+	}
+	switch {
+	case c.over && err != nil:
+		l.drop(c)
+	case c.over: // what comes behind the end is nobody's
+	default:
+		l.feed(c, l.input[:max(n, 0)], err)
+	}
+}
+
+// feed runs the connection's coroutine until it has used up its input.
+func (l *loop) feed(c *core, input []byte, err error) {
+	if c.talk == nil {
+		if err != nil { // nobody is there to hear it
+			l.end(c, err)
+			return
+		}
+		c.revive()
+		c.talk.place = len(l.talking)
+		l.talking = append(l.talking, c)
+	}
+	t := c.talk
+	t.input, t.err = input, err
+	t.resume()
+	t.input = nil
+	switch {
+	case t.ended:
+		l.silence(c)
+		l.end(c, nil)
+	case l.rt.cfg.driver == eagerLoop:
+		l.park(c)
+	}
+}
+
+// silence takes c off the list of those with a coroutine.
+func (l *loop) silence(c *core) {
+	last := len(l.talking) - 1
+	moved := l.talking[last]
+	l.talking[c.talk.place] = moved
+	moved.talk.place = c.talk.place
+	l.talking[last] = nil
+	l.talking = l.talking[:last]
+	c.talk, c.socket = nil, nil
+}
+
+// park ends the coroutine of a connection that is between two messages.
+func (l *loop) park(c *core) {
+	t := c.talk
+	if !t.boundary {
+		return
+	}
+	t.parking = true
+	t.resume()
+	if !t.ended {
+		panic("ws: a coroutine did not park")
+	}
+	l.silence(c)
+}
+
+// parkSilent parks those that have said nothing for a while.
+func (l *loop) parkSilent(now uint32) {
+	after := uint32(l.rt.cfg.parkAfter/l.rt.tickLength()) + 1
+	for i := len(l.talking) - 1; i >= 0; i-- { // who is parked makes room for the last
+		if c := l.talking[i]; now-c.seen.Load() >= after {
+			l.park(c)
+		}
+	}
+}
+
+// end is called when nothing more will be read: the handler learns of it, and
+// what is left is written.
+func (l *loop) end(c *core, err error) {
+	if c.over {
+		return
+	}
+	c.over = true
+	if err != nil {
+		c.readFailed(err)
+	}
+	c.end()
+	if c.readErr != nil {
+		c.mu.Lock()
+		c.stream = nil
+		c.flushLocked() // what a peer that hung up early will still take
+		c.mu.Unlock()
+		l.drop(c)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hangUp = true
+	if c.flushLocked() && c.ended { // the close frame went before
+		hangUpDescriptor(c.fd)
+	}
+}
+
+// drop closes the descriptor. Only the loop does, so that a number never stands
+// for another connection while it is in use here.
+func (l *loop) drop(c *core) {
+	if c.gone {
+		return
+	}
+	c.gone = true
+	l.conns[c.fd] = nil
+	c.mu.Lock()
+	c.dead = true
+	c.out, c.stream = nil, nil
+	_ = syscall.Close(c.fd)
+	c.wakeLocked()
+	c.mu.Unlock()
+	l.rt.conns.remove(c)
+}
