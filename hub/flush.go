@@ -107,16 +107,24 @@ func (r *room) walk() {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, m := range r.members {
-		if m.behind || m.pos != r.logs[m.format].top {
-			return
-		}
+	if !r.allTakenLocked() {
+		return
 	}
 	for _, l := range r.logs {
 		if l != nil {
 			l.taken()
 		}
 	}
+	r.coolLocked()
+}
+
+func (r *room) allTakenLocked() bool {
+	for _, m := range r.members {
+		if m.behind || m.pos != r.logs[m.format].top {
+			return false
+		}
+	}
+	return true
 }
 
 // throttle holds back a publisher whose room has more unwritten than half of what the log

@@ -3,6 +3,7 @@ package hub
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"edgechat/codec"
 )
@@ -24,6 +25,9 @@ type room struct {
 	dirty    bool        // there is something that the flusher has not seen
 	flushing bool        // the flusher runs, or is about to
 	held     int         // publishers that will see to the flusher
+	cooler   *time.Timer // runs cool while there are chunks that may not be needed any more
+	cooling  bool        // cooler is set
+	warm     uint64      // what positions returned when it was set
 }
 
 func newRoom(h *Hub, name string) *room {

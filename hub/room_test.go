@@ -76,6 +76,41 @@ func TestTypingInterval(t *testing.T) {
 	})
 }
 
+// TestCool: a room that has gone silent keeps no chunk, and goes on where it
+// was.
+func TestCool(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, Config{})
+		s := &sink{room: endless}
+		join(t, h, "den", s, Join{Username: "ann"})
+		chunks := func() int {
+			synctest.Wait()
+			r := h.find("den")
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			return len(r.logs[0].chunks)
+		}
+		for i := range 3 {
+			say(t, h, "den", fmt.Sprint(2*i+1))
+			if chunks() != 1 {
+				t.Error("the chunk was not kept for what comes next")
+			}
+			time.Sleep(coolAfter / 2)
+			say(t, h, "den", fmt.Sprint(2*i+2))
+			time.Sleep(coolAfter - time.Millisecond)
+			if chunks() != 1 {
+				t.Error("freed while it was used")
+			}
+			time.Sleep(coolAfter)
+			if n := chunks(); n != 0 {
+				t.Errorf("%d chunks in a silent room", n)
+			}
+		}
+		s.leave()
+		checkOffsets(t, s.lines("joined", "left"), 1, 6)
+	})
+}
+
 // TestJoinUnderTraffic has members join with and without a cursor while others
 // publish as fast as they can: no gap, no duplicate, in order.
 func TestJoinUnderTraffic(t *testing.T) {

@@ -52,7 +52,10 @@ func (c *core) closeLocked(code uint16, reason string, drain bool) {
 	for len(reason) > maxControl-2 || !utf8.ValidString(reason) {
 		reason = strings.ToValidUTF8(reason[:min(len(reason), maxControl-2)], "")
 	}
-	c.closing, c.drain, c.code, c.reason = true, drain, code, reason
+	c.closing, c.drain = true, drain
+	if code != 0 {
+		c.farewell = append(binary.BigEndian.AppendUint16(nil, code), reason...)
+	}
 	if !drain {
 		c.stream = nil
 	}
@@ -69,11 +72,8 @@ func (c *core) isClosing() bool {
 func (c *core) endLocked() {
 	c.ended = true
 	c.stream = nil
-	var payload []byte
-	if c.code != 0 {
-		payload = append(binary.BigEndian.AppendUint16(nil, c.code), c.reason...)
-	}
-	c.out = append(appendHeader(c.out, opClose, len(payload)), payload...)
+	c.out = append(appendHeader(c.out, opClose, len(c.farewell)), c.farewell...)
+	c.farewell = nil
 }
 
 // gwsCloses is called with the payload of the close frame that gws wants to
@@ -98,7 +98,7 @@ func (c *core) gwsCloses(payload []byte) {
 	case closeInvalid:
 		reason = "text is not valid UTF-8"
 	case closeTooBig:
-		reason = fmt.Sprintf("message is longer than %d bytes", c.limit)
+		reason = fmt.Sprintf("message is longer than %d bytes", c.h.limit())
 	default:
 		reason = string(payload[2:])
 	}

@@ -22,15 +22,13 @@ type Conn[In any] struct {
 
 // core is what a connection is apart from the type of its messages.
 type core struct {
-	rt          *Router
-	h           handler
-	nc          net.Conn        // nil on a loop
-	raw         syscall.RawConn // nil if nc cannot be written without waiting
-	loop        *loop           // nil without one
-	fd          int             // on a loop, which alone closes it; else -1
-	subprotocol string
-	limit       int // bytes of a message
-	place       int // in the registry, which guards it
+	rt    *Router
+	h     handler
+	nc    net.Conn        // nil on a loop
+	raw   syscall.RawConn // nil if nc cannot be written without waiting
+	loop  *loop           // nil without one
+	fd    int32           // on a loop, which alone closes it; else -1
+	place int32           // in the registry, which guards it
 
 	// Owned by the goroutine that reads: the loop's, or its own.
 	talk     *talk    // nil without a loop, and while parked
@@ -38,38 +36,37 @@ type core struct {
 	gone     bool     // on a loop: fd is closed
 	req      *Request // nil once Open or Handle has returned
 	socket   *gws.Conn
-	head     []byte // came with the handshake and was not read yet
-	unread   int    // bytes since the last whole message
-	readErr  error  // why nothing more can be read
-	endErr   error  // how the connection ended, for Closed
-	looped   bool   // ReadLoop was called
-	handling bool   // a message is with its handler
-	deaf     bool   // messages are dropped: the handler is done
-	left     bool   // the loop over Messages was left: nothing more is read
+	unread   int32 // bytes since the last whole message
+	readErr  error // why nothing more can be read
+	endErr   error // how the connection ended, for Closed
+	looped   bool  // ReadLoop was called
+	handling bool  // a message is with its handler
+	deaf     bool  // messages are dropped: the handler is done
+	left     bool  // the loop over Messages was left: nothing more is read
 
 	seen atomic.Uint32 // tick of the last byte from the peer
 
-	mu      sync.Mutex
-	out     []byte        // frames for this connection alone; the first may be the rest of one
-	stream  Stream        // frames shared with others, written when out is empty
-	corked  bool          // nothing is written yet
-	writing bool          // a writer goroutine waits for the peer
-	closing bool          // a close frame was asked for
-	drain   bool          // the close frame comes after what stream has
-	ended   bool          // the close frame is in out, or written
-	hangUp  bool          // on a loop: the write side is shut once the close frame is written
-	dead    bool          // nc is closed
-	code    uint16        // of the close frame; 0 sends it without one
-	reason  string        // of the close frame
-	pinged  uint32        // tick of the last ping
-	moved   uint32        // tick at which the peer last took a byte, or began to owe one
-	idle    chan struct{} // closed when the writer goroutine ends, or out has room; nil if nobody waits
+	mu       sync.Mutex
+	out      []byte        // frames for this connection alone; the first may be the rest of one
+	stream   Stream        // frames shared with others, written when out is empty
+	corked   bool          // nothing is written yet
+	writing  bool          // a writer goroutine waits for the peer
+	closing  bool          // a close frame was asked for
+	drain    bool          // the close frame comes after what stream has
+	ended    bool          // the close frame is in out, or written
+	hangUp   bool          // on a loop: the write side is shut once the close frame is written
+	dead     bool          // nc is closed
+	farewell []byte        // payload of the close frame that was asked for
+	pinged   uint32        // tick of the last ping
+	moved    uint32        // tick at which the peer last took a byte, or began to owe one
+	idle     chan struct{} // closed when the writer goroutine ends, or out has room; nil if nobody waits
 }
 
 // A handler is a Conn[In] as its core sees it.
 type handler interface {
 	serve() error                     // runs Handle, or Open and the reading
 	message(binary bool, data []byte) // data is valid until it returns
+	limit() int                       // bytes of a message
 	closed(err error)
 	open() error             // runs Open
 	upgrader() *gws.Upgrader // for a connection that is revived
@@ -88,8 +85,8 @@ func (e *CloseError) Error() string { return fmt.Sprintf("ws: closed with %d %s"
 // Handle returns, nil afterwards.
 func (c *core) Request() *Request { return c.req }
 
-// Subprotocol returns what was agreed on, or "".
-func (c *core) Subprotocol() string { return c.subprotocol }
+// Subprotocol returns what was agreed on, or "". It is valid as long as Request.
+func (c *core) Subprotocol() string { return c.req.subprotocol }
 
 // RemoteAddr returns the address of the peer.
 func (c *core) RemoteAddr() net.Addr {
@@ -177,6 +174,8 @@ func (c *Conn[In]) open() (err error) {
 	c.req = nil
 	return err
 }
+
+func (c *Conn[In]) limit() int { return c.route.MaxMessage }
 
 func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.upgraders[""] }
 

@@ -20,7 +20,7 @@ func epollNow(epfd int, events []syscall.EpollEvent) (int, syscall.Errno) {
 }
 
 // rawIO is read(2) or write(2).
-func rawIO(trap uintptr, fd int, p []byte) (int, syscall.Errno) {
+func rawIO(trap uintptr, fd int32, p []byte) (int, syscall.Errno) {
 	n, _, errno := syscall.RawSyscall(trap, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	if errno != 0 {
 		return 0, errno
@@ -63,7 +63,7 @@ func takeDescriptor(nc net.Conn) (fd int, err error) {
 }
 
 // tryDescriptor writes what the kernel takes of p.
-func tryDescriptor(fd int, p []byte) (n int, err error) {
+func tryDescriptor(fd int32, p []byte) (n int, err error) {
 	for {
 		n, errno := rawIO(syscall.SYS_WRITE, fd, p)
 		switch errno {
@@ -78,14 +78,14 @@ func tryDescriptor(fd int, p []byte) (n int, err error) {
 	}
 }
 
-func cutDescriptor(fd int)    { _ = syscall.Shutdown(fd, syscall.SHUT_RDWR) }
-func hangUpDescriptor(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }
-func widenDescriptor(fd, size int) {
-	_ = syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_SNDBUF, size)
+func cutDescriptor(fd int32)    { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }
+func hangUpDescriptor(fd int32) { _ = syscall.Shutdown(int(fd), syscall.SHUT_WR) }
+func widenDescriptor(fd int32, size int) {
+	_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_SNDBUF, size)
 }
 
-func peerOf(fd int) net.Addr {
-	sa, err := syscall.Getpeername(fd)
+func peerOf(fd int32) net.Addr {
+	sa, err := syscall.Getpeername(int(fd))
 	if err != nil {
 		return &net.TCPAddr{}
 	}

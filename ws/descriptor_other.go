@@ -7,9 +7,9 @@ import (
 	"net"
 )
 
-func takeDescriptor(net.Conn) (int, error)   { return -1, errors.ErrUnsupported }
-func tryDescriptor(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
-func cutDescriptor(int)                      {}
-func hangUpDescriptor(int)                   {}
-func widenDescriptor(int, int)               {}
-func peerOf(int) net.Addr                    { return nil }
+func takeDescriptor(net.Conn) (int, error)     { return -1, errors.ErrUnsupported }
+func tryDescriptor(int32, []byte) (int, error) { return 0, errors.ErrUnsupported }
+func cutDescriptor(int32)                      {}
+func hangUpDescriptor(int32)                   {}
+func widenDescriptor(int32, int)               {}
+func peerOf(int32) net.Addr                    { return nil }

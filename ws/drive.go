@@ -1,7 +1,9 @@
 package ws
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"runtime/debug"
 
 	"github.com/lxzan/gws"
@@ -9,23 +11,28 @@ import (
 
 // start upgrades the connection and gives it to a driver. net/http's goroutine
 // returns at once, and with it some 12 KB of its buffers.
-func (c *core) start(up *gws.Upgrader, react bool) {
+func (c *core) start(up *gws.Upgrader, head []byte, react bool) {
 	c.seen.Store(c.rt.tick.Load())
 	if !c.rt.conns.add(c) { // Shutdown came in between
 		_ = c.nc.Close()
 		return
 	}
 	if react && c.takeLoop() {
-		c.startOnLoop(up)
+		c.startOnLoop(up, head)
 		return
 	}
 	c.raw = rawConn(c.nc)
-	c.rt.wg.Go(func() { c.run(up) })
+	c.rt.wg.Go(func() { c.run(up, head) })
 }
 
-// upgrade answers the handshake.
-func (c *core) upgrade(up *gws.Upgrader) bool {
-	socket, err := up.UpgradeFromConn((*wire)(c), newReader((*wire)(c)), gwsRequest(c.req.Request, c.subprotocol))
+// upgrade answers the handshake. head, which came behind it, is what is read
+// first.
+func (c *core) upgrade(up *gws.Upgrader, head []byte) bool {
+	var from io.Reader = (*wire)(c)
+	if len(head) > 0 {
+		from = io.MultiReader(bytes.NewReader(head), from)
+	}
+	socket, err := up.UpgradeFromConn((*wire)(c), newReader(from), gwsRequest(c.req.Request, c.req.subprotocol))
 	if err != nil {
 		c.rt.cfg.Logger.Debug("upgrade failed", "addr", c.RemoteAddr(), "err", err)
 		return false
@@ -37,10 +44,10 @@ func (c *core) upgrade(up *gws.Upgrader) bool {
 
 // run is the goroutine driver. It ends when the handler has and the peer has
 // gone or been cut.
-func (c *core) run(up *gws.Upgrader) {
+func (c *core) run(up *gws.Upgrader, head []byte) {
 	defer c.rt.conns.remove(c)
 	defer c.kill()
-	if !c.upgrade(up) {
+	if !c.upgrade(up, head) {
 		return
 	}
 	err := c.guarded(c.h.serve)
@@ -59,8 +66,8 @@ func (c *core) run(up *gws.Upgrader) {
 
 // startOnLoop answers the handshake and runs Open on net/http's goroutine,
 // since that may read history, and leaves the rest to the loop.
-func (c *core) startOnLoop(up *gws.Upgrader) {
-	if !c.upgrade(up) {
+func (c *core) startOnLoop(up *gws.Upgrader, head []byte) {
+	if !c.upgrade(up, nil) {
 		c.kill()
 	} else if err := c.guarded(c.h.open); err != nil {
 		c.deaf = true
@@ -68,7 +75,7 @@ func (c *core) startOnLoop(up *gws.Upgrader) {
 	}
 	c.uncork()
 	c.socket = nil // its first message revives it
-	c.loop.post(func() { c.loop.add(c) })
+	c.loop.post(func() { c.loop.add(c, head) })
 }
 
 // takeLoop moves the connection to a loop, if it can be there.
@@ -80,7 +87,7 @@ func (c *core) takeLoop() bool {
 	if err != nil {
 		return false
 	}
-	c.fd, c.nc = fd, nil
+	c.fd, c.nc = int32(fd), nil
 	c.loop = c.rt.loops[int(c.rt.turns.Add(1))%len(c.rt.loops)]
 	return true
 }

@@ -10,5 +10,5 @@ type loop struct{}
 func (rt *Router) startLoops() error { return nil }
 func (l *loop) post(func())          {}
 func (l *loop) wake()                {}
-func (l *loop) add(*core)            {}
+func (l *loop) add(*core, []byte)    {}
 func (l *loop) atEnd(func())         {}

@@ -78,7 +78,7 @@ func (events) OnPong(socket *gws.Conn, payload []byte) { connOf(socket).controll
 // controlled accounts for a ping or pong: it is part of no message.
 func (c *core) controlled(payload int) {
 	n := payload + 6 // header and mask
-	c.unread -= n
+	c.unread -= int32(n)
 	if c.talk != nil {
 		c.talk.control(n)
 	}
@@ -99,11 +99,6 @@ func (w *wire) Read(p []byte) (n int, err error) {
 		if n, err = c.talk.read(p); err == errParked {
 			return 0, err
 		}
-	case len(c.head) > 0:
-		n = copy(p, c.head)
-		if c.head = c.head[n:]; len(c.head) == 0 {
-			c.head = nil
-		}
 	default:
 		n, err = c.nc.Read(p)
 		c.seen.Store(c.rt.tick.Load())
@@ -111,10 +106,10 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	if err != nil {
 		c.readFailed(err)
 	}
-	c.unread += n
+	c.unread += int32(n)
 	// A fragmented message may have any number of empty fragments; gws does
 	// not count them.
-	if c.unread > 2*c.limit+fragmentSlack {
+	if int(c.unread) > 2*c.h.limit()+fragmentSlack {
 		c.violated(closePolicy, "too many fragments")
 		c.readErr = net.ErrClosed
 		return 0, c.readErr

@@ -17,7 +17,7 @@ func (g *registry) add(c *core) bool {
 	if g.closed {
 		return false
 	}
-	c.place = len(g.conns)
+	c.place = int32(len(g.conns))
 	g.conns = append(g.conns, c)
 	return true
 }

@@ -17,6 +17,8 @@ type Request struct {
 	params httprouter.Params
 	query  url.Values
 	values map[any]any
+
+	subprotocol string // agreed on in the handshake
 }
 
 // Param returns the path parameter name, decoded; "" if the route has none.
@@ -40,14 +42,14 @@ func (r *Request) Value(key any) any { return r.values[key] }
 
 // detached returns r without what ends with net/http's handler: its buffers,
 // its body, its context.
-func detached(r *Request) *Request {
+func detached(r *Request, subprotocol string) *Request {
 	hr := r.Request
 	return &Request{
 		Request: &http.Request{
 			Method: hr.Method, URL: hr.URL, Proto: hr.Proto, ProtoMajor: hr.ProtoMajor, ProtoMinor: hr.ProtoMinor,
 			Header: hr.Header, Host: hr.Host, RemoteAddr: hr.RemoteAddr, RequestURI: hr.RequestURI, TLS: hr.TLS,
 		},
-		params: r.params, query: r.query, values: r.values,
+		params: r.params, query: r.query, values: r.values, subprotocol: subprotocol,
 	}
 }
 

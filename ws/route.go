@@ -119,10 +119,10 @@ func register[In any](rt *Router, route Route[In]) {
 		}
 		c := &Conn[In]{route: served}
 		c.core = core{
-			rt: rt, h: c, nc: nc, fd: -1, head: head, req: detached(r), subprotocol: sub, limit: route.MaxMessage,
+			rt: rt, h: c, nc: nc, fd: -1, req: detached(r, sub),
 			corked: route.Open != nil, // the answer to the handshake and the first frames are one write
 		}
-		c.start(upgraders[sub], route.Open != nil)
+		c.start(upgraders[sub], head, route.Open != nil)
 		return nil
 	}, guards...)
 }

@@ -8,18 +8,17 @@ import (
 
 // add takes a connection over. It begins parked; what came with its handshake is its first
 // input.
-func (l *loop) add(c *core) {
-	for len(l.conns) <= c.fd {
+func (l *loop) add(c *core, head []byte) {
+	for len(l.conns) <= int(c.fd) {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	if err := l.register(c.fd); err != nil {
+	if err := l.register(int(c.fd)); err != nil {
 		l.rt.cfg.Logger.Error("epoll_ctl failed", "err", err)
 		l.end(c, err)
 		return
 	}
-	if head := c.head; len(head) > 0 {
-		c.head = nil
+	if len(head) > 0 {
 		l.feed(c, head, nil)
 	}
 }
@@ -162,7 +161,7 @@ func (l *loop) drop(c *core) {
 	c.mu.Lock()
 	c.dead = true
 	c.out, c.stream = nil, nil
-	_ = syscall.Close(c.fd)
+	_ = syscall.Close(int(c.fd))
 	c.wakeLocked()
 	c.mu.Unlock()
 	l.rt.conns.remove(c)

@@ -1,6 +1,9 @@
 package ws
 
-import "time"
+import (
+	"runtime/debug"
+	"time"
+)
 
 // The sweeper is one goroutine for all connections: a timer or a deadline for
 // each would cost half a microsecond a message. It counts ticks, which are
@@ -22,6 +25,7 @@ func (rt *Router) sweep() {
 	ticker := time.NewTicker(length)
 	defer ticker.Stop()
 	var conns []*core
+	var storm storm
 	for {
 		select {
 		case <-rt.halt:
@@ -34,7 +38,34 @@ func (rt *Router) sweep() {
 			c.check(now, ping, write)
 		}
 		clear(conns) // keep none of them alive
+		if storm.over(rt.stats.accepted.Load(), uint64(len(conns))) {
+			debug.FreeOSMemory()
+		}
 	}
+}
+
+// A storm is many connections that come or go within seconds: a restart, a
+// Wi-Fi that comes back. What their handshakes took is garbage that a quiet
+// server would not collect for minutes, on a board that has better uses for it.
+type storm struct {
+	accepted, open uint64 // at the last sweep
+	changed        uint64 // connections that came or went since memory was given back
+}
+
+// stormSize is how many connections make a storm.
+const stormSize = 1000
+
+// over reports, once for each storm, that it has passed.
+func (s *storm) over(accepted, open uint64) bool {
+	came := accepted - s.accepted
+	went := s.open + came - open
+	s.accepted, s.open = accepted, open
+	s.changed += came + went
+	if came+went > stormSize/20 || s.changed < stormSize {
+		return false
+	}
+	s.changed = 0
+	return true
 }
 
 // check pings a peer that is silent, drops one that stays so, and closes one

@@ -127,3 +127,20 @@ func TestCloseTimeout(t *testing.T) {
 		}
 	})
 }
+
+// TestStorm: memory is given back once after many have come or gone, and not
+// while they still do.
+func TestStorm(t *testing.T) {
+	var s storm
+	for i, step := range []struct {
+		accepted, open uint64
+		over           bool
+	}{
+		{0, 0, false}, {600, 600, false}, {1200, 1200, false}, {1210, 1210, true}, {1210, 1210, false}, {1260, 1250, false},
+		{1260, 600, false}, {1260, 100, false}, {1260, 100, true}, {1260, 100, false},
+	} {
+		if got := s.over(step.accepted, step.open); got != step.over {
+			t.Errorf("step %d: over is %t", i, got)
+		}
+	}
+}
