@@ -8,8 +8,8 @@ const coolAfter = 2 * time.Second
 // coolLocked has the chunks of a room that has gone silent freed. There is
 // one timer for a room, and only while it has chunks.
 func (r *room) coolLocked() {
-	if r.cooling {
-		return
+	if r.cooling || len(r.members) == 0 {
+		return // a timer would keep a room that has ended
 	}
 	r.cooling, r.warm = true, r.positionsLocked()
 	if r.cooler == nil {
