@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -30,7 +29,7 @@ type rig struct {
 	hub   *hub.Hub
 	rt    *ws.Router
 	store *store.Store
-	log   *bytes.Buffer
+	log   *edgetest.Log
 }
 
 // A setup changes what newRig starts with.
@@ -46,8 +45,8 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, log: new(bytes.Buffer)}
-	log := slog.New(slog.NewTextHandler(&lockedWriter{w: r.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	r := &rig{t: t, log: new(edgetest.Log)}
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s := setup{
 		store: store.Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), SyncInterval: 20 * time.Millisecond, AckDelay: 5 * time.Millisecond, Logger: log},
 		ws:    ws.Config{CloseTimeout: 200 * time.Millisecond, Logger: log},

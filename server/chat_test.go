@@ -93,7 +93,7 @@ func TestTokens(t *testing.T) {
 		t.Errorf("GET /: %s", resp.Status)
 	}
 	for _, secret := range []string{ann, bob, "edc_"} {
-		if s.log.has(secret) {
+		if s.log.Has(secret) {
 			t.Errorf("the log shows a token:\n%s", s.log)
 		}
 	}

@@ -92,7 +92,7 @@ func TestStopLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"msg=listening addr=" + s.Addrs()[0].String() + " url=" + s.url, "msg=stopping", "msg=stopped"} {
-		if !s.log.has(want) {
+		if !s.log.Has(want) {
 			t.Errorf("the log lacks %q:\n%s", want, s.log)
 		}
 	}
@@ -136,7 +136,7 @@ func TestListenerBreaks(t *testing.T) {
 	if addr := s.Addrs()[1].String(); s.err == nil || !strings.Contains(s.err.Error(), "accept on "+addr) {
 		t.Errorf("Serve returned %v", s.err)
 	}
-	if !s.log.has("msg=stopped") {
+	if !s.log.Has("msg=stopped") {
 		t.Errorf("it did not stop in order:\n%s", s.log)
 	}
 }

@@ -1,13 +1,10 @@
 package server
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +18,7 @@ type running struct {
 	*Server
 	t      *testing.T
 	url    string // "http://127.0.0.1:PORT"
-	log    *logBuffer
+	log    *edgetest.Log
 	cancel context.CancelFunc
 	served chan struct{} // closed when Serve has returned err
 	err    error
@@ -36,7 +33,7 @@ func start(t *testing.T, cfg Config) *running {
 	if cfg.Data == "" {
 		cfg.Data = filepath.Join(t.TempDir(), "data")
 	}
-	r := &running{t: t, log: new(logBuffer), served: make(chan struct{})}
+	r := &running{t: t, log: new(edgetest.Log), served: make(chan struct{})}
 	cfg.Logger = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
 	if r.Server, err = New(cfg); err != nil {
@@ -63,25 +60,6 @@ func (r *running) stop() error {
 	}
 	return r.err
 }
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func (l *logBuffer) has(text string) bool { return strings.Contains(l.String(), text) }
 
 // dial connects to the server for bytes as they are.
 func (r *running) dial() net.Conn {
