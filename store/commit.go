@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,7 +44,7 @@ func (s *Store) commitLoop() {
 func (s *Store) finish() error {
 	for {
 		err := s.commit(true)
-		if err == nil && s.stateDirty {
+		if err == nil && !s.clean {
 			continue // there was more than one commit may hold
 		}
 		if err != nil {
@@ -77,7 +78,7 @@ func (s *Store) commit(closing bool) error {
 	s.batch = batch
 	began := time.Now()
 	s.commitBegan.Store(began.UnixNano())
-	err := s.write(batch, degraded, closing)
+	err := s.write(batch, closing)
 	s.commitBegan.Store(0)
 	s.lastCommit = time.Now()
 	s.count.commitNanos.Add(int64(s.lastCommit.Sub(began)))
@@ -119,7 +120,7 @@ type job struct {
 	removals []removal
 	emptied  []string
 	places   []placed
-	state    *state // nil: as it was
+	state    state
 }
 
 // A placed is the place of a room, encoded; the bytes are nil if it is forgotten.
@@ -130,25 +131,20 @@ type placed struct {
 	bytes   []byte
 }
 
-// write commits batch, and what else is due.
-func (s *Store) write(batch []*entry, probe, closing bool) error {
+// write commits batch, and what else is due. If closing is set and nothing is left then, it
+// marks the file as clean.
+func (s *Store) write(batch []*entry, closing bool) error {
 	for attempt := 0; ; attempt++ {
 		j := job{entries: batch}
 		more := s.takeRemovals(&j, closing)
-		if probe || closing || s.stateDirty || len(j.emptied) > 0 {
-			s.queueMu.Lock()
-			clean := closing && !more && len(s.queue) == 0
-			s.queueMu.Unlock()
-			j.state = s.state(clean)
-		}
-		if len(batch) == 0 && len(j.removals) == 0 && j.state == nil {
-			return nil
-		}
+		s.queueMu.Lock()
+		clean := closing && !more && len(s.queue) == 0
+		s.queueMu.Unlock()
+		j.state = s.state(clean)
 		s.sinceRemoved++
 		err := s.run(&j)
 		if err == nil {
-			// Closing is not over until the file says so.
-			s.stateDirty = closing && !j.state.clean
+			s.clean = clean
 			return nil
 		}
 		s.untakeRemovals(&j)
@@ -174,9 +170,7 @@ func (s *Store) makeRoom(trim bool) error {
 		if len(j.removals) == 0 {
 			return nil
 		}
-		if len(j.emptied) > 0 {
-			j.state = s.state(false)
-		}
+		j.state = s.state(false)
 		s.disk.setQuota(s.cfg.quota + quotaReserve)
 		err := s.run(&j)
 		s.disk.setQuota(s.cfg.quota)
@@ -188,10 +182,11 @@ func (s *Store) makeRoom(trim bool) error {
 	return nil
 }
 
-func (s *Store) state(clean bool) *state {
+// state returns what the file is to say of the store, save the tally.
+func (s *Store) state(clean bool) state {
 	s.roomsMu.RLock()
 	defer s.roomsMu.RUnlock()
-	return &state{clean: clean, floor: s.floor, epochs: *s.epochs.Load()}
+	return state{clean: clean, floor: s.floor, epochs: *s.epochs.Load()}
 }
 
 // run does a job in one transaction.
@@ -201,9 +196,7 @@ func (s *Store) run(j *job) error {
 		return errNoDisk
 	}
 	keys, values := s.encode(j.entries)
-	commit := func() error {
-		return d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values) })
-	}
+	commit := func() error { return d.apply(j, keys, values) }
 	var err error
 	if s.cfg.aroundCommit != nil {
 		err = s.cfg.aroundCommit(commit)
@@ -251,7 +244,17 @@ func (s *Store) encode(entries []*entry) (keys, values [][]byte) {
 	return keys, values
 }
 
-func (j *job) apply(tx *bolt.Tx, keys, values [][]byte) error {
+// apply does j in one transaction, with these messages.
+func (d *disk) apply(j *job, keys, values [][]byte) error {
+	after := d.tally
+	err := d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values, &after) })
+	if err == nil {
+		d.tally = after
+	}
+	return err
+}
+
+func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, t *tally) error {
 	log, err := tx.CreateBucketIfNotExists(logBucket)
 	if err != nil {
 		return err
@@ -268,28 +271,43 @@ func (j *job) apply(tx *bolt.Tx, keys, values [][]byte) error {
 	var key []byte
 	for _, r := range j.removals {
 		key = sequenceKey(key[:0], r.seq)
+		if log.Get(key) == nil {
+			continue
+		}
+		t.messages--
 		if err := log.Delete(key); err != nil {
 			return err
 		}
 	}
 	for i := range keys {
+		if seq := binary.BigEndian.Uint64(keys[i]); seq > t.last {
+			t.last = seq
+			t.messages++
+		} else if log.Get(keys[i]) == nil { // else a commit that failed has stored it
+			t.messages++
+		}
 		if err := log.Put(keys[i], values[i]); err != nil {
 			return err
 		}
 	}
 	for _, p := range j.places {
-		if p.bytes == nil {
-			err = rooms.Delete([]byte(p.name))
-		} else {
-			err = rooms.Put([]byte(p.name), p.bytes)
+		name := []byte(p.name)
+		found := rooms.Get(name) != nil
+		switch {
+		case p.bytes != nil:
+			if !found {
+				t.places++
+			}
+			err = rooms.Put(name, p.bytes)
+		case found:
+			t.places--
+			err = rooms.Delete(name)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if j.state == nil {
-		return nil
-	}
+	j.state.tally = *t
 	return meta.Put(stateKey, j.state.append(nil))
 }
 

@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -10,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"edgechat/codec"
 )
@@ -111,6 +115,7 @@ func (v victim) survivors(t testing.TB, change func(b []byte) []byte) (n int, da
 }
 
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t)
 	// What had left the buffer may be found again.
 	const all, said = damageRooms * damageEach, damageRooms * (damageEach + 50)
@@ -156,16 +161,17 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestDamagedPages takes away one page after the other: no more is lost than lay
+// TestDamagedPages takes away every second page, each time one: no more is lost than lay
 // on it.
 func TestDamagedPages(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t)
 	used := 0
 	pages := len(v.file) / pageSize
 	for pages > 0 && bytes.Count(v.file[(pages-1)*pageSize:pages*pageSize], []byte{0}) == pageSize {
 		pages-- // the file is longer than what is used of it
 	}
-	for page := 2; page < pages; page++ {
+	for page := 2; page < pages; page += 2 {
 		n, damaged := v.survivors(t, func(b []byte) []byte { clear(b[page*pageSize:][:pageSize]); return b })
 		if damaged {
 			used++
@@ -174,17 +180,43 @@ func TestDamagedPages(t *testing.T) {
 			t.Errorf("page %d: %d messages left", page, n)
 		}
 	}
-	if used < 20 {
+	if used < 10 {
 		t.Errorf("%d of %d pages were in use", used, pages)
+	}
+}
+
+// TestLostElements shortens every third page by an element, which leaves
+// a tree that is in order.
+func TestLostElements(t *testing.T) {
+	t.Parallel()
+	v := newVictim(t)
+	seen := 0
+	for page := 2; page < 60; page += 3 {
+		header := v.file[page*pageSize:][:pageHeader]
+		count := binary.NativeEndian.Uint16(header[10:])
+		if binary.NativeEndian.Uint16(header[8:]) != flagLeaf || count < 2 {
+			continue
+		}
+		_, damaged := v.survivors(t, func(b []byte) []byte {
+			binary.NativeEndian.PutUint16(b[page*pageSize+10:], count-1)
+			return b
+		})
+		if damaged {
+			seen++
+		}
+	}
+	if seen < 6 {
+		t.Errorf("%d pages were noticed", seen)
 	}
 }
 
 // TestDamagedBits flips bits anywhere.
 func TestDamagedBits(t *testing.T) {
+	t.Parallel()
 	v := newVictim(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	damages := 0
-	for range 40 {
+	for range 12 {
 		n, damaged := v.survivors(t, func(b []byte) []byte {
 			for range 20 {
 				b[rnd.IntN(80*pageSize)] ^= 1 << rnd.IntN(8)
@@ -198,8 +230,8 @@ func TestDamagedBits(t *testing.T) {
 			t.Errorf("%d messages left", n)
 		}
 	}
-	if damages < 30 {
-		t.Errorf("%d of 40 were noticed: this tests nothing", damages)
+	if damages < 8 {
+		t.Errorf("%d of 12 were noticed: this tests nothing", damages)
 	}
 }
 
@@ -346,4 +378,60 @@ func TestFault(t *testing.T) {
 	want(t, "durable", sayStored(t, s, "den", "y", "").Durable, true)
 	want(t, "den", read(t, s, "den", codec.Query{}), "y")
 	want(t, "since the beginning", read(t, s, "den", codec.Query{After: &codec.ID{Epoch: p.Head.Epoch}}), "!y")
+}
+
+// TestReplacedFile puts the file of another store in the place of one that is open:
+// nothing of it passes for what was said here.
+func TestReplacedFile(t *testing.T) {
+	other := open(t, Config{})
+	for i := range 5 {
+		sayStored(t, other, "den", fmt.Sprint("other", i), fmt.Sprint("key", i))
+	}
+	closeStore(t, other)
+
+	var g gate
+	s := open(t, Config{RetryDelay: 10 * time.Millisecond, aroundCommit: g.around})
+	for i := range 5 {
+		sayStored(t, s, "den", fmt.Sprint(i), "")
+	}
+	if err := os.Rename(other.cfg.Path, s.cfg.Path); err != nil {
+		t.Fatal(err)
+	}
+	g.fail(syscall.EIO)
+	want(t, "durable", sayStored(t, s, "den", "5", "").Durable, false)
+	g.fail(nil)
+	eventually(t, "it recovers", func() bool { return s.Ready() == nil })
+	want(t, "lost", s.Stats().Lost, 5)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "5")
+	cfg := s.cfg
+	closeStore(t, s)
+	s = open(t, cfg)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "5")
+	want(t, "head", s.Head("den").Offset, 6)
+}
+
+// TestStray loads a file in which numbers were given twice, as a salvage may find
+// them on pages that were given up.
+func TestStray(t *testing.T) {
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db")}
+	s := open(t, cfg)
+	epoch := s.Stats().Epoch
+	sayAll(t, s, "den", 4)
+	closeStore(t, s)
+	db, err := bolt.Open(cfg.Path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray := codec.Record{Room: "den", Message: codec.Message{ID: codec.ID{Epoch: "other", Offset: 2}, Content: "stray"}}
+	err = db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(logBucket).Put(sequenceKey(nil, s.seq+1), codec.AppendRecord(nil, &stray))
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, cfg)
+	want(t, "salvages", s.Stats().Salvages, 1)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "0 1 2 3")
+	want(t, "oldest", readPage(t, s, "den", codec.Query{}).Oldest, codec.ID{Epoch: epoch, Offset: 1})
+	want(t, "next", say(t, s, "den", "4").Offset, 5)
 }

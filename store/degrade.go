@@ -124,7 +124,7 @@ func (s *Store) start() error {
 		// The file has to say that it is in use before the first number is given: a
 		// message is delivered before it is committed, and if power fails in
 		// between, the next start must not find a file that looks closed in order.
-		err = s.write(nil, true, false)
+		err = s.write(nil, false)
 	}
 	if err != nil {
 		if kept { // the file looks closed in order, so its epoch may go on: elsewhere
@@ -182,6 +182,9 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan, rebuild bool) error {
 		_ = f.Close()
 	} else {
 		d, err = openDisk(f, readOnly, s.cfg.quota)
+		if err == nil {
+			d.tally = sc.tally()
+		}
 		if err != nil && sc.fresh {
 			_ = os.Truncate(s.cfg.Path, 0) // what bbolt could write of an empty file
 		}
@@ -193,7 +196,6 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan, rebuild bool) error {
 		s.swapDisk(d)
 		s.suspect = false
 		s.loaded = true
-		s.stateDirty = true
 	}
 	if err == nil && readOnly {
 		err = errReadOnly

@@ -32,6 +32,7 @@ type disk struct {
 	file     *os.File
 	db       *bolt.DB
 	readOnly bool // the file system takes no writes
+	tally    tally
 	// A transaction could not be begun or ended, and has left locks of bbolt behind:
 	// closing db would wait forever.
 	stuck atomic.Bool

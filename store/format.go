@@ -16,9 +16,14 @@ import (
 // State and place end with the CRC-32C (big endian) of all before it; numbers
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
-//	state  version 1, flags (1: closed in order), floor, number of epochs, then for
-//	       each, oldest first: n, flags (1: lossy), name
+//	state  version 1, flags (1: closed in order), number of messages and of places in
+//	       the file, the last sequence that was stored, floor, number of epochs, then
+//	       for each, oldest first: n, flags (1: lossy), name
 //	place  version 1, head, number of starts, then for each, in order: n, first offset, name
+//
+// The state is written with every commit, which costs no page: it is small enough
+// to lie in the root page, which every commit replaces. bbolt has no checksums of pages; by the
+// numbers in the state even a page that has lost elements is noticed.
 const (
 	formatVersion = 1
 	flagClean     = 1
@@ -36,15 +41,24 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A state is what the store as a whole has to know.
 type state struct {
-	clean  bool   // closed in order: every number that was given is in the file
+	clean  bool // closed in order: every number that was given is in the file
+	tally  tally
 	floor  uint64 // the highest offset of any room that was forgotten
 	epochs epochs
+}
+
+// A tally counts what the file holds.
+type tally struct {
+	messages, places uint64
+	last             uint64 // the highest sequence that was ever stored
 }
 
 func (s *state) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, formatVersion, flagIf(s.clean, flagClean))
-	dst = binary.AppendUvarint(dst, s.floor)
+	for _, v := range []uint64{s.tally.messages, s.tally.places, s.tally.last, s.floor} {
+		dst = binary.AppendUvarint(dst, v)
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.epochs)))
 	for _, e := range s.epochs {
 		dst = binary.AppendUvarint(dst, e.n)
@@ -59,7 +73,11 @@ func decodeState(b []byte) (state, error) {
 	if err != nil {
 		return state{}, err
 	}
-	s := state{clean: r.byte()&flagClean != 0, floor: r.number()}
+	s := state{
+		clean: r.byte()&flagClean != 0,
+		tally: tally{messages: r.number(), places: r.number(), last: r.number()},
+		floor: r.number(),
+	}
 	for range r.count(maxEpochs) {
 		s.epochs = append(s.epochs, epoch{n: r.number(), lossy: r.byte()&flagLossy != 0, name: r.text()})
 	}

@@ -16,6 +16,7 @@ var errFull = fmt.Errorf("commit: %w", syscall.ENOSPC)
 // TestFull fails commits for want of space: the chat goes on, and nothing is
 // missing once there is space.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	var g gate
 	cfg := Config{
 		Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 100, RetryDelay: 10 * time.Millisecond,
@@ -82,8 +83,43 @@ func TestFullAtClose(t *testing.T) {
 	want(t, "whoever saw the lost one", read(t, s, "den", codec.Query{After: &lost}), "new")
 }
 
+// TestStartDegraded opens a store whose file looks closed in order, while the
+// disk takes nothing: the numbers of this run are not those of a run that knows
+// nothing of it.
+func TestStartDegraded(t *testing.T) {
+	for _, err := range []error{errFull, syscall.EIO} {
+		t.Run(err.Error(), func(t *testing.T) {
+			var g gate
+			cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), RetryDelay: 10 * time.Millisecond, aroundCommit: g.around}
+			s := open(t, cfg)
+			old := sayStored(t, s, "den", "old", "").ID
+			closeStore(t, s)
+			g.fail(err)
+			s = open(t, cfg)
+			lost := sayStored(t, s, "den", "lost", "")
+			want(t, "durable", lost.Durable, false)
+			if lost.ID.Epoch == old.Epoch {
+				t.Error("the epoch goes on, although the file looks closed in order")
+			}
+			want(t, "after a cursor of the last run", read(t, s, "den", codec.Query{After: &old}), "lost")
+			next := crash(t, s, Config{})
+			again := say(t, next, "den", "again")
+			want(t, "epoch of a start that knows nothing of it", again.Epoch, old.Epoch)
+			want(t, "after a cursor that it does not know", read(t, next, "den", codec.Query{After: &lost.ID}), "!old again")
+
+			g.fail(nil)
+			eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })
+			closeStore(t, s)
+			s = open(t, cfg)
+			want(t, "epoch", s.Stats().Epoch, lost.ID.Epoch)
+			want(t, "after a cursor of the first run", read(t, s, "den", codec.Query{After: &old}), "lost")
+		})
+	}
+}
+
 // TestQuota fills a file up to its quota: older messages make room.
 func TestQuota(t *testing.T) {
+	t.Parallel()
 	s := open(t, Config{
 		HistoryBytes: 4 << 20, History: 100_000, quota: 3 << 20, AckDelay: time.Nanosecond,
 		CommitBytes: 64 << 10, RetryDelay: time.Millisecond,

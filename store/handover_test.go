@@ -12,7 +12,8 @@ import (
 // TestHandOver reads while messages move from memory to the file and out of the
 // buffer: a reader that follows finds each message, once, in order.
 func TestHandOver(t *testing.T) {
-	const messages, readers, history = 6_000, 3, 300
+	t.Parallel()
+	const messages, readers, history = 4_000, 3, 300
 	s := open(t, Config{SyncInterval: time.Millisecond, AckDelay: time.Microsecond, History: history, CommitBytes: 4 << 10})
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
@@ -62,8 +63,8 @@ func TestHandOver(t *testing.T) {
 	for i := range messages {
 		say(t, s, "den", fmt.Sprint(i+1))
 		say(t, s, fmt.Sprint("other", i%10), "x")
-		if i%64 == 0 { // readers are to keep up most of the time
-			time.Sleep(200 * time.Microsecond)
+		if i%32 == 0 { // readers are to keep up most of the time
+			time.Sleep(time.Millisecond)
 		}
 	}
 	close(stop)

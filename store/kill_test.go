@@ -75,6 +75,7 @@ type given struct {
 // is given twice, and whoever comes back with any cursor gets all that was acknowledged
 // after it.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "edgechat.db")
 	rooms := make(map[string][]*given)
 	byID := make(map[string]*given)

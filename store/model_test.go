@@ -111,11 +111,12 @@ func (m *model) crash(t *testing.T, s *Store) {
 	m.sync()
 }
 
-var modelRounds = flag.Int("rounds", 8, "runs of TestModel")
+var modelRounds = flag.Int("rounds", 4, "runs of TestModel")
 
 // TestModel does at random what can be done to a store, and compares it with the
 // model after each step.
 func TestModel(t *testing.T) {
+	t.Parallel()
 	for seed := range *modelRounds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { modelRun(t, rand.New(rand.NewPCG(uint64(seed), 1)), 400) })
 	}

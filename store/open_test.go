@@ -40,6 +40,7 @@ func TestOpenErrors(t *testing.T) {
 }
 
 func TestLocked(t *testing.T) {
+	t.Parallel()
 	s := open(t, Config{})
 	_, err := Open(Config{Path: s.cfg.Path})
 	if !errors.Is(err, ErrLocked) || !strings.Contains(err.Error(), s.cfg.Path) {
@@ -54,6 +55,7 @@ func TestLocked(t *testing.T) {
 // TestEpochs crashes again and again, each time with messages that were
 // delivered and lost, and keeps cursors from all the runs.
 func TestEpochs(t *testing.T) {
+	t.Parallel()
 	cfg := Config{}
 	s := open(t, cfg)
 	type holder struct {
@@ -82,6 +84,10 @@ func TestEpochs(t *testing.T) {
 			}
 		}
 		closeStore(t, s)
+		// No sequence of a run that was cut short is used again.
+		if e := next.epochs.Load().now(); next.seq != e.n<<epochShift || s.seq >= next.seq {
+			t.Errorf("run %d: sequences go on at %d, epoch %d, after %d", run, next.seq, e.n, s.seq)
+		}
 		s = next
 		for _, h := range holders {
 			left := strings.TrimSpace(strings.TrimPrefix(all[h.room], h.seen))
@@ -102,6 +108,7 @@ func TestEpochs(t *testing.T) {
 
 // TestEpochsForgotten crashes more often than epochs are remembered.
 func TestEpochsForgotten(t *testing.T) {
+	t.Parallel()
 	cfg := Config{}
 	s := open(t, cfg)
 	first := sayStored(t, s, "den", "first", "").ID

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
-
 	"edgechat/codec"
 )
 
@@ -140,12 +138,12 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 		}
 	}()
 
-	var j job // its state comes last: without it the file is no store
+	j := job{state: s.state(false)}
 	var keys, values [][]byte
 	size := 0
 	flush := func() {
 		if err == nil {
-			err = d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values) })
+			err = d.apply(&j, keys, values)
 		}
 		keys, values, size = keys[:0], values[:0], 0
 	}
@@ -168,7 +166,6 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 		r.mu.Unlock()
 	}
 	s.roomsMu.RUnlock()
-	j.state = s.state(false)
 	flush()
 	if err != nil {
 		return nil, err

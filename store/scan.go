@@ -40,7 +40,8 @@ type scan struct {
 	problems []string
 	unclean  int // problems, also those that are not in the list
 
-	messages []located
+	messages []located         // by sequence
+	inTree   int               // how many of them the tree leads to
 	state    []byte            // the value of stateKey, nil if there is none
 	places   map[string][]byte // the rooms bucket
 }
@@ -91,6 +92,15 @@ func scanFile(f *os.File) (*scan, error) {
 // damaged says that the file cannot be used as it is.
 func (s *scan) damaged() bool { return s.unclean > 0 }
 
+// tally counts what the tree holds.
+func (s *scan) tally() tally {
+	t := tally{messages: uint64(s.inTree), places: uint64(len(s.places))}
+	if n := len(s.messages); n > 0 {
+		t.last = s.messages[n-1].seq
+	}
+	return t
+}
+
 func (s *scan) problem(format string, args ...any) {
 	s.unclean++
 	if len(s.problems) < maxProblems {
@@ -106,6 +116,7 @@ func (s *scan) run() {
 		before := s.unclean
 		s.tree(root, nil, nil, 0, s.rootElement)
 		s.broken = s.broken || s.unclean > before
+		s.inTree = len(s.messages)
 		if s.state == nil {
 			s.problem("no state in the bucket %q", metaBucket)
 		}

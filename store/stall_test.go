@@ -63,6 +63,7 @@ func (g *gate) around(commit func() error) error {
 // TestStall holds a commit, as a card does that reorganizes itself: all goes on but
 // receipts.
 func TestStall(t *testing.T) {
+	t.Parallel()
 	var g gate
 	s := open(t, Config{History: 50, MaxWaiting: 10, StallAfter: 20 * time.Millisecond, aroundCommit: g.around})
 	sayStored(t, s, "den", "before", "k")

@@ -305,15 +305,3 @@ func TestConfig(t *testing.T) {
 		}
 	}
 }
-
-// spoil changes the bytes of a file.
-func spoil(t testing.TB, path string, change func(b []byte) []byte) {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, change(b), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}

@@ -119,6 +119,7 @@ func TestTrimByBytes(t *testing.T) {
 // TestFloor has more empty rooms than are remembered: those that are forgotten never
 // use a number again, and no cursor of theirs passes for complete.
 func TestFloor(t *testing.T) {
+	t.Parallel()
 	for _, crashes := range []bool{false, true} {
 		t.Run(fmt.Sprint("crash=", crashes), func(t *testing.T) { testFloor(t, crashes) })
 	}
@@ -223,4 +224,44 @@ func TestEmptiedUnwritten(t *testing.T) {
 	next := say(t, s, "den", "y")
 	want(t, "epoch", next.Epoch, id.Epoch)
 	want(t, "offset", next.Offset, id.Offset+1)
+}
+
+// TestTrimmedWhileWritten lets messages leave the buffer while they are being
+// written: they do not stay in the file.
+func TestTrimmedWhileWritten(t *testing.T) {
+	var g gate
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, AckDelay: time.Nanosecond, SyncInterval: time.Millisecond, aroundCommit: g.around}
+	s := open(t, cfg)
+	g.close()
+	sayAll(t, s, "den", 5)
+	<-g.started
+	sayAll(t, s, "den", 3)
+	g.release()
+	sayStored(t, s, "hall", "x", "")
+	want(t, "due for removal", s.Stats().Removals, 3)
+	closeStore(t, s)
+	s = open(t, cfg)
+	want(t, "in the file", inFile(t, s), 6)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "3 4 0 1 2")
+}
+
+// TestChunks has more pending than one commit takes: no receipt comes before its message
+// is written.
+func TestChunks(t *testing.T) {
+	var g gate
+	s := open(t, Config{History: 1000, CommitBytes: 4 << 10, AckDelay: time.Nanosecond, aroundCommit: g.around})
+	g.close()
+	say(t, s, "den", strings.Repeat("x", 5000)) // is being written
+	<-g.started
+	sayAll(t, s, "den", 300) // of 70 bytes
+	before := s.Stats().Commits
+	done := make(chan uint64, 1)
+	if _, err := s.Append("den", codec.Message{}, "", func(codec.Receipt) { done <- s.Stats().Written }); err != nil {
+		t.Fatal(err)
+	}
+	g.release()
+	want(t, "written at the receipt", <-done, 302)
+	if n := s.Stats().Commits - before; n < 3 {
+		t.Errorf("%d commits: this tests nothing", n)
+	}
 }
