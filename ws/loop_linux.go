@@ -3,8 +3,10 @@ package ws
 import (
 	"cmp"
 	"errors"
+	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -33,14 +35,23 @@ const edgeTriggered = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 
 type loop struct {
 	rt     *Router
 	epfd   int
-	wakefd int // an eventfd
+	file   *os.File        // epfd, in Go's own poller, which waits for it
+	poll   syscall.RawConn // of file
+	wakefd int             // an eventfd
 
+	look    func(uintptr) bool // asks epoll once, which leaves the next three
+	events  [maxEvents]syscall.EpollEvent
+	ready   int
+	errno   syscall.Errno
 	input   [inputSize]byte
 	conns   []*core  // by file descriptor
 	talking []*core  // those with a coroutine
 	again   []*core  // those that have more input than one read takes
 	later   []func() // for the end of this turn
 	swept   uint32   // tick of the last sweep for silent ones
+	warned  time.Time
+
+	talkers atomic.Int32 // shared: how many are in talking, as of the last turn
 
 	mu     sync.Mutex
 	posted []func() // shared: from other goroutines, for the next turn
@@ -59,13 +70,27 @@ func (rt *Router) startLoops() error {
 			return errors.Join(errno, syscall.Close(epfd))
 		}
 		l := &loop{rt: rt, epfd: epfd, wakefd: int(wakefd)}
-		if err := l.register(l.wakefd); err != nil {
+		if err := l.open(); err != nil {
 			return err
 		}
 		rt.loops = append(rt.loops, l)
 		rt.wg.Go(l.run)
 	}
 	return nil
+}
+
+// open puts the epoll descriptor into Go's poller, so that a loop which waits is a
+// goroutine and not a thread in a system call: the runtime would take the
+// processor from that again and again, which cost a third of all in rooms of ten.
+func (l *loop) open() (err error) {
+	if err := syscall.SetNonblock(l.epfd, true); err != nil {
+		return err
+	}
+	l.file = os.NewFile(uintptr(l.epfd), "epoll")
+	if l.poll, err = l.file.SyscallConn(); err != nil {
+		return err
+	}
+	return l.register(l.wakefd)
 }
 
 func (l *loop) register(fd int) error {
@@ -91,34 +116,46 @@ func (l *loop) wake() {
 }
 
 func (l *loop) run() {
-	var events [maxEvents]syscall.EpollEvent
+	l.look = func(uintptr) (done bool) { // a value that is made once
+		l.ready, l.errno = epollNow(l.epfd, l.events[:])
+		return l.ready > 0 || l.errno != 0
+	}
 	defer func() {
-		_ = syscall.Close(l.epfd)
+		_ = l.file.Close()
 		_ = syscall.Close(l.wakefd)
 	}()
 	for {
-		n, err := l.wait(events[:])
+		n, err := l.wait()
 		if err != nil {
 			// Only a program that is wrong gets here: a bad descriptor or pointer.
 			panic("ws: epoll_wait: " + err.Error())
 		}
 		began := time.Now()
-		if ended := l.turn(events[:n]); ended {
+		if ended := l.turn(l.events[:n]); ended {
 			return
 		}
 		if d := time.Since(began); d > slowTurn {
 			l.rt.stats.slowTurns.Add(1)
-			l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", n)
+			if began.Sub(l.warned) > time.Minute {
+				l.warned = began
+				l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", n)
+			}
 		}
 	}
 }
 
-// wait returns what is ready. While nothing is, it sleeps: until something is
-// posted, or for the rest of a tick if somebody may have to be parked.
-func (l *loop) wait(events []syscall.EpollEvent) (int, error) {
-	n, errno := epollNow(l.epfd, events)
-	if n > 0 || errno != 0 && errno != syscall.EINTR {
-		return n, errnoErr(errno)
+// nudge has a turn made if somebody may have to be parked. The sweeper calls it.
+func (l *loop) nudge() {
+	if l.talkers.Load() > 0 {
+		l.post(func() {})
+	}
+}
+
+// wait returns what is ready. While nothing is, it sleeps, until something is
+// posted.
+func (l *loop) wait() (int, error) {
+	if l.look(0) && l.errno != syscall.EINTR {
+		return l.ready, errnoErr(l.errno)
 	}
 	l.mu.Lock()
 	if len(l.posted) > 0 || len(l.again) > 0 {
@@ -127,18 +164,14 @@ func (l *loop) wait(events []syscall.EpollEvent) (int, error) {
 	}
 	l.asleep = true
 	l.mu.Unlock()
-	timeout := -1
-	if len(l.talking) > 0 {
-		timeout = int(l.rt.tickLength().Milliseconds()) + 1
-	}
-	n, err := syscall.EpollWait(l.epfd, events, timeout) // this one tells the scheduler
+	err := l.poll.Read(l.look)
 	l.mu.Lock()
 	l.asleep = false
 	l.mu.Unlock()
-	if err == syscall.EINTR {
-		return 0, nil
+	if err == nil && l.errno != syscall.EINTR {
+		err = errnoErr(l.errno)
 	}
-	return n, err
+	return l.ready, err
 }
 
 // turn serves events, then what was posted, then those that had more input, and
@@ -156,7 +189,7 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 		// A number may have been given away again in this very turn: who has it
 		// now is woken for nothing, and finds that out.
 		if fd < len(l.conns) && l.conns[fd] != nil {
-			l.ready(l.conns[fd], events[i].Events)
+			l.serve(l.conns[fd], events[i].Events)
 		}
 	}
 	l.mu.Lock()
@@ -180,6 +213,7 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 		l.swept = now
 		l.parkSilent(now)
 	}
+	l.talkers.Store(int32(len(l.talking)))
 	select {
 	case <-l.rt.halt:
 		return true

@@ -10,5 +10,6 @@ type loop struct{}
 func (rt *Router) startLoops() error { return nil }
 func (l *loop) post(func())          {}
 func (l *loop) wake()                {}
+func (l *loop) nudge()               {}
 func (l *loop) add(*core, []byte)    {}
 func (l *loop) atEnd(func())         {}

@@ -23,7 +23,7 @@ func (l *loop) add(c *core, head []byte) {
 	}
 }
 
-func (l *loop) ready(c *core, events uint32) {
+func (l *loop) serve(c *core, events uint32) {
 	if events&syscall.EPOLLOUT != 0 {
 		c.writable()
 	}

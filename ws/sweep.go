@@ -38,6 +38,9 @@ func (rt *Router) sweep() {
 			c.check(now, ping, write)
 		}
 		clear(conns) // keep none of them alive
+		for _, l := range rt.loops {
+			l.nudge()
+		}
 		if storm.over(rt.stats.accepted.Load(), uint64(len(conns))) {
 			debug.FreeOSMemory()
 		}

@@ -1,0 +1,63 @@
+package chat
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+	"edgechat/ws"
+)
+
+// discard reads a connection to its end and allocates nothing meanwhile.
+func discard(c net.Conn) {
+	_ = c.SetDeadline(time.Time{})
+	buf := make([]byte, 64<<10)
+	for {
+		if _, err := c.Read(buf); err != nil {
+			return
+		}
+	}
+}
+
+// TestPublishAllocs bounds what a message costs from socket to sockets, in
+// both formats, with a hundred members; commits, of which there are few, are
+// not in it.
+func TestPublishAllocs(t *testing.T) {
+	r := newRig(t, func(s *setup) { s.store.SyncInterval = time.Hour })
+	for range 100 {
+		go discard(r.room("den", "").Conn) // ends with the test's connections
+	}
+	for name, frame := range map[string][]byte{
+		"JSON":        edgetest.Frame(edgetest.OpText, []byte(`{"type":"message","content":"how long is a piece of string, and who is to say?"}`)),
+		"MessagePack": edgetest.Frame(edgetest.OpBinary, []byte("\x82\xa4type\xa7message\xa7content\xd9\x32how long is a piece of string, and who is to say?.")),
+	} {
+		c := r.room("den", "format=json")
+		c.JSONOf("joined")
+		buf := make([]byte, 64<<10)
+		header := make([]byte, 4)
+		receive := func() {
+			if _, err := io.ReadFull(c.Conn, header); err != nil {
+				t.Fatal(err)
+			}
+			n := ws.FrameLen(header) - len(header)
+			if _, err := io.ReadFull(c.Conn, buf[:n]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = c.Conn.SetDeadline(time.Now().Add(time.Minute))
+		n := testing.AllocsPerRun(2000, func() {
+			if _, err := c.Conn.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			receive()
+		})
+		t.Logf("%s: %v allocations for a message", name, n)
+		if n > 3 {
+			t.Errorf("%s: %v allocations for a message to 100 members", name, n)
+		}
+		c.Close()
+		eventually(t, "it has left", func() bool { return len(r.hub.Members("den")) == 1 && r.hub.Stats().Members == 100 })
+	}
+}
