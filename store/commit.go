@@ -1,17 +1,11 @@
 package store
 
 import (
-	"cmp"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-
-	"edgechat/codec"
 )
 
 // commitLoop is the committer: the only goroutine that writes. Close ends it.
@@ -77,10 +71,10 @@ func (s *Store) commit(closing bool) error {
 	batch, settled := s.take(s.batch[:0])
 	s.batch = batch
 	began := time.Now()
-	s.commitBegan.Store(began.UnixNano())
+	s.commitBegan.Store(int64(max(1, began.Sub(s.opened))))
 	err := s.write(batch, closing)
 	s.commitBegan.Store(0)
-	s.lastCommit = time.Now()
+	s.lastCommit = time.Now() // of its end: a slow card has AckDelay to rest, too
 	s.count.commitNanos.Add(int64(s.lastCommit.Sub(began)))
 	if err != nil {
 		s.untake(batch)
@@ -89,6 +83,8 @@ func (s *Store) commit(closing bool) error {
 		clear(batch)
 		return err
 	}
+	// The order matters: whoever finds a message pending has entered his wait before
+	// markStored could have the lock of its room, so that settle finds it.
 	s.markStored(batch)
 	clear(batch)
 	if degraded {
@@ -112,23 +108,6 @@ func (s *Store) markStored(batch []*entry) {
 		r.mu.Unlock()
 	}
 	s.count.written.Add(uint64(len(batch)))
-}
-
-// A job is what one transaction does.
-type job struct {
-	entries  []*entry
-	removals []removal
-	emptied  []string
-	places   []placed
-	state    state
-}
-
-// A placed is the place of a room, encoded; the bytes are nil if it is forgotten.
-type placed struct {
-	name    string
-	room    *room
-	version uint64
-	bytes   []byte
 }
 
 // write commits batch, and what else is due. If closing is set and nothing is left then, it
@@ -217,170 +196,4 @@ func (s *Store) run(j *job) error {
 		}
 	}
 	return nil
-}
-
-// encode returns keys and values of entries, in a buffer that is used again by the next commit.
-func (s *Store) encode(entries []*entry) (keys, values [][]byte) {
-	s.buf = s.buf[:0]
-	ends := make([]int, 0, 2*len(entries))
-	for _, e := range entries {
-		if e.trimmed.Load() {
-			continue
-		}
-		s.buf = sequenceKey(s.buf, e.seq)
-		ends = append(ends, len(s.buf))
-		s.buf = codec.AppendRecord(s.buf, &codec.Record{Room: e.room.name, Message: e.msg, Key: e.key})
-		ends = append(ends, len(s.buf))
-	}
-	begin := 0
-	for i := 0; i < len(ends); i += 2 {
-		keys = append(keys, s.buf[begin:ends[i]])
-		values = append(values, s.buf[ends[i]:ends[i+1]])
-		begin = ends[i+1]
-	}
-	if cap(s.buf) > 2*chunksPerCommit*s.cfg.CommitBytes {
-		s.buf = nil
-	}
-	return keys, values
-}
-
-// apply does j in one transaction, with these messages.
-func (d *disk) apply(j *job, keys, values [][]byte) error {
-	after := d.tally
-	err := d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values, &after) })
-	if err == nil {
-		d.tally = after
-	}
-	return err
-}
-
-func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, t *tally) error {
-	log, err := tx.CreateBucketIfNotExists(logBucket)
-	if err != nil {
-		return err
-	}
-	meta, err := tx.CreateBucketIfNotExists(metaBucket)
-	if err != nil {
-		return err
-	}
-	rooms, err := tx.CreateBucketIfNotExists(roomsBucket)
-	if err != nil {
-		return err
-	}
-	log.FillPercent = 1 // keys only ascend, so a page is never split later
-	var key []byte
-	for _, r := range j.removals {
-		key = sequenceKey(key[:0], r.seq)
-		if log.Get(key) == nil {
-			continue
-		}
-		t.messages--
-		if err := log.Delete(key); err != nil {
-			return err
-		}
-	}
-	for i := range keys {
-		if seq := binary.BigEndian.Uint64(keys[i]); seq > t.last {
-			t.last = seq
-			t.messages++
-		} else if log.Get(keys[i]) == nil { // else a commit that failed has stored it
-			t.messages++
-		}
-		if err := log.Put(keys[i], values[i]); err != nil {
-			return err
-		}
-	}
-	for _, p := range j.places {
-		name := []byte(p.name)
-		found := rooms.Get(name) != nil
-		switch {
-		case p.bytes != nil:
-			if !found {
-				t.places++
-			}
-			err = rooms.Put(name, p.bytes)
-		case found:
-			t.places--
-			err = rooms.Delete(name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	j.state.tally = *t
-	return meta.Put(stateKey, j.state.append(nil))
-}
-
-// takeRemovals gives j the removals that are due, or any if all is set, and says if
-// more are left.
-func (s *Store) takeRemovals(j *job, all bool) (more bool) {
-	s.queueMu.Lock()
-	due := all || s.sinceRemoved >= removeAfterCommits || len(s.removals) >= removeAtMost ||
-		s.removalBytes > s.cfg.HistoryBytes/8
-	if !due {
-		s.queueMu.Unlock()
-		return false
-	}
-	// Those of one page together: a page is written once for all of them.
-	slices.SortFunc(s.removals, func(a, b removal) int { return cmp.Compare(a.seq, b.seq) })
-	n := min(removeAtMost, len(s.removals))
-	j.removals = slices.Clone(s.removals[:n])
-	s.removals = slices.Delete(s.removals, 0, n)
-	for _, r := range j.removals {
-		s.removalBytes -= int64(r.cost)
-	}
-	j.emptied, s.emptied = s.emptied, nil
-	more = len(s.removals) > 0
-	s.queueMu.Unlock()
-
-	s.sinceRemoved = 0
-	s.findPlaces(j)
-	return more
-}
-
-// findPlaces adds the places that the removals of j make necessary: of rooms
-// with starts that the file does not hold yet, and of rooms of which no message
-// is left in the file that would tell the head. The head would be lost with them, and
-// its numbers given again.
-func (s *Store) findPlaces(j *job) {
-	seen := make(map[*room]bool)
-	add := func(r *room, always bool) {
-		if seen[r] {
-			return
-		}
-		seen[r] = true
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.gone || !always && r.recorded >= r.version && r.stored() > 0 {
-			return
-		}
-		p := r.place()
-		j.places = append(j.places, placed{r.name, r, r.version, p.append(nil)})
-	}
-	for _, name := range j.emptied {
-		s.roomsMu.RLock()
-		r := s.rooms[name]
-		s.roomsMu.RUnlock()
-		if r == nil {
-			j.places = append(j.places, placed{name: name})
-			continue
-		}
-		add(r, true) // empty, or back with other starts
-	}
-	for _, r := range j.removals {
-		if r.room != nil {
-			add(r.room, false)
-		}
-	}
-}
-
-// untakeRemovals puts back what could not be done.
-func (s *Store) untakeRemovals(j *job) {
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	s.removals = append(s.removals, j.removals...)
-	for _, r := range j.removals {
-		s.removalBytes += int64(r.cost)
-	}
-	s.emptied = append(s.emptied, j.emptied...)
 }

@@ -75,7 +75,7 @@ const (
 	maxAckDelay   = 100 * time.Millisecond
 	maxRetryDelay = 30 * time.Second
 	maxRoomName   = 1024 // bytes; codec.CheckRoom is stricter, bbolt's limit for keys is 32,768
-	messageCost   = 64   // bytes that a message takes in the file besides its texts: key, page element, fields, checksum
+	messageCost   = 64   // bytes of a message in the file besides its texts: key, page element, numbers, checksum
 )
 
 // withDefaults returns c complete and checked.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -238,15 +239,30 @@ func TestDamagedBits(t *testing.T) {
 // TestCorruptCopies: the newest two are kept.
 func TestCorruptCopies(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "chat[1]*.db") // also a pattern
-	for range 4 {
+	if err := os.WriteFile(path+".new", []byte("of a salvage that power cut short"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closeStore(t, open(t, Config{Path: path}))
+	if _, err := os.Stat(path + ".new"); err == nil {
+		t.Error("the file of a salvage that was cut short stays")
+	}
+	for _, year := range []string{"2998", "2999"} { // by a clock that was wrong
+		if err := os.WriteFile(path+".corrupt-"+year+"0101T000000.000000", nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var last string
+	for range 3 {
 		if err := os.WriteFile(path, bytes.Repeat([]byte("x"), 10_000), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		closeStore(t, open(t, Config{Path: path}))
-	}
-	files, err := os.ReadDir(filepath.Dir(path))
-	if err != nil || len(files) != 3 {
-		t.Errorf("%v, %v: want the store and 2 that were put aside", files, err)
+		// The store, and two that were put aside: the last one, and that which seems the newest.
+		files, err := os.ReadDir(filepath.Dir(path))
+		if err != nil || len(files) != 3 || files[1].Name() == last || !strings.Contains(files[2].Name(), "corrupt-2999") {
+			t.Fatalf("%v, %v", files, err)
+		}
+		last = files[1].Name()
 	}
 }
 
@@ -336,6 +352,8 @@ func TestFailedCommit(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
+			n := g.failed() // one more: whoever comes then has not seen the file as it was
+			eventually(t, "another attempt", func() bool { return g.failed() > n })
 			g.fail(nil)
 			eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })
 			say(t, s, "den", "later")
@@ -358,6 +376,111 @@ func TestFailedCommit(t *testing.T) {
 			check()
 			want(t, "key", sayStored(t, s, "den", "pending", "k").ID, codec.ID{Epoch: epoch, Offset: 6})
 		})
+	}
+}
+
+// TestFailedAfterWrite fails commits that have written all the same, and has
+// the messages leave the buffer before the next one.
+func TestFailedAfterWrite(t *testing.T) {
+	var fail atomic.Pointer[error]
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, RetryDelay: 10 * time.Millisecond, AckDelay: time.Nanosecond}
+	cfg.aroundCommit = func(commit func() error) error {
+		p := fail.Load()
+		if p == nil {
+			return commit()
+		}
+		if *p == syscall.EIO {
+			_ = commit()
+		}
+		return *p
+	}
+	set := func(err error) { fail.Store(&err) }
+	for _, leave := range []bool{false, true} {
+		s := open(t, cfg)
+		set(syscall.EIO)
+		want(t, "durable", sayStored(t, s, "den", "written", "").Durable, false)
+		set(errFull) // the file is opened anew, and takes nothing more
+		eventually(t, "it is opened anew", func() bool { return s.Stats().Reopens > 0 })
+		if leave {
+			time.Sleep(20 * time.Millisecond) // until it has looked at the messages
+			sayAll(t, s, "den", 5)
+		}
+		fail.Store(nil)
+		eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })
+		want(t, "lost", s.Stats().Lost, 0)
+		closeStore(t, s)
+		s = open(t, cfg)
+		want(t, "salvages", s.Stats().Salvages, 0)
+		if leave {
+			want(t, "in the file", inFile(t, s), 5)
+		}
+		want(t, "newest", read(t, s, "den", codec.Query{Limit: 1, Newest: true}), map[bool]string{false: "written", true: "4"}[leave])
+		closeStore(t, s)
+	}
+}
+
+// TestBadPage spoils a page of a store that is open, which no commit looks at.
+func TestBadPage(t *testing.T) {
+	s := open(t, Config{RetryDelay: 10 * time.Millisecond, AckDelay: time.Nanosecond})
+	say(t, s, "den", "needle")
+	for i := range 200 {
+		say(t, s, fmt.Sprint("room", i%20), strings.Repeat("x", 1000))
+	}
+	sayStored(t, s, "hall", "x", "")
+	inPlace(t, s, func(f *os.File, b []byte) {
+		for page := range len(b) / pageSize {
+			if bytes.Contains(b[page*pageSize:][:pageSize], []byte("needle")) {
+				if _, err := f.WriteAt(make([]byte, pageSize), int64(page)*pageSize); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+	p := readPage(t, s, "den", codec.Query{})
+	want(t, "messages", len(p.Messages), 0)
+	want(t, "recovered", p.Recovered, false)
+	eventually(t, "a salvage", func() bool { return s.Stats().Salvages == 1 && s.Ready() == nil })
+	want(t, "head", s.Head("den").Offset, 1)
+	want(t, "after it", read(t, s, "den", codec.Query{After: &p.Head}), "")
+	if n := len(readPage(t, s, "room19", codec.Query{}).Messages); n != 10 {
+		t.Errorf("room19: %d messages", n)
+	}
+}
+
+// TestScanTwice has two buckets lead to one page.
+func TestScanTwice(t *testing.T) {
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), HistoryBytes: 64 << 10}
+	s := open(t, cfg)
+	for i := range 200 { // places for more than a page
+		say(t, s, fmt.Sprint(strings.Repeat("room", 10), i), "x")
+	}
+	for range 30 {
+		say(t, s, "big", strings.Repeat("x", 4000))
+	}
+	closeStore(t, s)
+	b, err := os.ReadFile(cfg.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for page := range len(b) / pageSize { // the root page, and those that were
+		root := b[page*pageSize:][:pageSize]
+		log, rooms := bytes.Index(root, logBucket), bytes.Index(root, roomsBucket)
+		if log > 0 && rooms > 0 {
+			copy(root[rooms+len(roomsBucket):][:8], root[log+len(logBucket):][:8])
+		}
+	}
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sc, err := scanFile(f)
+	if err != nil || !strings.Contains(fmt.Sprint(sc.problems), "is referred to twice") {
+		t.Errorf("%q, %v", sc.problems, err)
 	}
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Ready() error {
 			s.cfg.Path, f.since.UTC().Format(time.RFC3339), f.err)
 	}
 	if began := s.commitBegan.Load(); began != 0 {
-		if taken := time.Since(time.Unix(0, began)); taken > s.cfg.StallAfter {
+		if taken := time.Since(s.opened) - time.Duration(began); taken > s.cfg.StallAfter {
 			return fmt.Errorf("store: %s: the disk has not answered for %s", s.cfg.Path, taken.Round(time.Second))
 		}
 	}
@@ -47,7 +47,7 @@ func (s *Store) degrade(err error) {
 	} else {
 		s.retryDelay = s.cfg.RetryDelay
 	}
-	s.fault.Store(f) // from here on nobody waits
+	s.fault.Store(f) // under queueMu, so that from here on nobody waits
 	s.retryAt = time.Now().Add(s.retryDelay)
 	s.queueMu.Unlock()
 	s.settle(^uint64(0), false)
@@ -150,6 +150,7 @@ func (s *Store) reopen() error {
 	if err != nil {
 		return err
 	}
+	dropCache(f)
 	sc, err := scanFile(f)
 	if err != nil {
 		_ = f.Close()
@@ -184,6 +185,9 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan, rebuild bool) error {
 		d, err = openDisk(f, readOnly, s.cfg.quota)
 		if err == nil {
 			d.tally = sc.tally()
+			if n := len(sc.messages); n > 0 {
+				d.last = sc.messages[n-1].seq
+			}
 		}
 		if err != nil && sc.fresh {
 			_ = os.Truncate(s.cfg.Path, 0) // what bbolt could write of an empty file

@@ -31,8 +31,9 @@ const (
 type disk struct {
 	file     *os.File
 	db       *bolt.DB
-	readOnly bool // the file system takes no writes
-	tally    tally
+	readOnly bool   // the file system takes no writes
+	tally    tally  // what it holds
+	last     uint64 // no message in it has a higher sequence
 	// A transaction could not be begun or ended, and has left locks of bbolt behind:
 	// closing db would wait forever.
 	stuck atomic.Bool

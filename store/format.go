@@ -17,8 +17,8 @@ import (
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
 //	state  version 1, flags (1: closed in order), number of messages and of places in
-//	       the file, the last sequence that was stored, floor, number of epochs, then
-//	       for each, oldest first: n, flags (1: lossy), name
+//	       the file, floor, number of epochs, then for each, oldest first: n, flags
+//	       (1: lossy), name
 //	place  version 1, head, number of starts, then for each, in order: n, first offset, name
 //
 // The state is written with every commit, which costs no page: it is small enough
@@ -50,13 +50,12 @@ type state struct {
 // A tally counts what the file holds.
 type tally struct {
 	messages, places uint64
-	last             uint64 // the highest sequence that was ever stored
 }
 
 func (s *state) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, formatVersion, flagIf(s.clean, flagClean))
-	for _, v := range []uint64{s.tally.messages, s.tally.places, s.tally.last, s.floor} {
+	for _, v := range []uint64{s.tally.messages, s.tally.places, s.floor} {
 		dst = binary.AppendUvarint(dst, v)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(s.epochs)))
@@ -75,7 +74,7 @@ func decodeState(b []byte) (state, error) {
 	}
 	s := state{
 		clean: r.byte()&flagClean != 0,
-		tally: tally{messages: r.number(), places: r.number(), last: r.number()},
+		tally: tally{messages: r.number(), places: r.number()},
 		floor: r.number(),
 	}
 	for range r.count(maxEpochs) {

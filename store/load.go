@@ -16,10 +16,10 @@ func (s *Store) load(sc *scan) (clean bool) {
 			sc.problem("state: %v", err)
 		}
 	}
-	if found := sc.tally(); sc.state != nil && found != (tally{st.tally.messages, st.tally.places, found.last}) {
+	if found := sc.tally(); sc.state != nil && found != st.tally {
 		sc.problem("%d of %d messages and %d of %d places", found.messages, st.tally.messages, found.places, st.tally.places)
 	}
-	s.seq, s.floor = st.tally.last, st.floor
+	s.floor = st.floor
 	s.epochs.Store(&st.epochs)
 
 	heads := make(map[*room]uint64, len(sc.places))

@@ -96,7 +96,7 @@ func TestStartFull(t *testing.T) {
 	t.Parallel()
 	dir := tmpfs(t, 4<<20)
 	cfg := Config{Path: filepath.Join(dir, "edgechat.db"), RetryDelay: 10 * time.Millisecond}
-	filler := fill(t, dir, 0)
+	filler := fill(t, dir, 2*pageSize) // bbolt begins with four pages
 	s := open(t, cfg)
 	if err := s.Ready(); !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("ready: %v", err)
@@ -113,6 +113,9 @@ func TestStartFull(t *testing.T) {
 	want(t, "epoch", s.Stats().Epoch, r.ID.Epoch)
 	want(t, "messages", read(t, s, "den", codec.Query{}), "new")
 	closeStore(t, s)
+	if aside, _ := filepath.Glob(cfg.Path + ".*"); len(aside) > 0 {
+		t.Errorf("put aside: %v", aside)
+	}
 }
 
 // TestReadOnly opens a store on a file system that takes no writes, as one does whose

@@ -109,24 +109,27 @@ func TestEpochs(t *testing.T) {
 // TestEpochsForgotten crashes more often than epochs are remembered.
 func TestEpochsForgotten(t *testing.T) {
 	t.Parallel()
-	cfg := Config{}
+	cfg := Config{History: maxEpochs + 2}
 	s := open(t, cfg)
-	first := sayStored(t, s, "den", "first", "").ID
-	var second codec.ID
-	for run := range maxEpochs + 5 {
-		next := crash(t, s, cfg)
-		closeStore(t, s)
-		s = next
-		id := sayStored(t, s, "den", fmt.Sprint(run), "").ID
-		if run == 10 {
-			second = id
+	var ids []codec.ID
+	for run := range maxEpochs + 6 {
+		if run > 0 {
+			next := crash(t, s, cfg)
+			closeStore(t, s)
+			s = next
 		}
+		ids = append(ids, sayStored(t, s, "den", fmt.Sprint(run), "").ID)
 	}
 	want(t, "epochs", len(*s.epochs.Load()), maxEpochs)
-	want(t, "a forgotten cursor", strings.HasPrefix(read(t, s, "den", codec.Query{After: &first}), "!first 0 1"), true)
-	want(t, "a known one", strings.HasPrefix(read(t, s, "den", codec.Query{After: &second}), "11 12"), true)
+	// 0 to 3 have left the buffer, 4 and 5 are of epochs that are forgotten.
+	want(t, "a forgotten cursor", strings.HasPrefix(read(t, s, "den", codec.Query{After: &ids[4]}), "!4 5 6 "), true)
+	want(t, "a known one", strings.HasPrefix(read(t, s, "den", codec.Query{After: &ids[6]}), "7 8 "), true)
 	p := readPage(t, s, "den", codec.Query{})
-	want(t, "the id of a message of a forgotten epoch", p.Oldest, first)
-	want(t, "before it", read(t, s, "den", codec.Query{Before: &p.Messages[1].ID}), "first")
-	want(t, "before the first", read(t, s, "den", codec.Query{Before: &first}), "")
+	for i, m := range p.Messages {
+		want(t, "id", m.ID, ids[i+4])
+	}
+	want(t, "oldest", p.Oldest, ids[4])
+	want(t, "before it", read(t, s, "den", codec.Query{Before: &ids[4]}), "")
+	want(t, "before one of a forgotten epoch", read(t, s, "den", codec.Query{Before: &ids[5]}), "4")
+	want(t, "starts", len(s.rooms["den"].starts), maxEpochs+2)
 }

@@ -77,7 +77,7 @@ func (s *Store) plan(name string, q codec.Query) plan {
 	if q.Before != nil {
 		before, ok := r.resolveBefore(es, *q.Before)
 		if ok {
-			last = min(last, before)
+			last = before
 		}
 		proved = ok
 	}

@@ -31,13 +31,13 @@ func (q *receipts) add(r receipt) {
 	}
 }
 
-// run ends once wake is closed and all are told.
+// run ends once wake is closed and all are told: whatever was added has left a
+// signal in wake, which is received before the close is.
 func (q *receipts) run() {
 	var list []receipt
 	for range q.wake {
 		list = q.tell(list)
 	}
-	q.tell(list)
 }
 
 func (q *receipts) tell(spare []receipt) []receipt {

@@ -88,7 +88,7 @@ func (s *Store) roomOf(seq uint64, rec *codec.Record) (*room, *entry) {
 // comes with the next commits.
 func (s *Store) rebuild(old *os.File, sc *scan) (*disk, error) {
 	d, err := s.rescue(sc)
-	if isFull(err) && s.dropCorrupt(0) { // they are of less use than the chat's history
+	if isFull(err) && s.dropCorrupt(0, "") { // they are of less use than the chat's history
 		d, err = s.rescue(sc)
 	}
 	if err != nil {
@@ -176,9 +176,9 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 // putInPlace renames the new file to the name of the old one, which gets a name
 // that tells when.
 func (s *Store) putInPlace(fresh bool) error {
-	path := s.cfg.Path
+	path, aside := s.cfg.Path, ""
 	if !fresh {
-		aside := fmt.Sprintf("%s.corrupt-%s", path, time.Now().UTC().Format("20060102T150405.000000"))
+		aside = fmt.Sprintf("%s.corrupt-%s", path, time.Now().UTC().Format("20060102T150405.000000"))
 		// With a link the store's name is never missing, whenever power fails. FAT
 		// has none.
 		if err := os.Link(path, aside); err != nil {
@@ -191,15 +191,19 @@ func (s *Store) putInPlace(fresh bool) error {
 	if err := os.Rename(s.newPath(), path); err != nil {
 		return err
 	}
-	s.dropCorrupt(corruptCopies)
+	s.dropCorrupt(corruptCopies, aside)
 	return syncDir(path)
 }
 
-// dropCorrupt removes all but the newest of the files that were put aside, and
-// says if there was any. Their names sort by time.
-func (s *Store) dropCorrupt(keep int) bool {
+// dropCorrupt removes files that were put aside, save the newest ones, and says if
+// there was any. Their names sort by time; but a board without a clock battery may
+// have made the last one, latest, seem the oldest.
+func (s *Store) dropCorrupt(keep int, latest string) bool {
 	copies, _ := filepath.Glob(globQuote(s.cfg.Path) + ".corrupt-*")
 	slices.Sort(copies)
+	if i := slices.Index(copies, latest); i >= 0 {
+		copies = append(slices.Delete(copies, i, i+1), latest)
+	}
 	if len(copies) <= keep {
 		return false
 	}

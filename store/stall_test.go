@@ -52,7 +52,7 @@ func (g *gate) around(commit func() error) error {
 	g.mu.Unlock()
 	if hold != nil {
 		started <- struct{}{}
-		<-hold
+		<-hold // closed, or one token for one commit
 	}
 	if err != nil {
 		return err

@@ -10,10 +10,11 @@
 // writes, the store goes on in memory, says so in receipts and by Ready, and catches up by
 // itself. Open fails only over what its caller can mend.
 //
-// All methods of a Store may be called from any goroutine. Locks, in the order
-// in which they are taken: trimMu, roomsMu, the mutex of one room, queueMu.
-// bbolt is never called under any of them, so that Append does not wait for the disk, with
-// one goroutine as the only writer (commit.go).
+// All methods of a Store may be called from any goroutine. One goroutine, the
+// committer, is the only writer of the file. Locks, in the order in which they are
+// taken: diskMu (by readers of the file), trimMu, roomsMu, the mutex of one room,
+// queueMu. bbolt is called under none of them but diskMu, so that Append never waits for
+// the disk.
 package store
 
 import (
@@ -46,6 +47,7 @@ var (
 // A Store is an open store. Open makes one.
 type Store struct {
 	cfg      Config
+	opened   time.Time
 	log      *slog.Logger
 	seed     maphash.Seed // of keys
 	deliver  func(string, *codec.Message)
@@ -91,7 +93,7 @@ type Store struct {
 	batch        []*entry
 	buf          []byte
 	closeErr     error
-	commitBegan  atomic.Int64 // Unix nanoseconds, 0 while there is none
+	commitBegan  atomic.Int64 // nanoseconds after opened, by a clock that nobody sets; 0 while there is none
 
 	wake      chan struct{} // of size 1
 	stop      chan struct{}
@@ -115,6 +117,7 @@ func Open(cfg Config) (*Store, error) {
 	}
 	s := &Store{
 		cfg:       cfg,
+		opened:    time.Now(),
 		log:       cfg.Logger.With("path", cfg.Path),
 		seed:      maphash.MakeSeed(),
 		rooms:     make(map[string]*room),

@@ -58,9 +58,13 @@ func check(t testing.TB, path string) {
 		return
 	}
 	sc.each(func(uint64, *codec.Record, []byte) {})
-	if sc.damaged() {
-		t.Errorf("scan of %s: %q", path, sc.problems)
+	st, err := decodeState(sc.state)
+	if sc.damaged() || err != nil {
+		t.Errorf("scan of %s: %q, state: %v", path, sc.problems, err)
 		return
+	}
+	if found := sc.tally(); found != st.tally {
+		t.Errorf("%s holds %+v, and says %+v", path, found, st.tally)
 	}
 	db, err := bolt.Open(path, 0o600, &bolt.Options{Timeout: time.Second, ReadOnly: true, PreLoadFreelist: true})
 	if err != nil {

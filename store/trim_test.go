@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 
 	"edgechat/codec"
 )
@@ -57,10 +59,25 @@ func TestTrimByCount(t *testing.T) {
 	want(t, "in the file after a close", inFile(t, s), 4)
 }
 
+// TestShrink opens a store with a smaller buffer, from which more has to be
+// removed than one commit does: closing it waits for that.
+func TestShrink(t *testing.T) {
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 10_000}
+	s := open(t, cfg)
+	sayAll(t, s, "den", 10_000)
+	closeStore(t, s)
+	cfg.History = 1
+	closeStore(t, open(t, cfg))
+	s = open(t, cfg)
+	want(t, "in the file", inFile(t, s), 1)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "9999")
+}
+
 // TestBurst says more in one go than the buffer holds: what leaves it before it is
 // written is never written, and its sender is told once the rest is on disk.
 func TestBurst(t *testing.T) {
 	s := open(t, Config{History: 10, SyncInterval: time.Hour})
+	say(t, s, "den", "old")
 	sayStored(t, s, "hall", "x", "") // so that the next commit is not at once
 	first := make(chan codec.Receipt, 1)
 	if _, err := s.Append("den", codec.Message{}, "", func(r codec.Receipt) { first <- r }); err != nil {
@@ -72,6 +89,14 @@ func TestBurst(t *testing.T) {
 		t.Errorf("%d written, %d left the buffer before", st.Written, st.Unwritten)
 	}
 	want(t, "messages", len(readPage(t, s, "den", codec.Query{}).Messages), 10)
+
+	// What lies between the old message and the last ten was never on disk.
+	sayStored(t, s, "hall", "x", "")
+	next := crash(t, s, Config{History: 50})
+	want(t, "messages", read(t, next, "den", codec.Query{Limit: 2}), "19990 19991")
+	want(t, "head", next.Head("den").Offset, 20_002)
+	cursor := codec.ID{Epoch: s.Stats().Epoch, Offset: 20_000}
+	want(t, "after the last but two", read(t, next, "den", codec.Query{After: &cursor}), "19998 19999")
 }
 
 func TestTrimByBytes(t *testing.T) {
@@ -264,4 +289,150 @@ func TestChunks(t *testing.T) {
 	if n := s.Stats().Commits - before; n < 3 {
 		t.Errorf("%d commits: this tests nothing", n)
 	}
+}
+
+// TestCloseChunks closes a store with more pending than one commit takes, since the
+// disk was full until then.
+func TestCloseChunks(t *testing.T) {
+	var g gate
+	cfg := Config{
+		Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 1000, CommitBytes: 4 << 10,
+		RetryDelay: 30 * time.Second, aroundCommit: g.around,
+	}
+	s := open(t, cfg)
+	g.fail(errFull)
+	sayStored(t, s, "den", "x", "")
+	sayAll(t, s, "den", 999)
+	g.fail(nil)
+	closeStore(t, s)
+	epoch := s.Stats().Epoch
+	s = open(t, cfg)
+	want(t, "messages", len(readPage(t, s, "den", codec.Query{}).Messages), 1000)
+	want(t, "epoch", s.Stats().Epoch, epoch)
+}
+
+// TestTrimmedBeforeRetry lets messages leave the buffer between two attempts to
+// write them: the file is not cleaned of what it never held.
+func TestTrimmedBeforeRetry(t *testing.T) {
+	var full atomic.Bool
+	held, release := make(chan struct{}), make(chan struct{})
+	s := open(t, Config{History: 5, AckDelay: time.Nanosecond, aroundCommit: func(commit func() error) error {
+		if full.CompareAndSwap(true, false) {
+			held <- struct{}{}
+			<-release
+			return berrors.ErrMaxSizeReached
+		}
+		return commit()
+	}})
+	sayAll(t, s, "den", 5)
+	full.Store(true)
+	if _, err := s.Append("hall", codec.Message{}, "", func(codec.Receipt) {}); err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	sayAll(t, s, "den", 3)
+	close(release)
+	sayStored(t, s, "hall", "x", "")
+	closeStore(t, s) // and is checked
+}
+
+// TestPlaceBetweenChunks cuts power between two commits of which the first removed
+// the last stored messages of a room, and the second was to store the next ones.
+func TestPlaceBetweenChunks(t *testing.T) {
+	var g gate
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, CommitBytes: 4 << 10, AckDelay: time.Nanosecond, aroundCommit: g.around}
+	s := open(t, cfg)
+	sayAll(t, s, "den", 10)
+	sayStored(t, s, "hall", "x", "")
+	s.sinceRemoved = removeAfterCommits // the committer is idle
+	sayAll(t, s, "den", 5)
+	sayStored(t, s, "hall", "x", "") // the place is in the file now, head 10
+	want(t, "removals", s.Stats().Removals, 0)
+	cursor := s.Head("den")
+
+	g.close()
+	say(t, s, "hall", strings.Repeat("x", 5000))
+	<-g.started
+	s.sinceRemoved = removeAfterCommits // the committer is held
+	for range 5 {
+		say(t, s, "hall", strings.Repeat("x", 4000)) // as much as a commit takes
+	}
+	sayAll(t, s, "den", 5)
+	for range 2 {
+		g.hold <- struct{}{}
+		<-g.started
+	}
+	next := crash(t, s, Config{History: 5})
+	g.release()
+	want(t, "messages of the room in the file", read(t, next, "den", codec.Query{}), "")
+	want(t, "head", next.Head("den").Offset, cursor.Offset)
+	want(t, "after the head of before", read(t, next, "den", codec.Query{After: &cursor}), "")
+	cursor.Offset--
+	want(t, "after the one before", read(t, next, "den", codec.Query{After: &cursor}), "!")
+}
+
+// TestForgottenLost forgets a room that had lost numbers in a crash: a cursor
+// of them, above all that was ever stored, proves nothing.
+func TestForgottenLost(t *testing.T) {
+	cfg := Config{HistoryBytes: 64 << 10, RememberedRooms: 1, SyncInterval: time.Hour, AckDelay: time.Nanosecond}
+	s := open(t, cfg)
+	sayStored(t, s, "den", "1", "")
+	next := crash(t, s, cfg)
+	lost := sayAll(t, s, "den", 100)[99]
+	closeStore(t, s)
+	want(t, "after a number that was lost", read(t, next, "den", codec.Query{After: &lost}), "")
+	say(t, next, "den", "2") // which the holder of the cursor has not seen
+	want(t, "after a number that was lost", read(t, next, "den", codec.Query{After: &lost}), "2")
+	say(t, next, "hall", "x")
+	for range 30 {
+		say(t, next, "big", strings.Repeat("x", 4000))
+	}
+	want(t, "forgotten", next.Stats().Forgotten, 1)
+	want(t, "after it was forgotten", read(t, next, "den", codec.Query{After: &lost}), "!")
+	say(t, next, "den", "3")
+	want(t, "after it is back", read(t, next, "den", codec.Query{After: &lost}), "!3")
+}
+
+// TestEmptyAgain: a room that is not empty any more takes no place of those that
+// are remembered.
+func TestEmptyAgain(t *testing.T) {
+	s := open(t, Config{HistoryBytes: 64 << 10, RememberedRooms: 3})
+	fill := func(until string) {
+		t.Helper()
+		for len(readPage(t, s, until, codec.Query{}).Messages) > 0 {
+			say(t, s, "big", strings.Repeat("x", 1000))
+		}
+	}
+	say(t, s, "first", "x")
+	say(t, s, "again", "x")
+	fill("again")
+	say(t, s, "third", "x")
+	say(t, s, "fourth", "x")
+	say(t, s, "big", strings.Repeat("x", 5000))
+	say(t, s, "again", "x")
+	fill("fourth") // and "third" with it
+	want(t, "again", read(t, s, "again", codec.Query{}), "x")
+	want(t, "forgotten", s.Stats().Forgotten, 0)
+	fill("again")
+	want(t, "forgotten", s.Stats().Forgotten, 1)
+}
+
+// TestForgottenMeanwhile forgets a room between the moment when somebody looks it up and
+// the moment when he has it.
+func TestForgottenMeanwhile(t *testing.T) {
+	s := open(t, Config{})
+	id := say(t, s, "den", "x")
+	r := s.rooms["den"]
+	r.mu.Lock()
+	done := make(chan codec.ID)
+	go func() { done <- say(t, s, "den", "y") }()
+	time.Sleep(10 * time.Millisecond) // until it waits for the lock
+	s.roomsMu.Lock()
+	r.gone = true
+	delete(s.rooms, "den")
+	s.floor = id.Offset + 10
+	s.roomsMu.Unlock()
+	r.mu.Unlock()
+	want(t, "offset", (<-done).Offset, id.Offset+11)
+	want(t, "messages", read(t, s, "den", codec.Query{}), "y")
 }
