@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz bench lint generate clean
+.PHONY: help run build test check race e2e fuzz bench compare lint generate clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 
 bench: ## Go benchmarks with allocations; PKG=./codec for one package
 	go test -run '^$$' -bench . -benchmem $(or $(PKG),./...)
+
+compare: ## edgechat beside a floor and two usual servers; needs jq and a C compiler
+	@bash internal/compare/compare
 
 lint: ## staticcheck alone
 	go tool -modfile=tools.mod staticcheck -checks inherit,ST1000 ./...

@@ -36,6 +36,13 @@ func help(_ context.Context, a *app) error {
 			"       edgechat token revoke NAME --tokens FILE\n\n" +
 			"create prints the token, which is kept nowhere, on its standard output.\n\n"
 		settings = new(tokenOptions).settings()
+	case "bench":
+		head = "Usage: edgechat bench [flags]\n\n" +
+			"Puts a running server under load, checks that every client gets every message once, in order\n" +
+			"and whole, and prints what it held. What it publishes stays in the history of its rooms\n" +
+			"(bench-...) until something newer takes the place. Exit code 1: the server did not hold the load.\n" +
+			"--url and --token may also be set as EDGECHAT_URL and EDGECHAT_TOKEN.\n\n"
+		settings = new(benchOptions).settings()
 	case "version", "help":
 		_, err := fmt.Fprintf(a.stdout, "Usage: edgechat %s\n", name)
 		return err
@@ -46,7 +53,7 @@ func help(_ context.Context, a *app) error {
 		return err
 	}
 	for _, s := range settings {
-		if _, err := fmt.Fprintf(a.stdout, "  --%s %s\n        %s\n        (%s)\n", s.name, s.takes, s.usage, s.limits()); err != nil {
+		if _, err := fmt.Fprintf(a.stdout, "  --%s\n        %s\n        (%s)\n", strings.TrimSpace(s.name+" "+s.takes), s.usage, s.limits()); err != nil {
 			return err
 		}
 	}

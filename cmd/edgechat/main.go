@@ -41,6 +41,7 @@ func commands() []command {
 		{"serve", "[flags]", "run the server", serve},
 		{"token", "create|list|revoke", "make and take back the tokens of a token file", token},
 		{"config", "[serve flags]", "print each setting and where it came from", config},
+		{"bench", "[flags]", "put a running server under load and check what it delivers", bench},
 		{"version", "", "print the version", showVersion},
 		{"help", "[command]", "print this, or what a command takes", help},
 	}

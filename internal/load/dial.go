@@ -1,0 +1,207 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Refusal is an answer to a handshake that is not 101.
+type Refusal struct {
+	Status  int    // HTTP
+	Code    string // of the protocol, such as "unauthorized"; "" if the answer had none
+	Message string // for people
+}
+
+func (e *Refusal) Error() string {
+	text := fmt.Sprintf("refused with %d", e.Status)
+	if e.Code != "" {
+		text += " " + e.Code
+	}
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
+}
+
+// ErrNotEdgechat is the error for a server that speaks WebSocket, but not this protocol.
+var ErrNotEdgechat = errors.New("load: the server does not speak edgechat's protocol")
+
+// TooLong says that the server takes no content of this size.
+type TooLong struct{ Size, Max int }
+
+func (e *TooLong) Error() string {
+	return fmt.Sprintf("content of %d bytes is more than the %d that the server takes", e.Size, e.Max)
+}
+
+func (r *run) subprotocol() string {
+	if r.cfg.MsgPack {
+		return "edgechat.v1.msgpack"
+	}
+	return "edgechat.v1.json"
+}
+
+// perSource bounds the connections from one address: the kernel has some 28 000
+// ports to give by default (net.ipv4.ip_local_port_range, 32768 to 60999) for each pair of source and
+// destination.
+const perSource = 20_000
+
+// source is where client i connects from: nil, for the kernel to choose, unless
+// there are more clients than one address has ports. All of 127.0.0.0/8 is this machine on Linux.
+func (r *run) source(i int) net.Addr {
+	to, ok := r.target.(*net.TCPAddr)
+	if !ok || r.cfg.Clients <= perSource || !to.IP.IsLoopback() || to.IP.To4() == nil {
+		return nil
+	}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/perSource%250))}
+}
+
+// connect brings client i into its room. The client reads nothing more until start.
+func (r *run) connect(ctx context.Context, i int) (_ *client, err error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.ConnectTimeout)
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	d := net.Dialer{LocalAddr: r.source(i), KeepAlive: -1}
+	addr := r.url.Host
+	if r.url.Port() == "" {
+		addr = net.JoinHostPort(r.url.Hostname(), "80")
+	}
+	if r.target != nil {
+		addr = r.target.String() // all to the address that the first one found
+	}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = conn.Close()
+		}
+	}()
+	_ = conn.SetDeadline(deadline)
+	// A handshake under way ends when the run does.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+
+	early, err := r.handshake(conn, i)
+	if err != nil {
+		return nil, err
+	}
+	c := &client{
+		run: r, index: i, room: i % r.cfg.Rooms, conn: conn, shard: &r.shards[i%len(r.shards)],
+		tracker: tracker{next: make([]uint32, r.cfg.Publishers)},
+		in:      inbox{from: conn, max: r.cfg.MaxFrame, clock: r.now, buf: make([]byte, max(minBuffer, len(early)))},
+	}
+	c.in.end = copy(c.in.buf, early)
+	_, payload, err := c.in.next()
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the first frame: %w", err)
+	}
+	f, ok := readFrame(payload, r.cfg.MsgPack, r.cfg.Size)
+	if !ok || f.typ != "subscribed" {
+		return nil, fmt.Errorf("%w: its first frame is %.80q, not a subscribed", ErrNotEdgechat, payload)
+	}
+	c.maxContent = f.maxContent
+	if !stop() {
+		return nil, context.Cause(ctx)
+	}
+	return c, conn.SetDeadline(time.Time{})
+}
+
+// handshake does that of RFC 6455 section 4 and returns what came with the answer.
+func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	key := base64.StdEncoding.EncodeToString(nonce[:])
+	var req strings.Builder
+	fmt.Fprintf(&req, "GET %s/chat/room/%s?username=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n",
+		strings.TrimSuffix(r.url.EscapedPath(), "/"), url.PathEscape(r.rooms[i%r.cfg.Rooms].name), username(i), r.url.Host, key, r.subprotocol())
+	if r.cfg.Token != "" {
+		fmt.Fprintf(&req, "Authorization: Bearer %s\r\n", r.cfg.Token)
+	}
+	req.WriteString("\r\n")
+	if _, err := io.WriteString(conn, req.String()); err != nil {
+		return nil, err
+	}
+	// Bounded, so that what is no web server does not fill memory.
+	br := bufio.NewReaderSize(io.LimitReader(conn, 64<<10), 1<<10)
+	resp, err := http.ReadResponse(br, nil)
+	if err != nil {
+		return nil, fmt.Errorf("the answer is no HTTP: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, refusalOf(resp)
+	}
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	switch got := resp.Header.Get("Sec-WebSocket-Protocol"); {
+	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
+		return nil, errors.New("the server answered another handshake: Sec-WebSocket-Accept does not fit the key")
+	case got != r.subprotocol():
+		return nil, fmt.Errorf("%w: it answered subprotocol %q to %s", ErrNotEdgechat, got, r.subprotocol())
+	}
+	early, _ = br.Peek(br.Buffered())
+	return early, nil
+}
+
+func refusalOf(resp *http.Response) error {
+	e := &Refusal{Status: resp.StatusCode}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	var x struct {
+		Error struct{ Code, Message string }
+	}
+	if json.Unmarshal(body, &x) == nil {
+		e.Code, e.Message = x.Error.Code, x.Error.Message
+	} else if line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n")); len(line) > 0 {
+		e.Message = fmt.Sprintf("%.80q", line)
+	}
+	return e
+}
+
+// connectAll connects all clients but the first, some at a time. It returns
+// when each of them is in its room or refused, or ctx has ended.
+func (r *run) connectAll(ctx context.Context) {
+	slots := make(chan struct{}, r.cfg.Connecting)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i := 1; i < r.cfg.Clients; i++ {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			c, err := r.connect(ctx, i)
+			switch {
+			case err == nil:
+				r.start(c)
+			case ctx.Err() == nil: // it was not us who gave up
+				r.note(func(n *reasons) { n.refused.add(plainError(err)) })
+			}
+		})
+	}
+}
+
+// plainError is the text of an error without the addresses, which differ in
+// each: reasons are counted by their text.
+func plainError(err error) string {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
+}
