@@ -2,6 +2,7 @@ package chat
 
 import (
 	"io"
+	"math"
 	"net"
 	"testing"
 	"time"
@@ -25,6 +26,9 @@ func discard(c net.Conn) {
 // both formats, with a hundred members; commits, of which there are few, are
 // not in it.
 func TestPublishAllocs(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("make test counts allocations without the race detector")
+	}
 	r := newRig(t, func(s *setup) { s.store.SyncInterval = time.Hour })
 	for range 100 {
 		go discard(r.room("den", "").Conn) // ends with the test's connections
@@ -47,14 +51,18 @@ func TestPublishAllocs(t *testing.T) {
 			}
 		}
 		_ = c.Conn.SetDeadline(time.Now().Add(time.Minute))
-		n := testing.AllocsPerRun(2000, func() {
-			if _, err := c.Conn.Write(frame); err != nil {
-				t.Fatal(err)
-			}
-			receive()
-		})
-		t.Logf("%s: %v allocations for a message", name, n)
-		if n > 3 {
+		// The least of some rounds: a round in which the machine was busy, and
+		// frames piled up, says nothing of a message.
+		n := math.Inf(1)
+		for range 5 {
+			n = min(n, testing.AllocsPerRun(500, func() {
+				if _, err := c.Conn.Write(frame); err != nil {
+					t.Fatal(err)
+				}
+				receive()
+			}))
+		}
+		if n > 2 { // gws's *Message, and the content
 			t.Errorf("%s: %v allocations for a message to 100 members", name, n)
 		}
 		c.Close()

@@ -55,10 +55,10 @@ func (s *Store) Append(name string, m codec.Message, key string, done func(codec
 	}
 	e := s.epochs.Load().now()
 	m.ID = codec.ID{Epoch: e.name, Offset: r.head + 1}
-	entry := &entry{room: r, msg: m, key: key, cost: uint32(size)}
 	// The queue first: it is what refuses once the store is closed. The committer
 	// may write the entry before the room knows it, but needs r.mu to say so.
-	if err := s.enqueue(entry, done); err != nil {
+	entry, err := s.enqueue(r, m, key, uint32(size), done)
+	if err != nil {
 		r.mu.Unlock()
 		return codec.ID{}, fmt.Errorf("store: append to room %q: %w", name, err)
 	}

@@ -25,18 +25,24 @@ const (
 	removeAtMost       = 4096 // or as soon as so many are due, or an eighth of HistoryBytes
 	chunksPerCommit    = 4    // times CommitBytes is the most that one commit takes
 	compactQueueAt     = 4096 // entries, at least
+	slabSize           = 16   // entries that are allocated at a time; the last to go frees them all
 )
 
-// enqueue gives e its sequence and hands it to the committer. The caller holds
-// the lock of the room, so that sequences ascend with offsets.
-func (s *Store) enqueue(e *entry, done func(codec.Receipt)) error {
+// enqueue makes an entry with the next sequence and hands it to the committer.
+// The caller holds the lock of r, so that sequences ascend with offsets.
+func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, done func(codec.Receipt)) (*entry, error) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	if s.closed.Load() {
-		return ErrClosed
+		return nil, ErrClosed
 	}
+	if len(s.slab) == 0 {
+		s.slab = make([]entry, slabSize)
+	}
+	e := &s.slab[0]
+	s.slab = s.slab[1:]
 	s.seq++
-	e.seq = s.seq
+	e.seq, e.room, e.msg, e.key, e.cost = s.seq, r, m, key, cost
 	if len(s.queue) == 0 {
 		s.queuedSince = time.Now()
 		s.signal()
@@ -52,7 +58,7 @@ func (s *Store) enqueue(e *entry, done func(codec.Receipt)) error {
 	if done != nil {
 		s.awaitLocked(e.seq, e.msg.ID, done)
 	}
-	return nil
+	return e, nil
 }
 
 // awaitLocked sends a receipt for id once everything up to seq is on disk.

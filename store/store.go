@@ -71,6 +71,7 @@ type Store struct {
 	queueMu      sync.Mutex
 	seq          uint64 // the last that was given
 	queue        []*entry
+	slab         []entry // the next ones
 	queueBytes   int
 	queuedSince  time.Time // of the oldest in queue, or before
 	compactAt    int
