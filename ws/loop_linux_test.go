@@ -61,14 +61,12 @@ func TestLoopSlowTurn(t *testing.T) {
 	c := edgetest.Dial(t, url)
 	c.Text("quick")
 	c.ExpectText("quick")
-	if n := rt.Stats().SlowTurns; n != 0 {
-		t.Skipf("%d slow turns before: the machine is too busy to tell", n)
-	}
+	before := rt.Stats().SlowTurns // the machine may be busy
 	c.Text("sleep")
 	c.ExpectText("sleep")
-	for end := time.Now().Add(5 * time.Second); rt.Stats().SlowTurns != 1; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(5 * time.Second); rt.Stats().SlowTurns == before; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%d slow turns counted", rt.Stats().SlowTurns)
+			t.Fatal("not counted")
 		}
 	}
 }
