@@ -32,13 +32,13 @@ func (r *room) hold() {
 }
 
 // unhold starts the flusher if there is something: at the end of the caller's
-// turn if it has one, else as a goroutine.
-func (r *room) unhold(later func(func()) bool) {
+// turn if it has one, else as a goroutine. conn is the caller's, or nil.
+func (r *room) unhold(conn Conn) {
 	r.mu.Lock()
 	r.held--
 	start := r.startLocked()
 	r.mu.Unlock()
-	if start && (later == nil || !later(r.turn)) {
+	if start && (conn == nil || !conn.Later(r.turn)) {
 		go r.run()
 	}
 }

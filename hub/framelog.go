@@ -12,6 +12,7 @@ type frameLog struct {
 	walked uint64   // top when the members were last seen to
 	last   uint64   // offset of the last message that was appended, or that came before
 	size   int      // bytes of all chunks
+	frame  int      // bytes of the last frame
 	limit  int      // bound of size; the newest chunk stays whatever it holds
 }
 
@@ -26,8 +27,8 @@ type chunk struct {
 // A mark says that what ends at buf[end] is the message before+delta.
 type mark struct{ end, delta uint32 }
 
-// Chunks begin small, since most rooms are, and double while members are
-// behind.
+// Chunks begin small, since most rooms are, and double while there is more to
+// say: up to chunkMax while members are behind, else up to chunkKeep.
 const (
 	chunkMin = 1 << 10
 	chunkMax = 64 << 10
@@ -40,9 +41,12 @@ const (
 // a message, 0 for an event.
 func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 	if len(l.chunks) == 0 {
-		l.grow(chunkMin)
+		l.grow(chunkMin, 0)
 	}
 	c := l.chunks[len(l.chunks)-1]
+	if cap(c.buf)-len(c.buf) < l.frame && len(c.buf) > 0 {
+		c = l.next(c, 0) // the next frame is likely to be as long as the last
+	}
 	old := c.buf
 	buf := encode(old)
 	n := len(buf) - len(old)
@@ -50,13 +54,10 @@ func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 		c.buf = buf
 	} else { // it did not fit: the frame that was encoded elsewhere begins a chunk
 		frame := buf[len(old):]
-		size := cap(old)
-		if l.size > len(old) {
-			size = min(2*size, chunkMax)
-		}
-		c = l.grow(max(n, size))
+		c = l.next(c, n)
 		c.buf = append(c.buf, frame...)
 	}
+	l.frame = n
 	l.top += uint64(n)
 	l.size += n
 	if offset != 0 {
@@ -68,8 +69,18 @@ func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 	}
 }
 
-func (l *frameLog) grow(size int) *chunk {
-	c := &chunk{start: l.top, before: l.last, buf: make([]byte, 0, size)}
+// next adds a chunk behind c for at least n bytes. A room that fills one needs
+// a larger one; how large depends on whether members are behind.
+func (l *frameLog) next(c *chunk, n int) *chunk {
+	limit := chunkKeep
+	if l.size > len(c.buf) {
+		limit = chunkMax
+	}
+	return l.grow(max(n, min(2*cap(c.buf), limit)), 2*len(c.marks))
+}
+
+func (l *frameLog) grow(size, marks int) *chunk {
+	c := &chunk{start: l.top, before: l.last, buf: make([]byte, 0, size), marks: make([]mark, 0, marks)}
 	l.chunks = append(l.chunks, c)
 	return c
 }

@@ -101,13 +101,13 @@ func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(co
 	return h.publish(roomName, m, key, done, nil)
 }
 
-// publish is Publish; later is that of the publisher's Conn, or nil.
-func (h *Hub) publish(roomName string, m codec.Message, key string, done func(codec.Receipt), later func(func()) bool) (codec.ID, error) {
+// publish is Publish for a member with this Conn, or for nobody's.
+func (h *Hub) publish(roomName string, m codec.Message, key string, done func(codec.Receipt), conn Conn) (codec.ID, error) {
 	h.stats.published.Add(1)
 	if r := h.find(roomName); r != nil {
 		r.throttle()
 		r.hold()
-		defer r.unhold(later)
+		defer r.unhold(conn)
 	}
 	return h.cfg.Log.Append(roomName, m, key, done)
 }

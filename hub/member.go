@@ -50,7 +50,7 @@ func (m *Member) Username() string { return m.username }
 func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {
 	return m.room.hub.publish(m.room.name, codec.Message{
 		Username: m.username, Content: content, Time: time.Now().UnixMilli(),
-	}, key, done, m.conn.Later)
+	}, key, done, m.conn)
 }
 
 // Typing tells the room that m is typing, at most once in Config.TypingInterval.
