@@ -103,6 +103,9 @@ func TestTokens(t *testing.T) {
 	if _, _, body := r.do("GET", "/chat/rooms", "", bearer("lab bot")); !strings.Contains(body, `"rooms":[]`) {
 		t.Errorf("the bot sees %s", body)
 	}
+	if !r.log.Has("connected") {
+		t.Error("no connection is in the log, so it says nothing of tokens")
+	}
 	for name, secret := range token {
 		if r.log.Has(secret) {
 			t.Errorf("the token of %s is in the log", name)

@@ -266,4 +266,4 @@ func checkOffsets(t testing.TB, got []string, first, last uint64) {
 	}
 }
 
-func someRoom() int { return rand.IntN(400) }
+func someBytes() int { return rand.IntN(400) }

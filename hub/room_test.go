@@ -143,7 +143,7 @@ func TestJoinUnderTraffic(t *testing.T) {
 		s := &sink{room: endless, notify: func(*sink) {}}
 		slow := i%3 == 0
 		if slow {
-			s.room = someRoom()
+			s.room = someBytes()
 		}
 		head := log.Head("den").Offset
 		j := Join{Username: "ann", Format: i % 2}
@@ -161,7 +161,7 @@ func TestJoinUnderTraffic(t *testing.T) {
 			t.Fatal("not recovered")
 		}
 		for slow && len(s.lines()) < 50 {
-			s.more(someRoom())
+			s.more(someBytes())
 		}
 		s.more(endless / 2)
 		for len(s.lines("joined", "left")) < 250 {

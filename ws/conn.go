@@ -50,12 +50,12 @@ type core struct {
 	out      []byte        // frames for this connection alone; the first may be the rest of one
 	stream   Stream        // frames shared with others, written when out is empty
 	corked   bool          // nothing is written yet
-	writing  bool          // a writer goroutine waits for the peer
+	writing  bool          // a writer goroutine, or the loop, waits for the peer
 	closing  bool          // a close frame was asked for
 	drain    bool          // the close frame comes after what stream has
 	ended    bool          // the close frame is in out, or written
 	hangUp   bool          // on a loop: the write side is shut once the close frame is written
-	dead     bool          // nc is closed
+	dead     bool          // the connection is cut
 	farewell []byte        // payload of the close frame that was asked for
 	pinged   uint32        // tick of the last ping
 	moved    uint32        // tick at which the peer last took a byte, or began to owe one

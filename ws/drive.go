@@ -2,15 +2,17 @@ package ws
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"runtime/debug"
 
 	"github.com/lxzan/gws"
 )
 
 // start upgrades the connection and gives it to a driver. net/http's goroutine
-// returns at once, and with it some 12 KB of its buffers.
+// returns at once, and frees its buffers.
 func (c *core) start(up *gws.Upgrader, head []byte, react bool) {
 	c.seen.Store(c.rt.tick.Load())
 	if !c.rt.conns.add(c) { // Shutdown came in between
@@ -39,6 +41,10 @@ func (c *core) upgrade(up *gws.Upgrader, head []byte) bool {
 	}
 	c.socket = socket
 	c.rt.stats.accepted.Add(1)
+	if log := c.rt.cfg.Logger; log.Enabled(context.Background(), slog.LevelDebug) {
+		// The path alone: a query may hold a token.
+		log.Debug("connected", "addr", c.RemoteAddr(), "path", c.req.URL.Path)
+	}
 	return true
 }
 

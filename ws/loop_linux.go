@@ -71,6 +71,7 @@ func (rt *Router) startLoops() error {
 		}
 		l := &loop{rt: rt, epfd: epfd, wakefd: int(wakefd)}
 		if err := l.open(); err != nil {
+			l.close()
 			return err
 		}
 		rt.loops = append(rt.loops, l)
@@ -81,7 +82,7 @@ func (rt *Router) startLoops() error {
 
 // open puts the epoll descriptor into Go's poller, so that a loop which waits is a
 // goroutine and not a thread in a system call: the runtime would take the
-// processor from that again and again, which cost a third of all in rooms of ten.
+// processor from that again and again.
 func (l *loop) open() (err error) {
 	if err := syscall.SetNonblock(l.epfd, true); err != nil {
 		return err
@@ -91,6 +92,15 @@ func (l *loop) open() (err error) {
 		return err
 	}
 	return l.register(l.wakefd)
+}
+
+func (l *loop) close() {
+	if l.file != nil {
+		_ = l.file.Close() // and with it epfd
+	} else {
+		_ = syscall.Close(l.epfd)
+	}
+	_ = syscall.Close(l.wakefd)
 }
 
 func (l *loop) register(fd int) error {
@@ -120,10 +130,7 @@ func (l *loop) run() {
 		l.ready, l.errno = epollNow(l.epfd, l.events[:])
 		return l.ready > 0 || l.errno != 0
 	}
-	defer func() {
-		_ = l.file.Close()
-		_ = syscall.Close(l.wakefd)
-	}()
+	defer l.close()
 	for {
 		n, err := l.wait()
 		if err != nil {

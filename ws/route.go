@@ -57,8 +57,7 @@ type Rejecter interface {
 	Reject(err error)
 }
 
-// Handle adds a route whose function has a goroutine for each connection, about 4.5 KB
-// of memory. It panics on a route that is not complete, as httprouter does on
+// Handle adds a route whose function has a goroutine for each connection. It panics on a route that is not complete, as httprouter does on
 // one that conflicts: both are mistakes of the program.
 func Handle[In any](rt *Router, route Route[In]) {
 	if route.Handle == nil || route.Open != nil {

@@ -6,7 +6,8 @@
 // of its own for each connection, which iterates over [Conn.Messages]. [React]
 // has a [Session] called for each message; nothing in it may block.
 //
-// gws parses the frames. Everything that is written, by gws or by anyone
+// gws parses the frames, on a goroutine for each connection or, on a React route
+// over plain TCP on Linux, on an event loop for each core. Everything that is written, by gws or by anyone
 // else, passes the one outbox of its connection, so that all writes have one
 // order, no write ever waits for a peer while a lock is held, and a peer that
 // is stuck can always be closed.
