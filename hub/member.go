@@ -13,8 +13,8 @@ type Conn interface {
 	// waiting. It reports whether nothing is left.
 	Flush() (done bool)
 	// Later has f called at the end of the event-loop turn in which the
-	// connection's handler runs, and reports whether there is such a turn. Only
-	// that handler calls it.
+	// connection's handler runs, and reports whether there is such a turn. It is
+	// called where that handler calls Join, Publish or Leave.
 	Later(f func()) bool
 	// Close ends the connection with a close code of RFC 6455.
 	Close(code uint16, reason string)
@@ -71,9 +71,11 @@ func (m *Member) Typing() {
 }
 
 // Leave takes m out of its room, announces it, and removes the room if it was the last. Only the
-// first call does anything.
+// first call does anything. The handler of m's connection calls it.
 func (m *Member) Leave() {
 	r := m.room
+	r.hold()
+	defer r.unhold(m.conn)
 	r.mu.Lock()
 	if m.gone {
 		r.mu.Unlock()

@@ -116,7 +116,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	var wg sync.WaitGroup // the goroutines of the listeners; http.Server.Shutdown ends them
 	for _, l := range s.listeners {
 		wg.Go(func() {
-			if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := s.http.Serve(s.router.Listen(l)); !errors.Is(err, http.ErrServerClosed) {
 				cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), err))
 			}
 		})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 
 	"github.com/lxzan/gws"
@@ -16,10 +17,10 @@ import (
 func (c *core) start(up *gws.Upgrader, head []byte, react bool) {
 	c.seen.Store(c.rt.tick.Load())
 	if !c.rt.conns.add(c) { // Shutdown came in between
-		_ = c.nc.Close()
+		c.abandon()
 		return
 	}
-	if react && c.takeLoop() {
+	if react && (c.loop != nil || c.takeLoop()) {
 		c.startOnLoop(up, head)
 		return
 	}
@@ -79,12 +80,24 @@ func (c *core) startOnLoop(up *gws.Upgrader, head []byte) {
 		c.deaf = true
 		c.closeFor(err)
 	}
+	c.inTurn = false
 	c.uncork()
 	c.socket = nil // its first message revives it
 	c.loop.post(func() { c.loop.add(c, head) })
 }
 
-// takeLoop moves the connection to a loop, if it can be there.
+// take takes the connection from whoever has served its handshake, with what came behind that.
+func (c *core) take(w http.ResponseWriter, react bool) (head []byte, err error) {
+	if react {
+		if head, ok := c.takeArrival(w); ok {
+			return head, nil
+		}
+	}
+	c.nc, head, err = hijack(w, c.rt.cfg.SendBuffer)
+	return head, err
+}
+
+// takeLoop moves the connection from net/http to a loop, if it can be there.
 func (c *core) takeLoop() bool {
 	if len(c.rt.loops) == 0 {
 		return false
@@ -93,13 +106,24 @@ func (c *core) takeLoop() bool {
 	if err != nil {
 		return false
 	}
-	c.fd, c.nc = int32(fd), nil
-	c.loop = c.rt.loops[int(c.rt.turns.Add(1))%len(c.rt.loops)]
+	c.fd, c.nc, c.loop = int32(fd), nil, c.rt.nextLoop()
 	return true
+}
+
+func (rt *Router) nextLoop() *loop { return rt.loops[int(rt.turns.Add(1)%uint32(len(rt.loops)))] }
+
+// abandon closes a connection that nobody knows of.
+func (c *core) abandon() {
+	if c.nc != nil {
+		_ = c.nc.Close()
+		return
+	}
+	closeDescriptor(c.fd)
 }
 
 // end tells the handler that nothing more will come.
 func (c *core) end() {
+	c.inTurn = c.loop != nil
 	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
 	c.Attach(nil)
 }

@@ -3,8 +3,10 @@ package ws
 import (
 	"cmp"
 	"errors"
+	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +32,17 @@ const (
 // comes back short, and EPOLLOUT comes once what was full takes bytes again.
 const edgeTriggered = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which package syscall has as a negative number
 
+// firstBytes: a newcomer is reported once, and nothing more of it before it has a driver.
+const firstBytes = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT
+
+// What a watched descriptor is, beside its number in an event.
+const (
+	asConn int32 = iota
+	asWake
+	asDoor
+	asNewcomer
+)
+
 // A loop is one epoll instance and the goroutine that serves what it reports.
 // What is not said to be shared belongs to that goroutine.
 type loop struct {
@@ -45,6 +58,7 @@ type loop struct {
 	errno   syscall.Errno
 	input   [inputSize]byte
 	conns   []*core  // by file descriptor
+	doors   []*door  // from which it accepts
 	talking []*core  // those with a coroutine
 	again   []*core  // those that have more input than one read takes
 	later   []func() // for the end of this turn
@@ -56,6 +70,7 @@ type loop struct {
 	mu     sync.Mutex
 	posted []func() // shared: from other goroutines, for the next turn
 	asleep bool     // shared: it waits, or is about to, and must be woken
+	closed bool     // shared: its descriptors are closed
 }
 
 // startLoops starts one loop for each core. They end with Shutdown.
@@ -91,10 +106,16 @@ func (l *loop) open() (err error) {
 	if l.poll, err = l.file.SyscallConn(); err != nil {
 		return err
 	}
-	return l.register(l.wakefd)
+	return l.watch(int32(l.wakefd), syscall.EPOLL_CTL_ADD, edgeTriggered, asWake)
 }
 
 func (l *loop) close() {
+	for _, d := range slices.Clone(l.doors) {
+		l.leave(d)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 	if l.file != nil {
 		_ = l.file.Close() // and with it epfd
 	} else {
@@ -103,8 +124,23 @@ func (l *loop) close() {
 	_ = syscall.Close(l.wakefd)
 }
 
-func (l *loop) register(fd int) error {
-	return syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: edgeTriggered, Fd: int32(fd)})
+// watch has events of fd reported from now on. It may be called from any goroutine.
+func (l *loop) watch(fd int32, op int, events uint32, as int32) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	return syscall.EpollCtl(l.epfd, op, int(fd), &syscall.EpollEvent{Events: events, Fd: fd, Pad: as})
+}
+
+// unwatch ends that. It may be called from any goroutine.
+func (l *loop) unwatch(fd int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		_ = syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_DEL, int(fd), nil) // it may not be watched
+	}
 }
 
 // post has f called at the beginning of the next turn. It may be called from
@@ -187,16 +223,24 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	again := l.again
 	l.again = nil
 	for i := range events {
-		fd := int(events[i].Fd)
-		if fd == l.wakefd {
-			var b [8]byte
-			_, _ = syscall.Read(fd, b[:])
-			continue
-		}
 		// A number may have been given away again in this very turn: who has it
 		// now is woken for nothing, and finds that out.
-		if fd < len(l.conns) && l.conns[fd] != nil {
-			l.serve(l.conns[fd], events[i].Events)
+		switch fd := events[i].Fd; events[i].Pad {
+		case asConn:
+			if int(fd) < len(l.conns) && l.conns[fd] != nil {
+				l.serve(l.conns[fd], events[i].Events)
+			}
+		case asNewcomer:
+			l.greet(fd)
+		case asDoor:
+			for _, d := range l.doors {
+				if d.fd == int(fd) {
+					l.accept(d)
+				}
+			}
+		case asWake:
+			var b [8]byte
+			_, _ = syscall.Read(int(fd), b[:])
 		}
 	}
 	l.mu.Lock()

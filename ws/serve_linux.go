@@ -13,7 +13,12 @@ func (l *loop) add(c *core, head []byte) {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	if err := l.register(int(c.fd)); err != nil {
+	// Who came through a door is watched already.
+	err := l.watch(c.fd, syscall.EPOLL_CTL_MOD, edgeTriggered, asConn)
+	if err == syscall.ENOENT {
+		err = l.watch(c.fd, syscall.EPOLL_CTL_ADD, edgeTriggered, asConn)
+	}
+	if err != nil {
 		l.rt.cfg.Logger.Error("epoll_ctl failed", "err", err)
 		l.end(c, err)
 		return
