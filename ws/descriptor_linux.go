@@ -28,11 +28,13 @@ func rawIO(trap uintptr, fd int32, p []byte) (int, syscall.Errno) {
 	return int(n), 0
 }
 
-func errnoErr(errno syscall.Errno) error {
-	if errno == 0 {
-		return nil
+// rawSend is send(2), which is a little less in the kernel than write(2) is.
+func rawSend(fd int32, p []byte) (int, syscall.Errno) {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), syscall.MSG_NOSIGNAL, 0, 0)
+	if errno != 0 {
+		return 0, errno
 	}
-	return errno
+	return int(n), 0
 }
 
 // accept4 is accept4(2).
@@ -85,7 +87,7 @@ func duplicate(sc syscall.Conn) (fd int, err error) {
 // tryDescriptor writes what the kernel takes of p.
 func tryDescriptor(fd int32, p []byte) (n int, err error) {
 	for {
-		n, errno := rawIO(syscall.SYS_WRITE, fd, p)
+		n, errno := rawSend(fd, p)
 		switch errno {
 		case 0:
 			return n, nil

@@ -52,10 +52,7 @@ type loop struct {
 	poll   syscall.RawConn // of file
 	wakefd int             // an eventfd
 
-	look    func(uintptr) bool // asks epoll once, which leaves the next three
 	events  [maxEvents]syscall.EpollEvent
-	ready   int
-	errno   syscall.Errno
 	input   [inputSize]byte
 	conns   []*core  // by file descriptor
 	doors   []*door  // from which it accepts
@@ -161,30 +158,59 @@ func (l *loop) wake() {
 	_, _ = syscall.Write(l.wakefd, (*[8]byte)(unsafe.Pointer(&one))[:]) // it can only be full, and is awake then
 }
 
+// run makes turns until the loop is to end. All of them are made within one Read of
+// the descriptor: that waits whenever step has nothing left to do, and an
+// event that comes during a turn is not lost on it. One epoll_wait a wake is
+// so enough.
 func (l *loop) run() {
-	l.look = func(uintptr) (done bool) { // a value that is made once
-		l.ready, l.errno = epollNow(l.epfd, l.events[:])
-		return l.ready > 0 || l.errno != 0
-	}
 	defer l.close()
+	// It fails if file is closed, which only close does.
+	if err := l.poll.Read(l.step); err != nil {
+		panic("ws: wait for epoll: " + err.Error())
+	}
+}
+
+// step makes turns until there is nothing left to do. It reports whether the loop has ended.
+func (l *loop) step(uintptr) (ended bool) {
+	l.mu.Lock()
+	l.asleep = false
+	l.mu.Unlock()
 	for {
-		n, err := l.wait()
-		if err != nil {
+		n, errno := epollNow(l.epfd, l.events[:])
+		if errno != 0 && errno != syscall.EINTR {
 			// Only a program that is wrong gets here: a bad descriptor or pointer.
-			panic("ws: epoll_wait: " + err.Error())
+			panic("ws: epoll_wait: " + errno.Error())
 		}
-		began := time.Now()
-		if ended := l.turn(l.events[:n]); ended {
-			return
+		if l.timedTurn(l.events[:n]) {
+			return true
 		}
-		if d := time.Since(began); d > slowTurn {
-			l.rt.stats.slowTurns.Add(1)
-			if began.Sub(l.warned) > time.Minute {
-				l.warned = began
-				l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", n)
-			}
+		if n < maxEvents && errno == 0 && l.rest() {
+			return false
 		}
 	}
+}
+
+// rest reports whether there is nothing to do but what will be reported. From then on
+// whoever posts wakes the loop.
+func (l *loop) rest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asleep = len(l.posted) == 0 && len(l.again) == 0
+	return l.asleep
+}
+
+// timedTurn is a turn that is counted if it is slow.
+func (l *loop) timedTurn(events []syscall.EpollEvent) (ended bool) {
+	began := time.Now()
+	ended = l.turn(events)
+	if d := time.Since(began); d > slowTurn {
+		l.rt.stats.slowTurns.Add(1)
+		if began.Sub(l.warned) > time.Minute {
+			l.warned = began
+			l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", len(events))
+		}
+	}
+	return ended
 }
 
 // nudge has a turn made if somebody may have to be parked. The sweeper calls it.
@@ -192,29 +218,6 @@ func (l *loop) nudge() {
 	if l.talkers.Load() > 0 {
 		l.post(func() {})
 	}
-}
-
-// wait returns what is ready. While nothing is, it sleeps, until something is
-// posted.
-func (l *loop) wait() (int, error) {
-	if l.look(0) && l.errno != syscall.EINTR {
-		return l.ready, errnoErr(l.errno)
-	}
-	l.mu.Lock()
-	if len(l.posted) > 0 || len(l.again) > 0 {
-		l.mu.Unlock()
-		return 0, nil
-	}
-	l.asleep = true
-	l.mu.Unlock()
-	err := l.poll.Read(l.look)
-	l.mu.Lock()
-	l.asleep = false
-	l.mu.Unlock()
-	if err == nil && l.errno != syscall.EINTR {
-		err = errnoErr(l.errno)
-	}
-	return l.ready, err
 }
 
 // turn serves events, then what was posted, then those that had more input, and
