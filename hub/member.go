@@ -84,9 +84,6 @@ func (m *Member) Leave() {
 	m.gone = true
 	m.page = nil
 	r.removeLocked(m)
-	if len(r.members) == 0 && r.cooler != nil {
-		r.cooler.Stop() // or it would keep the room for a while
-	}
 	r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
 	r.mu.Unlock()
 	r.hub.release(r)
