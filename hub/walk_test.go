@@ -36,6 +36,7 @@ func TestSayDuringWalk(t *testing.T) {
 			for _, f := range a.later {
 				f()
 			}
+			a.inTurn = false // its turn is over
 			synctest.Wait()
 			for _, s := range []*sink{&a.sink, b} {
 				if got := s.lines("joined"); len(got) != 2 {

@@ -129,9 +129,12 @@ func (c *core) end() {
 }
 
 // guarded turns a panic of the handler into an error.
-func (c *core) guarded(f func() error) (err error) {
+func (c *core) guarded(f func() error) error { return guarded(func() *core { return c }, f) }
+
+func guarded(core func() *core, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			c := core()
 			c.rt.stats.panics.Add(1)
 			c.rt.cfg.Logger.Error("handler panicked", "addr", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
 			err = &CloseError{Code: closeInternal, Reason: failedReason}

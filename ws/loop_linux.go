@@ -57,7 +57,10 @@ type loop struct {
 	conns   []*core  // by file descriptor
 	doors   []*door  // from which it accepts
 	talking []*core  // those with a coroutine
+	spare   []*talk  // coroutines that are nobody's
+	spent   []func() // the array of posted before
 	again   []*core  // those that have more input than one read takes
+	asked   []*core  // the array of again before
 	later   []func() // for the end of this turn
 	swept   uint32   // tick of the last sweep for silent ones
 	warned  time.Time
@@ -164,6 +167,11 @@ func (l *loop) wake() {
 // so enough.
 func (l *loop) run() {
 	defer l.close()
+	defer func() {
+		for _, t := range l.spare {
+			l.retire(t)
+		}
+	}()
 	// It fails if file is closed, which only close does.
 	if err := l.poll.Read(l.step); err != nil {
 		panic("ws: wait for epoll: " + err.Error())
@@ -224,7 +232,7 @@ func (l *loop) nudge() {
 // then what these have put off to the end.
 func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	again := l.again
-	l.again = nil
+	l.again = l.asked[:0]
 	for i := range events {
 		// A number may have been given away again in this very turn: who has it
 		// now is woken for nothing, and finds that out.
@@ -248,16 +256,20 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	}
 	l.mu.Lock()
 	posted := l.posted
-	l.posted = nil
+	l.posted = l.spent[:0]
 	l.mu.Unlock()
-	for _, f := range posted {
+	for i, f := range posted {
+		posted[i] = nil
 		f()
 	}
+	l.spent = posted
 	for _, c := range again {
 		if !c.gone {
 			l.read(c)
 		}
 	}
+	clear(again)
+	l.asked = again
 	for i := 0; i < len(l.later); i++ { // it may grow
 		l.later[i]()
 		l.later[i] = nil
