@@ -129,6 +129,9 @@ func (l *frameLog) at(pos uint64) *chunk {
 // in the chunk or at its end, or before.
 func (c *chunk) offsetAt(pos uint64) uint64 {
 	rel := uint32(pos - c.start)
+	if n := len(c.marks); n > 0 && rel >= c.marks[n-1].end { // most have everything
+		return c.before + uint64(c.marks[n-1].delta)
+	}
 	i, found := slices.BinarySearchFunc(c.marks, rel, func(m mark, end uint32) int { return int(m.end) - int(end) })
 	if !found {
 		i--

@@ -94,7 +94,13 @@ func (m *Member) Leave() {
 func (m *Member) Pending() []byte {
 	r := m.room
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	p := m.pendingLocked()
+	r.mu.Unlock() // not deferred: this is half of what a delivery costs beside the system call
+	return p
+}
+
+func (m *Member) pendingLocked() []byte {
+	r := m.room
 	if m.gone {
 		return nil
 	}
@@ -120,7 +126,11 @@ func (m *Member) Pending() []byte {
 func (m *Member) Wrote(n int) {
 	r := m.room
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	m.wroteLocked(n)
+	r.mu.Unlock() // see Pending
+}
+
+func (m *Member) wroteLocked(n int) {
 	switch {
 	case m.gone:
 	case !m.behind:
