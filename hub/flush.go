@@ -56,22 +56,3 @@ func (r *room) flushTurn() {
 	}
 	r.hub.wg.Done()
 }
-
-// step is one walk of the flusher. It reports whether the next is due; if not,
-// the flusher has ended.
-func (r *room) step() (again bool) {
-	r.mu.Lock()
-	leisure := !r.urgent
-	r.dirty, r.urgent = false, false
-	r.mu.Unlock()
-	if leisure {
-		r.stroll()
-	} else {
-		r.walk(&r.at)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.at = 0
-	r.flushing = r.dueLocked()
-	return r.flushing
-}

@@ -25,9 +25,13 @@ type room struct {
 	at       int         // how far the flusher's walk is; 0 between walks
 	dirty    bool        // there is something that the flusher has not seen
 	urgent   bool        // and it is no event, or too many of them
+	fresh    int         // messages among it
 	flushing bool        // the flusher runs, or is about to
 	rested   time.Time   // when the next walk may be made for events alone
-	pause    *time.Timer // runs resume then; nil if nothing waits
+	breathed time.Time   // when the next may be made for messages
+	pause    *time.Timer // runs resume; nil before it was needed
+	pausing  bool        // it is set
+	paused   time.Time   // for when
 	held     int         // publishers that will see to the flusher
 	cooler   *time.Timer // runs cool while there are chunks that may not be needed any more
 	cooling  bool        // cooler is set
@@ -65,6 +69,7 @@ func (r *room) deliver(m *codec.Message) {
 		}
 	}
 	r.urgent = true
+	r.fresh++
 	r.wakeLocked()
 }
 
