@@ -50,10 +50,12 @@ func TestBreath(t *testing.T) {
 			if waited > test.waits || waited < test.waits-write {
 				t.Errorf("%d members, %d messages: the next waited %v, want %v", test.members, test.burst, waited, test.waits)
 			}
-			for _, s := range members {
+			for _, s := range members { // before any of them leaves: nobody else waits for a lock while one sleeps
 				s.mu.Lock()
 				s.takes = 0
 				s.mu.Unlock()
+			}
+			for _, s := range members {
 				s.m.Leave()
 			}
 		})
