@@ -164,13 +164,15 @@ func TestEventShare(t *testing.T) {
 		members[1].m.Typing()
 		began := time.Now()
 		time.Sleep(time.Minute)
-		for i, s := range members {
+		for i, s := range members { // before any of them leaves: nobody else waits for a lock while one sleeps
 			s.mu.Lock()
 			s.takes = 0
 			if d := s.last.Sub(began); d != (190+1+time.Duration(i))*time.Millisecond {
 				t.Errorf("%d was written %v after an event that came 10 ms after a walk of 50 ms", i, d)
 			}
 			s.mu.Unlock()
+		}
+		for _, s := range members {
 			s.m.Leave()
 		}
 	})
