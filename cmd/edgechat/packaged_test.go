@@ -90,6 +90,7 @@ func defaultFile(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "#%s=%s\n", s.env(), def)
 	}
+	b.WriteString("\n# Soft limit of the heap, for example 100MiB.\n# (default four fifths of the memory cgroup, at most half of the memory)\n#GOMEMLIMIT=\n")
 	for name := range inService {
 		if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
 			t.Errorf("there is a note about --%s, and no such setting", name)
