@@ -85,6 +85,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 		MaxMessage:   ctl.limits.MaxFrame(),
 		Decode:       ctl.limits.DecodeClient,
 		Open:         ctl.open,
+		Prompt:       prompt,
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)

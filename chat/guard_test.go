@@ -78,7 +78,7 @@ func TestTokens(t *testing.T) {
 	wall.JSONOf("joined")
 	for _, text := range []string{`{"type":"message","content":"x","idempotency_key":"k"}`, `{"type":"typing"}`} {
 		wall.Text(text)
-		if m := wall.JSON(); m["type"] != "error" || m["code"] != "forbidden" {
+		if m := wall.JSONOf("error"); m["code"] != "forbidden" {
 			t.Errorf("a reader sends %s and gets %v", text, m)
 		}
 	}

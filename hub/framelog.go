@@ -28,7 +28,9 @@ type chunk struct {
 type mark struct{ end, delta uint32 }
 
 // Chunks begin small, since most rooms are, and double while there is more to
-// say: up to chunkMax while members are behind, else up to chunkKeep.
+// say: up to chunkMax while members are behind, else up to chunkKeep. None but
+// one for a single frame is more than a quarter of limit, so that three
+// quarters of it are held when a chunk is dropped.
 const (
 	chunkMin = 1 << 10
 	chunkMax = 64 << 10
@@ -41,7 +43,7 @@ const (
 // a message, 0 for an event.
 func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 	if len(l.chunks) == 0 {
-		l.grow(chunkMin, 0)
+		l.grow(min(chunkMin, l.limit/4), 0)
 	}
 	c := l.chunks[len(l.chunks)-1]
 	if cap(c.buf)-len(c.buf) < l.frame && len(c.buf) > 0 {
@@ -76,7 +78,7 @@ func (l *frameLog) next(c *chunk, n int) *chunk {
 	if l.size > len(c.buf) {
 		limit = chunkMax
 	}
-	return l.grow(max(n, min(2*cap(c.buf), limit)), 2*len(c.marks))
+	return l.grow(max(n, min(2*cap(c.buf), limit, l.limit/4)), 2*len(c.marks))
 }
 
 func (l *frameLog) grow(size, marks int) *chunk {
@@ -127,6 +129,9 @@ func (l *frameLog) at(pos uint64) *chunk {
 // in the chunk or at its end, or before.
 func (c *chunk) offsetAt(pos uint64) uint64 {
 	rel := uint32(pos - c.start)
+	if n := len(c.marks); n > 0 && rel >= c.marks[n-1].end { // most have everything
+		return c.before + uint64(c.marks[n-1].delta)
+	}
 	i, found := slices.BinarySearchFunc(c.marks, rel, func(m mark, end uint32) int { return int(m.end) - int(end) })
 	if !found {
 		i--

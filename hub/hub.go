@@ -42,7 +42,8 @@ type Config struct {
 	// Formats are what members may ask for, by index. At least one.
 	Formats []Format
 	// LogBytes bounds the frames that a room holds for members that are behind, for each
-	// format, in bytes. Default 256 KiB.
+	// format, in bytes. Three quarters of it are always held: who is not further
+	// behind misses no event. Default 256 KiB.
 	LogBytes int
 	// TypingInterval, in milliseconds: a member's typing is passed on once in
 	// that time. Default 1000.

@@ -13,7 +13,7 @@ type Join struct {
 	Username string
 	Format   int // index of Config.Formats
 	// Replay asks for what is in the buffer: the newest Limit messages after Since, or of all
-	// if Since is nil. Limit 0 is no limit.
+	// if Since is nil. Limit 0 is no limit. Without it Join does not wait for the disk.
 	Replay bool
 	Since  *codec.ID
 	Limit  int
@@ -36,31 +36,30 @@ func (h *Hub) Join(roomName string, conn Conn, join Join) (*Joined, error) {
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
 	m := &Member{room: r, conn: conn, format: join.Format, username: strings.Clone(join.Username), since: now}
+	r.hold()
 	r.mu.Lock()
 	r.addLocked(m)
 	m.last = r.head.Offset
 	joined := &Joined{Member: m, Head: r.head, Members: len(r.members)}
 	r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: join.Username, Time: now})
 	r.mu.Unlock()
+	r.unhold(conn)
 	h.stats.joins.Add(1)
 
-	limit := join.Limit
 	if !join.Replay {
-		limit = 1 // for Oldest alone
+		joined.Oldest, joined.Recovered = h.cfg.Log.Oldest(roomName), join.Since == nil
+		return joined, nil
 	}
-	page, err := h.cfg.Log.Read(roomName, codec.Query{After: join.Since, Limit: limit, Newest: true})
+	page, err := h.cfg.Log.Read(roomName, codec.Query{After: join.Since, Limit: join.Limit, Newest: true})
 	if err != nil {
 		m.Leave()
 		return nil, fmt.Errorf("hub: replay of room %q: %w", roomName, err)
 	}
 	joined.Oldest, joined.Recovered = page.Oldest, page.Recovered
-	if join.Replay {
-		frames, upto := h.encode(m.format, page.Messages, joined.Head.Offset)
+	if frames, upto := h.encode(m.format, page.Messages, joined.Head.Offset); len(frames) > 0 {
 		r.mu.Lock()
-		if len(frames) > 0 {
-			m.page, m.upto = frames, upto
-			m.behind, m.target = true, joined.Head.Offset
-		}
+		m.page, m.upto = frames, upto
+		m.behind, m.target = true, joined.Head.Offset
 		r.mu.Unlock()
 	}
 	return joined, nil

@@ -33,4 +33,8 @@ type Log interface {
 	// Head returns the ID of the newest message of room in the present epoch,
 	// with Offset 0 if there never was one.
 	Head(room string) codec.ID
+
+	// Oldest returns the ID of the oldest message of room in the buffer, zero if
+	// there is none. Neither it nor Head waits for the disk.
+	Oldest(room string) codec.ID
 }

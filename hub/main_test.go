@@ -87,6 +87,16 @@ func (l *plainLog) Read(name string, q codec.Query) (codec.Page, error) {
 	return page, nil
 }
 
+func (l *plainLog) Oldest(name string) codec.ID {
+	r := l.room(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.messages) == 0 {
+		return codec.ID{}
+	}
+	return r.messages[0].ID
+}
+
 func (l *plainLog) Head(name string) codec.ID {
 	r := l.room(name)
 	r.mu.Lock()

@@ -13,8 +13,8 @@ type Conn interface {
 	// waiting. It reports whether nothing is left.
 	Flush() (done bool)
 	// Later has f called at the end of the event-loop turn in which the
-	// connection's handler runs, and reports whether there is such a turn. Only
-	// that handler calls it.
+	// connection's handler runs, and reports whether there is such a turn. It is
+	// called where that handler calls Join, Publish or Leave.
 	Later(f func()) bool
 	// Close ends the connection with a close code of RFC 6455.
 	Close(code uint16, reason string)
@@ -71,9 +71,11 @@ func (m *Member) Typing() {
 }
 
 // Leave takes m out of its room, announces it, and removes the room if it was the last. Only the
-// first call does anything.
+// first call does anything. The handler of m's connection calls it.
 func (m *Member) Leave() {
 	r := m.room
+	r.hold()
+	defer r.unhold(m.conn)
 	r.mu.Lock()
 	if m.gone {
 		r.mu.Unlock()
@@ -82,9 +84,6 @@ func (m *Member) Leave() {
 	m.gone = true
 	m.page = nil
 	r.removeLocked(m)
-	if len(r.members) == 0 && r.cooler != nil {
-		r.cooler.Stop() // or it would keep the room for a while
-	}
 	r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
 	r.mu.Unlock()
 	r.hub.release(r)
@@ -95,7 +94,13 @@ func (m *Member) Leave() {
 func (m *Member) Pending() []byte {
 	r := m.room
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	p := m.pendingLocked()
+	r.mu.Unlock() // not deferred: this is half of what a delivery costs beside the system call
+	return p
+}
+
+func (m *Member) pendingLocked() []byte {
+	r := m.room
 	if m.gone {
 		return nil
 	}
@@ -121,7 +126,11 @@ func (m *Member) Pending() []byte {
 func (m *Member) Wrote(n int) {
 	r := m.room
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	m.wroteLocked(n)
+	r.mu.Unlock() // see Pending
+}
+
+func (m *Member) wroteLocked(n int) {
 	switch {
 	case m.gone:
 	case !m.behind:

@@ -21,9 +21,17 @@ type room struct {
 	head     codec.ID
 	logs     []*frameLog // by format; nil while no member uses it
 	using    []int       // members by format
-	members  []*Member   // in no order; each knows its place
+	members  []*Member   // each knows its place; those before at have been walked to
+	at       int         // how far the flusher's walk is; 0 between walks
 	dirty    bool        // there is something that the flusher has not seen
+	urgent   bool        // and it is no event, or too many of them
+	fresh    int         // messages among it
 	flushing bool        // the flusher runs, or is about to
+	rested   time.Time   // when the next walk may be made for events alone
+	breathed time.Time   // when the next may be made for messages
+	pause    *time.Timer // runs resume; nil before it was needed
+	pausing  bool        // it is set
+	paused   time.Time   // for when
 	held     int         // publishers that will see to the flusher
 	cooler   *time.Timer // runs cool while there are chunks that may not be needed any more
 	cooling  bool        // cooler is set
@@ -60,16 +68,8 @@ func (r *room) deliver(m *codec.Message) {
 			l.append(m.ID.Offset, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Message(dst, m) })
 		}
 	}
-	r.wakeLocked()
-}
-
-// announceLocked sends an event to everyone.
-func (r *room) announceLocked(e *codec.Event) {
-	for i, l := range r.logs {
-		if l != nil {
-			l.append(0, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Event(dst, e) })
-		}
-	}
+	r.urgent = true
+	r.fresh++
 	r.wakeLocked()
 }
 
@@ -86,18 +86,31 @@ func (r *room) addLocked(m *Member) {
 	m.pos = l.top
 }
 
-// removeLocked takes m out.
+// removeLocked takes m out. If the flusher has been to m, one that it has been
+// to takes the place, and the last one of all the place of that: nobody comes
+// to where the walk has passed.
 func (r *room) removeLocked(m *Member) {
+	hole := m.place
+	if hole < r.at {
+		r.at--
+		r.moveLocked(r.at, hole)
+		hole = r.at
+	}
 	last := len(r.members) - 1
-	moved := r.members[last]
-	r.members[m.place] = moved
-	moved.place = m.place
+	r.moveLocked(last, hole)
 	r.members[last] = nil
 	r.members = r.members[:last]
 	if r.using[m.format]--; r.using[m.format] == 0 {
 		r.logs[m.format] = nil
 	}
-	if r.flushing {
-		r.dirty = true // the flusher may have passed the place that moved took
+	if last == 0 {
+		r.stopLocked()
+	}
+}
+
+func (r *room) moveLocked(from, to int) {
+	if from != to { // else who was there has moved, or leaves
+		r.members[to] = r.members[from]
+		r.members[to].place = to
 	}
 }

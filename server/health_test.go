@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,7 +127,11 @@ func TestRequestTimeout(t *testing.T) {
 func TestListenerBreaks(t *testing.T) {
 	s := start(t, Config{Listen: []string{"127.0.0.1:0", "127.0.0.1:0"}})
 	fetch(t, "GET", s.url+"/healthz")
-	if err := s.listeners[1].Close(); err != nil {
+	raw, err := s.listeners[1].(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := raw.Control(func(fd uintptr) { err = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) }); err != nil {
 		t.Fatal(err)
 	}
 	select {

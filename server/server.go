@@ -31,6 +31,7 @@ type Server struct {
 	log       *slog.Logger
 	tokens    *auth.Tokens // nil without a token file
 	listeners []net.Listener
+	doors     []net.Listener // the same, as they are accepted from
 	store     *store.Store
 	hub       *hub.Hub
 	router    *ws.Router
@@ -119,6 +120,8 @@ func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	for _, l := range s.listeners {
+		l = s.router.Listen(l)
+		s.doors = append(s.doors, l)
 		s.accepting.Go(func() { // until stop closes l, when cancel does nothing any more
 			cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), s.http.Serve(l)))
 		})
@@ -172,7 +175,7 @@ func (s *Server) stop() error {
 	s.log.Info("stopping", "open", s.router.Stats().Open)
 
 	if len(s.cfg.Listeners) > 0 {
-		closeAll(s.listeners)
+		closeAll(s.doors)
 		s.accepting.Wait()
 		// Who was accepted last still gets in, to be told to come back as all others.
 		ctx, cancel := context.WithTimeout(context.Background(), freshDrain)
@@ -181,7 +184,7 @@ func (s *Server) stop() error {
 	}
 	s.shutRouter()
 
-	closeAll(s.listeners)
+	closeAll(s.doors)
 	s.accepting.Wait() // whoever was accepted is known to requests now
 	s.http.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(context.Background(), min(s.cfg.DrainTimeout, requestDrain))

@@ -115,7 +115,11 @@ func (s *Store) markStored(batch []*entry) {
 func (s *Store) write(batch []*entry, closing bool) error {
 	for attempt := 0; ; attempt++ {
 		j := job{entries: batch}
-		more := s.takeRemovals(&j, closing)
+		which := whatIsDue
+		if closing {
+			which = allOldest
+		}
+		more := s.takeRemovals(&j, which)
 		s.queueMu.Lock()
 		clean := closing && !more && len(s.queue) == 0
 		s.queueMu.Unlock()
@@ -143,10 +147,11 @@ func (s *Store) makeRoom(trim bool) error {
 		s.trimTo(s.bytes.Load() / 8 * 7)
 		s.count.squeezed.Add(1)
 	}
-	for more := true; more; {
+	for {
 		var j job
-		more = s.takeRemovals(&j, true)
+		s.takeRemovals(&j, allRemovals)
 		if len(j.removals) == 0 {
+			s.untakeRemovals(&j)
 			return nil
 		}
 		j.state = s.state(false)
@@ -158,7 +163,6 @@ func (s *Store) makeRoom(trim bool) error {
 			return err
 		}
 	}
-	return nil
 }
 
 // state returns what the file is to say of the store, save the tally.

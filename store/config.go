@@ -26,7 +26,9 @@ type Config struct {
 	//
 	// It bounds the memory of messages that could not be written, too, and
 	// the file: that grows to 3 times HistoryBytes + 32 MiB and no further, which leaves
-	// room for half-empty pages and for those that a commit replaces.
+	// room for half-empty pages, for those that a commit replaces, and for messages that
+	// left the buffer and lie between others of it: twice as much as there is in the buffer, and no more than
+	// HistoryBytes. Each of these takes 24 bytes of memory until a sweep removes it.
 	HistoryBytes int64
 
 	// SyncInterval is the longest time that a message lives in memory alone

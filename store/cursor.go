@@ -58,3 +58,11 @@ func (s *Store) Head(name string) codec.ID {
 	defer release()
 	return codec.ID{Epoch: s.epochs.Load().now().name, Offset: r.head}
 }
+
+// Oldest returns the ID of the oldest message of a room that can be read, zero
+// if there is none.
+func (s *Store) Oldest(name string) codec.ID {
+	r, release := s.lookUp(name)
+	defer release()
+	return r.oldestID()
+}

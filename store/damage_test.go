@@ -39,6 +39,11 @@ func newVictim(t testing.TB) victim {
 			sayStored(t, s, "other", "x", fmt.Sprint("key", i))
 		}
 	}
+	sayStored(t, s, "other", "x", "")
+	if err := s.makeRoom(false); err != nil { // the committer is idle
+		t.Fatal(err)
+	}
+	want(t, "in the file", inFile(t, s), damageRooms*damageEach+16)
 	epoch := s.Stats().Epoch
 	closeStore(t, s)
 	b, err := os.ReadFile(path)

@@ -1,9 +1,7 @@
 package store
 
 import (
-	"cmp"
 	"encoding/binary"
-	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -122,33 +120,6 @@ func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, last uint64, t *tally) e
 	return meta.Put(stateKey, j.state.append(nil))
 }
 
-// takeRemovals gives j the removals that are due, or any if all is set, and says if
-// more are left.
-func (s *Store) takeRemovals(j *job, all bool) (more bool) {
-	s.queueMu.Lock()
-	due := all || s.sinceRemoved >= removeAfterCommits || len(s.removals) >= removeAtMost ||
-		s.removalBytes > s.cfg.HistoryBytes/8
-	if !due {
-		s.queueMu.Unlock()
-		return false
-	}
-	// Those of one page together: a page is written once for all of them.
-	slices.SortFunc(s.removals, func(a, b removal) int { return cmp.Compare(a.seq, b.seq) })
-	n := min(removeAtMost, len(s.removals))
-	j.removals = slices.Clone(s.removals[:n])
-	s.removals = slices.Delete(s.removals, 0, n)
-	for _, r := range j.removals {
-		s.removalBytes -= int64(r.cost)
-	}
-	j.emptied, s.emptied = s.emptied, nil
-	more = len(s.removals) > 0
-	s.queueMu.Unlock()
-
-	s.sinceRemoved = 0
-	s.findPlaces(j)
-	return more
-}
-
 // findPlaces adds the places that the removals of j make necessary: of rooms
 // with starts that the file does not hold yet, and of rooms of which no message
 // is left in the file that would tell the head. The head would be lost with them, and
@@ -183,15 +154,4 @@ func (s *Store) findPlaces(j *job) {
 			add(r.room, false)
 		}
 	}
-}
-
-// untakeRemovals puts back what could not be done.
-func (s *Store) untakeRemovals(j *job) {
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	s.removals = append(s.removals, j.removals...)
-	for _, r := range j.removals {
-		s.removalBytes += int64(r.cost)
-	}
-	s.emptied = append(s.emptied, j.emptied...)
 }

@@ -13,19 +13,10 @@ type wait struct {
 	done func(codec.Receipt)
 }
 
-// A removal is a message that left the buffer and is still in the file.
-type removal struct {
-	seq  uint64
-	room *room
-	cost uint32
-}
-
 const (
-	removeAfterCommits = 50   // removals are done in one commit of so many,
-	removeAtMost       = 4096 // or as soon as so many are due, or an eighth of HistoryBytes
-	chunksPerCommit    = 4    // times CommitBytes is the most that one commit takes
-	compactQueueAt     = 4096 // entries, at least
-	slabSize           = 16   // entries that are allocated at a time; the last to go frees them all
+	chunksPerCommit = 4    // times CommitBytes is the most that one commit takes
+	compactQueueAt  = 4096 // entries, at least
+	slabSize        = 16   // entries that are allocated at a time; the last to go frees them all
 )
 
 // enqueue makes an entry with the next sequence and hands it to the committer.
@@ -168,12 +159,4 @@ func (s *Store) due() (time.Time, bool) {
 		return s.queuedSince.Add(s.cfg.SyncInterval), true
 	}
 	return time.Time{}, false
-}
-
-// remove makes seq due for removal from the file.
-func (s *Store) remove(r *room, seq uint64, cost uint32) {
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	s.removals = append(s.removals, removal{seq, r, cost})
-	s.removalBytes += int64(cost)
 }

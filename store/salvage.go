@@ -20,9 +20,7 @@ const (
 // become holes, and what the file holds beyond the buffer is due for removal. It
 // returns how many were lost.
 func (s *Store) reconcile(sc *scan) (lost int) {
-	s.queueMu.Lock()
-	s.removals, s.removalBytes = nil, 0
-	s.queueMu.Unlock()
+	s.dropRemovals()
 	found := make(map[uint64]bool, len(sc.messages))
 	sc.each(func(seq uint64, rec *codec.Record, _ []byte) {
 		switch r, e := s.roomOf(seq, rec); {
@@ -125,16 +123,12 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 	}()
 
 	// What leaves the buffer from here on is removed by a later commit.
-	s.queueMu.Lock()
-	removals, bytes := s.removals, s.removalBytes
-	s.removals, s.removalBytes = nil, 0
-	s.queueMu.Unlock()
+	removals := s.dropRemovals()
 	defer func() {
 		if err != nil {
-			s.queueMu.Lock()
-			s.removals = append(s.removals, removals...)
-			s.removalBytes += bytes
-			s.queueMu.Unlock()
+			for _, r := range removals {
+				s.remove(r.room, r.seq, r.cost)
+			}
 		}
 	}()
 

@@ -72,7 +72,7 @@ func (s *Store) Stats() Stats {
 	s.roomsMu.RUnlock()
 	s.queueMu.Lock()
 	st.Pending, st.PendingBytes = len(s.queue), s.queueBytes
-	st.Waiting, st.Removals = len(s.waits), len(s.removals)
+	st.Waiting, st.Removals = len(s.waits), s.removalCount
 	s.queueMu.Unlock()
 	return st
 }

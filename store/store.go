@@ -76,7 +76,8 @@ type Store struct {
 	queuedSince  time.Time // of the oldest in queue, or before
 	compactAt    int
 	waits        []wait
-	removals     []removal
+	removals     []removal // what left the buffer since the committer looked
+	removalCount int       // of these and dead
 	removalBytes int64
 	emptied      []string // rooms whose place is to be written, or removed if they were forgotten
 	retryAt      time.Time
@@ -90,7 +91,9 @@ type Store struct {
 	clean        bool // the file says that it was closed in order
 	retryDelay   time.Duration
 	lastCommit   time.Time
-	sinceRemoved int // commits since removals were done
+	sinceRemoved int       // commits since removals were looked for
+	dead         []removal // by sequence
+	sweep        int       // how many of dead, from the oldest on, are to be removed now
 	batch        []*entry
 	buf          []byte
 	closeErr     error

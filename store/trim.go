@@ -128,3 +128,25 @@ func (s *Store) note(name string) {
 	defer s.queueMu.Unlock()
 	s.emptied = append(s.emptied, name)
 }
+
+// oldest returns a sequence that nothing in the buffer is below; all ones if the
+// buffer is empty.
+func (s *Store) oldest() uint64 {
+	s.trimMu.Lock()
+	defer s.trimMu.Unlock()
+	for len(s.byAge) > 0 {
+		top := &s.byAge[0]
+		top.room.mu.Lock()
+		seq := top.seq
+		if top.room.slots.len() > 0 {
+			seq = max(seq, top.room.slots.at(0).seq)
+		}
+		top.room.mu.Unlock()
+		if seq == top.seq {
+			return seq
+		}
+		top.seq = seq
+		heap.Fix(&s.byAge, 0)
+	}
+	return ^uint64(0)
+}

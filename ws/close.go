@@ -79,7 +79,7 @@ func (c *core) endLocked() {
 // gwsCloses is called with the payload of the close frame that gws wants to
 // send: its echo of the peer's, or its verdict on a frame.
 func (c *core) gwsCloses(payload []byte) {
-	if c.left || c.readErr != nil || c.talk != nil && c.talk.parking {
+	if c.left || c.readErr != nil {
 		return // gws has a 1000 for a failed read, with its text, whatever failed
 	}
 	var code uint16

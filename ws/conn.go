@@ -41,6 +41,7 @@ type core struct {
 	endErr   error // how the connection ended, for Closed
 	looped   bool  // ReadLoop was called
 	handling bool  // a message is with its handler
+	inTurn   bool  // Open or Closed runs on the loop
 	deaf     bool  // messages are dropped: the handler is done
 	left     bool  // the loop over Messages was left: nothing more is read
 
@@ -102,10 +103,10 @@ func (c *core) RemoteAddr() net.Addr {
 }
 
 // Later has f called at the end of the event loop's turn in which a message of
-// this connection is handled, and reports whether there is such a turn. It is
-// called by the handler of that message. What a turn publishes can so go out in one write.
+// this connection is handled, or Open or Closed runs, and reports whether there is
+// such a turn. It is called by these alone. What a turn publishes can so go out in one write.
 func (c *core) Later(f func()) bool {
-	if c.loop == nil || !c.handling {
+	if c.loop == nil || !c.handling && !c.inTurn {
 		return false
 	}
 	c.loop.atEnd(f)

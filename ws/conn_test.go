@@ -216,8 +216,15 @@ func get(t *testing.T, method, url string) string {
 	return res.Status[:4] + `"` + string(body) + `"`
 }
 
+// TestHandshake: what a handshake is answered with does not depend on who has
+// accepted the connection.
 func TestHandshake(t *testing.T) {
-	base, _, _ := echo(t, Config{}, 0)
+	t.Run("door", func(t *testing.T) { testHandshake(t, autoDriver) })
+	t.Run("net/http", func(t *testing.T) { testHandshake(t, hijackLoop) })
+}
+
+func testHandshake(t *testing.T, driver driver) {
+	base, _, _ := echo(t, Config{driver: driver}, 0)
 	const good = "GET /react HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 	swap := func(old, new string) string {
 		if !strings.Contains(good, old) {
@@ -244,6 +251,22 @@ func TestHandshake(t *testing.T) {
 		{"short key", swap("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), 400},
 		{"key that is no base64", swap("dGhlIHNhbXBsZSBub25jZQ==", "????????????????????????"), 400},
 		{"two keys", swap("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key"), 400},
+		{"no Host", swap("Host: x\r\n", ""), 400},
+		{"two Hosts", swap("Host: x", "Host: x\r\nHost: y"), 400},
+		{"a Host that is none", swap("Host: x", "Host: a b"), 400},
+		{"empty Host", swap("Host: x", "Host: "), 101},
+		{"a folded line", swap("Upgrade: websocket", "Upgrade:\r\n websocket"), 101},
+		{"a space before the colon", swap("Upgrade: websocket", "Upgrade : websocket"), 400},
+		{"a control character", swap("Host: x", "Host: x\r\nX: a\x01b"), 400},
+		{"a name that is none", swap("Host: x", "Host: x\r\nX[]: a"), 400},
+		{"lines that end in LF", strings.ReplaceAll(good, "\r\n", "\n"), 101},
+		{"the whole URL", swap("/react", "http://x/react"), 101},
+		{"no path", swap("/react", "react"), 400},
+		{"an escape that is none", swap("/react", "/react%zz"), 400},
+		{"nothing there", swap("/react", "/nothing"), 404},
+		{"a query that is none", swap("/react", "/react?a=%zz"), 400},
+		{"chunks", swap("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
+		{"a long head", swap("Host: x", "Host: x\r\nX: "+strings.Repeat("x", 2*maxHead)), 101},
 		{"a body", swap("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nhi"), 400},
 	} {
 		c := rawClient(t, base)
@@ -312,6 +335,19 @@ func TestShutdownCuts(t *testing.T) {
 		defer cancel()
 		if err := rt.Shutdown(ctx, closeRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("shutdown: %v", err)
+		}
+	})
+}
+
+// TestShutdownBetween: a handshake that was let through when Shutdown came in
+// between is answered, not cut.
+func TestShutdownBetween(t *testing.T) {
+	each(t, func(t *testing.T, v variant) {
+		base, rt, _ := echo(t, v.with(Config{}), 0)
+		rt.conns.shut()
+		c := edgetest.TryDial(t, base+v.path)
+		if c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %v", c.Response.Status, c.Response.Header)
 		}
 	})
 }

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/lxzan/gws"
 )
@@ -16,10 +18,10 @@ import (
 func (c *core) start(up *gws.Upgrader, head []byte, react bool) {
 	c.seen.Store(c.rt.tick.Load())
 	if !c.rt.conns.add(c) { // Shutdown came in between
-		_ = c.nc.Close()
+		c.abandon()
 		return
 	}
-	if react && c.takeLoop() {
+	if react && (c.loop != nil || c.takeLoop()) {
 		c.startOnLoop(up, head)
 		return
 	}
@@ -79,12 +81,24 @@ func (c *core) startOnLoop(up *gws.Upgrader, head []byte) {
 		c.deaf = true
 		c.closeFor(err)
 	}
+	c.inTurn = false
 	c.uncork()
 	c.socket = nil // its first message revives it
 	c.loop.post(func() { c.loop.add(c, head) })
 }
 
-// takeLoop moves the connection to a loop, if it can be there.
+// take takes the connection from whoever has served its handshake, with what came behind that.
+func (c *core) take(w http.ResponseWriter, react bool) (head []byte, err error) {
+	if react {
+		if head, ok := c.takeArrival(w); ok {
+			return head, nil
+		}
+	}
+	c.nc, head, err = hijack(w, c.rt.cfg.SendBuffer)
+	return head, err
+}
+
+// takeLoop moves the connection from net/http to a loop, if it can be there.
 func (c *core) takeLoop() bool {
 	if len(c.rt.loops) == 0 {
 		return false
@@ -93,21 +107,41 @@ func (c *core) takeLoop() bool {
 	if err != nil {
 		return false
 	}
-	c.fd, c.nc = int32(fd), nil
-	c.loop = c.rt.loops[int(c.rt.turns.Add(1))%len(c.rt.loops)]
+	c.fd, c.nc, c.loop = int32(fd), nil, c.rt.nextLoop()
 	return true
+}
+
+func (rt *Router) nextLoop() *loop { return rt.loops[int(rt.turns.Add(1)%uint32(len(rt.loops)))] }
+
+// goAway answers a handshake that was good until Shutdown came in between.
+var goAway = []byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+// abandon answers a handshake with goAway and closes the connection, of which nobody knows.
+func (c *core) abandon() {
+	if c.nc != nil {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
+		_, _ = c.nc.Write(goAway)
+		_ = c.nc.Close()
+		return
+	}
+	_, _ = tryDescriptor(c.fd, goAway)
+	closeDescriptor(c.fd)
 }
 
 // end tells the handler that nothing more will come.
 func (c *core) end() {
+	c.inTurn = c.loop != nil
 	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
 	c.Attach(nil)
 }
 
 // guarded turns a panic of the handler into an error.
-func (c *core) guarded(f func() error) (err error) {
+func (c *core) guarded(f func() error) error { return guarded(func() *core { return c }, f) }
+
+func guarded(core func() *core, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			c := core()
 			c.rt.stats.panics.Add(1)
 			c.rt.cfg.Logger.Error("handler panicked", "addr", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
 			err = &CloseError{Code: closeInternal, Reason: failedReason}

@@ -3,8 +3,10 @@ package ws
 import (
 	"cmp"
 	"errors"
+	"net"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +32,17 @@ const (
 // comes back short, and EPOLLOUT comes once what was full takes bytes again.
 const edgeTriggered = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | 1<<31 // EPOLLET, which package syscall has as a negative number
 
+// firstBytes: a newcomer is reported once, and nothing more of it before it has a driver.
+const firstBytes = syscall.EPOLLIN | syscall.EPOLLRDHUP | syscall.EPOLLONESHOT
+
+// What a watched descriptor is, beside its number in an event.
+const (
+	asConn int32 = iota
+	asWake
+	asDoor
+	asNewcomer
+)
+
 // A loop is one epoll instance and the goroutine that serves what it reports.
 // What is not said to be shared belongs to that goroutine.
 type loop struct {
@@ -39,14 +52,15 @@ type loop struct {
 	poll   syscall.RawConn // of file
 	wakefd int             // an eventfd
 
-	look    func(uintptr) bool // asks epoll once, which leaves the next three
 	events  [maxEvents]syscall.EpollEvent
-	ready   int
-	errno   syscall.Errno
 	input   [inputSize]byte
 	conns   []*core  // by file descriptor
+	doors   []*door  // from which it accepts
 	talking []*core  // those with a coroutine
+	spare   []*talk  // coroutines that are nobody's
+	spent   []func() // the array of posted before
 	again   []*core  // those that have more input than one read takes
+	asked   []*core  // the array of again before
 	later   []func() // for the end of this turn
 	swept   uint32   // tick of the last sweep for silent ones
 	warned  time.Time
@@ -56,6 +70,7 @@ type loop struct {
 	mu     sync.Mutex
 	posted []func() // shared: from other goroutines, for the next turn
 	asleep bool     // shared: it waits, or is about to, and must be woken
+	closed bool     // shared: its descriptors are closed
 }
 
 // startLoops starts one loop for each core. They end with Shutdown.
@@ -91,10 +106,16 @@ func (l *loop) open() (err error) {
 	if l.poll, err = l.file.SyscallConn(); err != nil {
 		return err
 	}
-	return l.register(l.wakefd)
+	return l.watch(int32(l.wakefd), syscall.EPOLL_CTL_ADD, edgeTriggered, asWake)
 }
 
 func (l *loop) close() {
+	for _, d := range slices.Clone(l.doors) {
+		l.leave(d)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
 	if l.file != nil {
 		_ = l.file.Close() // and with it epfd
 	} else {
@@ -103,8 +124,23 @@ func (l *loop) close() {
 	_ = syscall.Close(l.wakefd)
 }
 
-func (l *loop) register(fd int) error {
-	return syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: edgeTriggered, Fd: int32(fd)})
+// watch has events of fd reported from now on. It may be called from any goroutine.
+func (l *loop) watch(fd int32, op int, events uint32, as int32) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return net.ErrClosed
+	}
+	return syscall.EpollCtl(l.epfd, op, int(fd), &syscall.EpollEvent{Events: events, Fd: fd, Pad: as})
+}
+
+// unwatch ends that. It may be called from any goroutine.
+func (l *loop) unwatch(fd int32) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.closed {
+		_ = syscall.EpollCtl(l.epfd, syscall.EPOLL_CTL_DEL, int(fd), nil) // it may not be watched
+	}
 }
 
 // post has f called at the beginning of the next turn. It may be called from
@@ -125,30 +161,64 @@ func (l *loop) wake() {
 	_, _ = syscall.Write(l.wakefd, (*[8]byte)(unsafe.Pointer(&one))[:]) // it can only be full, and is awake then
 }
 
+// run makes turns until the loop is to end. All of them are made within one Read of
+// the descriptor: that waits whenever step has nothing left to do, and an
+// event that comes during a turn is not lost on it. One epoll_wait a wake is
+// so enough.
 func (l *loop) run() {
-	l.look = func(uintptr) (done bool) { // a value that is made once
-		l.ready, l.errno = epollNow(l.epfd, l.events[:])
-		return l.ready > 0 || l.errno != 0
-	}
 	defer l.close()
+	defer func() {
+		for _, t := range l.spare {
+			l.retire(t)
+		}
+	}()
+	// It fails if file is closed, which only close does.
+	if err := l.poll.Read(l.step); err != nil {
+		panic("ws: wait for epoll: " + err.Error())
+	}
+}
+
+// step makes turns until there is nothing left to do. It reports whether the loop has ended.
+func (l *loop) step(uintptr) (ended bool) {
+	l.mu.Lock()
+	l.asleep = false
+	l.mu.Unlock()
 	for {
-		n, err := l.wait()
-		if err != nil {
+		n, errno := epollNow(l.epfd, l.events[:])
+		if errno != 0 && errno != syscall.EINTR {
 			// Only a program that is wrong gets here: a bad descriptor or pointer.
-			panic("ws: epoll_wait: " + err.Error())
+			panic("ws: epoll_wait: " + errno.Error())
 		}
-		began := time.Now()
-		if ended := l.turn(l.events[:n]); ended {
-			return
+		if l.timedTurn(l.events[:n]) {
+			return true
 		}
-		if d := time.Since(began); d > slowTurn {
-			l.rt.stats.slowTurns.Add(1)
-			if began.Sub(l.warned) > time.Minute {
-				l.warned = began
-				l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", n)
-			}
+		if n < maxEvents && errno == 0 && l.rest() {
+			return false
 		}
 	}
+}
+
+// rest reports whether there is nothing to do but what will be reported. From then on
+// whoever posts wakes the loop.
+func (l *loop) rest() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.asleep = len(l.posted) == 0 && len(l.again) == 0
+	return l.asleep
+}
+
+// timedTurn is a turn that is counted if it is slow.
+func (l *loop) timedTurn(events []syscall.EpollEvent) (ended bool) {
+	began := time.Now()
+	ended = l.turn(events)
+	if d := time.Since(began); d > slowTurn {
+		l.rt.stats.slowTurns.Add(1)
+		if began.Sub(l.warned) > time.Minute {
+			l.warned = began
+			l.rt.cfg.Logger.Warn("slow turn", "took", d, "events", len(events))
+		}
+	}
+	return ended
 }
 
 // nudge has a turn made if somebody may have to be parked. The sweeper calls it.
@@ -158,59 +228,48 @@ func (l *loop) nudge() {
 	}
 }
 
-// wait returns what is ready. While nothing is, it sleeps, until something is
-// posted.
-func (l *loop) wait() (int, error) {
-	if l.look(0) && l.errno != syscall.EINTR {
-		return l.ready, errnoErr(l.errno)
-	}
-	l.mu.Lock()
-	if len(l.posted) > 0 || len(l.again) > 0 {
-		l.mu.Unlock()
-		return 0, nil
-	}
-	l.asleep = true
-	l.mu.Unlock()
-	err := l.poll.Read(l.look)
-	l.mu.Lock()
-	l.asleep = false
-	l.mu.Unlock()
-	if err == nil && l.errno != syscall.EINTR {
-		err = errnoErr(l.errno)
-	}
-	return l.ready, err
-}
-
 // turn serves events, then what was posted, then those that had more input, and
 // then what these have put off to the end.
 func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	again := l.again
-	l.again = nil
+	l.again = l.asked[:0]
 	for i := range events {
-		fd := int(events[i].Fd)
-		if fd == l.wakefd {
-			var b [8]byte
-			_, _ = syscall.Read(fd, b[:])
-			continue
-		}
 		// A number may have been given away again in this very turn: who has it
 		// now is woken for nothing, and finds that out.
-		if fd < len(l.conns) && l.conns[fd] != nil {
-			l.serve(l.conns[fd], events[i].Events)
+		switch fd := events[i].Fd; events[i].Pad {
+		case asConn:
+			if int(fd) < len(l.conns) && l.conns[fd] != nil {
+				l.serve(l.conns[fd], events[i].Events)
+			}
+		case asNewcomer:
+			l.greet(fd)
+		case asDoor:
+			for _, d := range l.doors {
+				if d.fd == int(fd) {
+					l.accept(d)
+				}
+			}
+		case asWake:
+			var b [8]byte
+			_, _ = syscall.Read(int(fd), b[:])
 		}
 	}
 	l.mu.Lock()
 	posted := l.posted
-	l.posted = nil
+	l.posted = l.spent[:0]
 	l.mu.Unlock()
-	for _, f := range posted {
+	for i, f := range posted {
+		posted[i] = nil
 		f()
 	}
+	l.spent = posted
 	for _, c := range again {
 		if !c.gone {
 			l.read(c)
 		}
 	}
+	clear(again)
+	l.asked = again
 	for i := 0; i < len(l.later); i++ { // it may grow
 		l.later[i]()
 		l.later[i] = nil

@@ -26,7 +26,11 @@ func serve(t testing.TB, rt *Router) string {
 }
 
 func serveOn(t testing.TB, rt *Router, l net.Listener) {
-	srv := &http.Server{Handler: rt}
+	serveHTTP(t, rt, l, &http.Server{Handler: rt})
+}
+
+func serveHTTP(t testing.TB, rt *Router, l net.Listener, srv *http.Server) {
+	l = rt.Listen(l)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
 	t.Cleanup(func() {
@@ -113,6 +117,7 @@ func each(t *testing.T, f func(t *testing.T, v variant)) {
 		"react/goroutine": {"/react", goroutineDriver},
 		"react/loop":      {"/react", autoDriver},
 		"react/eager":     {"/react", eagerLoop},
+		"react/hijack":    {"/react", hijackLoop},
 	} {
 		t.Run(name, func(t *testing.T) { f(t, v) })
 	}

@@ -25,16 +25,22 @@ var errLeft = errors.New("ws: handler left its loop")
 // connection alone. A panic of a handler goes on to the handler's caller.
 func (c *core) read() error {
 	c.looped = true
+	readLoop(c.socket, func() *core { return c })
+	return c.endErr
+}
+
+// readLoop is gws's for socket, which is now that of core().
+func readLoop(socket *gws.Conn, core func() *core) {
 	defer func() {
-		if c.handling {
+		c := core()
+		if c == nil || c.handling {
 			return // let it pass: it is the handler's
 		}
 		if p := recover(); p != nil {
 			c.violated(closeProtocol, "a frame declares an impossible length")
 		}
 	}()
-	c.socket.ReadLoop()
-	return c.endErr
+	socket.ReadLoop()
 }
 
 // violated ends a connection whose peer sent what it must not.
@@ -48,7 +54,12 @@ func (c *core) violated(code uint16, reason string) {
 // net.Conn that gws was given.
 type events struct{ gws.BuiltinEventHandler }
 
-func connOf(socket *gws.Conn) *core { return (*core)(socket.NetConn().(*wire)) }
+func connOf(socket *gws.Conn) *core {
+	if t, ok := socket.NetConn().(*talk); ok {
+		return t.c
+	}
+	return (*core)(socket.NetConn().(*wire))
+}
 
 func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
 	c := connOf(socket)
@@ -157,7 +168,7 @@ func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 // OnClose sees how the peer ended it, where gws knows.
 func (events) OnClose(socket *gws.Conn, err error) {
 	c := connOf(socket)
-	if c.endErr != nil || c.talk != nil && c.talk.parking {
+	if c == nil || c.endErr != nil {
 		return
 	}
 	if e, ok := errors.AsType[*gws.CloseError](err); ok && !normalEnd(e.Code) {

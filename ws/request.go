@@ -61,7 +61,10 @@ type Guard func(r *Request) error
 // HTTP adds a plain HTTP route: guards, then h. The error of either is answered as a
 // Guard's is; h returns one only if it has written nothing. GET takes HEAD along.
 func (rt *Router) HTTP(method, path string, h func(w http.ResponseWriter, r *Request) error, guards ...Guard) {
-	handler := rt.route(guards, h)
+	rt.handle(method, path, rt.route(nil, guards, h))
+}
+
+func (rt *Router) handle(method, path string, handler httprouter.Handle) {
 	rt.mux.Handle(method, path, handler)
 	if method == http.MethodGet {
 		rt.mux.Handle(http.MethodHead, path, handler)
@@ -69,18 +72,31 @@ func (rt *Router) HTTP(method, path string, h func(w http.ResponseWriter, r *Req
 }
 
 // route wraps h for httprouter: it parses the query, runs the guards, answers
-// errors.
-func (rt *Router) route(guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
+// errors. On an event loop it does so only if prompt says that it may.
+func (rt *Router) route(prompt func(*Request) bool, guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
 	return func(w http.ResponseWriter, hr *http.Request, params httprouter.Params) {
 		r := &Request{Request: hr, params: params}
-		if err := rt.serve(w, r, guards, h); err != nil {
-			rt.refuse(w, r, err)
+		query, err := url.ParseQuery(hr.URL.RawQuery)
+		if err != nil {
+			rt.refuse(w, r, Refuse(http.StatusBadRequest, "invalid_query", "the query has a \";\" or a \"%\" that is not part of an escape"))
+			return
 		}
+		r.query = query
+		serve := func() {
+			if err := rt.serve(w, r, guards, h); err != nil {
+				rt.refuse(w, r, err)
+			}
+		}
+		if a, ok := w.(interface{ later(serve func()) }); ok && (prompt == nil || !prompt(r)) {
+			a.later(serve)
+			return
+		}
+		serve()
 	}
 }
 
 func (rt *Router) plain(h func(http.ResponseWriter, *Request) error) http.Handler {
-	handler := rt.route(nil, h)
+	handler := rt.route(nil, nil, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler(w, r, nil) })
 }
 
@@ -97,11 +113,6 @@ func (rt *Router) serve(w http.ResponseWriter, r *Request, guards []Guard, h fun
 		rt.cfg.Logger.Error("handler panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
 		err = errors.New("ws: handler panicked")
 	}()
-	q, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return Refuse(http.StatusBadRequest, "invalid_query", "the query has a \";\" or a \"%\" that is not part of an escape")
-	}
-	r.query = q
 	for _, guard := range guards {
 		if err := guard(r); err != nil {
 			return err

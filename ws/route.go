@@ -39,6 +39,11 @@ type Route[In any] struct {
 	// and before the first message. Its error closes the connection as that of
 	// Handle does.
 	Open func(c *Conn[In]) (Session[In], error)
+	// Prompt reports whether the guards and Open of a React route wait for
+	// nothing, disks included, when they serve r, of which no guard has seen anything.
+	// Then an event loop runs them itself, which makes connecting a third
+	// cheaper. nil is never.
+	Prompt func(r *Request) bool
 }
 
 // A Session is what a React route has for each connection. Its methods are
@@ -60,8 +65,8 @@ type Rejecter interface {
 // Handle adds a route whose function has a goroutine for each connection. It panics on a route that is not complete, as httprouter does on
 // one that conflicts: both are mistakes of the program.
 func Handle[In any](rt *Router, route Route[In]) {
-	if route.Handle == nil || route.Open != nil {
-		panic("ws: route " + route.Path + ": Handle takes a Route with Handle and without Open")
+	if route.Handle == nil || route.Open != nil || route.Prompt != nil {
+		panic("ws: route " + route.Path + ": Handle takes a Route with Handle and without Open and Prompt")
 	}
 	register(rt, route)
 }
@@ -110,20 +115,20 @@ func register[In any](rt *Router, route Route[In]) {
 		}
 		return checkHandshake(r.Request)
 	}}, route.Guards)
-	rt.HTTP(http.MethodGet, route.Path, func(w http.ResponseWriter, r *Request) error {
+	rt.handle(http.MethodGet, route.Path, rt.route(route.Prompt, guards, func(w http.ResponseWriter, r *Request) error {
 		sub := chooseSubprotocol(r.Header, route.Subprotocols)
-		nc, head, err := hijack(w, rt.cfg.SendBuffer)
+		c := &Conn[In]{route: served}
+		c.core = core{
+			rt: rt, h: c, fd: -1, req: detached(r, sub),
+			corked: route.Open != nil, // the answer to the handshake and the first frames are one write
+		}
+		head, err := c.take(w, route.Open != nil)
 		if err != nil {
 			return fmt.Errorf("ws: hijack: %w", err)
 		}
-		c := &Conn[In]{route: served}
-		c.core = core{
-			rt: rt, h: c, nc: nc, fd: -1, req: detached(r, sub),
-			corked: route.Open != nil, // the answer to the handshake and the first frames are one write
-		}
 		c.start(upgraders[sub], head, route.Open != nil)
 		return nil
-	}, guards...)
+	}))
 }
 
 // noSession is gws's per-connection storage, which nothing here uses; its own

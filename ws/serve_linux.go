@@ -3,6 +3,7 @@ package ws
 import (
 	"io"
 	"net"
+	"slices"
 	"syscall"
 )
 
@@ -13,7 +14,12 @@ func (l *loop) add(c *core, head []byte) {
 		l.conns = append(l.conns, nil)
 	}
 	l.conns[c.fd] = c
-	if err := l.register(int(c.fd)); err != nil {
+	// Who came through a door is watched already.
+	err := l.watch(c.fd, syscall.EPOLL_CTL_MOD, edgeTriggered, asConn)
+	if err == syscall.ENOENT {
+		err = l.watch(c.fd, syscall.EPOLL_CTL_ADD, edgeTriggered, asConn)
+	}
+	if err != nil {
 		l.rt.cfg.Logger.Error("epoll_ctl failed", "err", err)
 		l.end(c, err)
 		return
@@ -71,7 +77,7 @@ func (l *loop) feed(c *core, input []byte, err error) {
 			l.end(c, err)
 			return
 		}
-		c.revive()
+		l.revive(c)
 		c.talk.place = len(l.talking)
 		l.talking = append(l.talking, c)
 	}
@@ -105,12 +111,37 @@ func (l *loop) park(c *core) {
 	if !t.boundary {
 		return
 	}
+	l.silence(c)
+	t.c = nil
+	if len(l.spare) < spareTalks {
+		l.spare = append(l.spare, t)
+		return
+	}
+	l.retire(t)
+}
+
+// spareTalks is how many coroutines a loop keeps for who talks next, some 6 KB each.
+const spareTalks = 8
+
+// revive gives c a coroutine: a spare one, if there is one with its limits.
+func (l *loop) revive(c *core) {
+	for i, t := range l.spare {
+		if t.up == c.h.upgrader() {
+			l.spare = slices.Delete(l.spare, i, i+1)
+			t.use(c)
+			return
+		}
+	}
+	c.revive()
+}
+
+// retire ends a coroutine that is nobody's.
+func (l *loop) retire(t *talk) {
 	t.parking = true
 	t.resume()
 	if !t.ended {
 		panic("ws: a coroutine did not park")
 	}
-	l.silence(c)
 }
 
 // parkSilent parks those that have said nothing for a while.

@@ -38,6 +38,7 @@ func (rt *Router) sweep() {
 			c.check(now, ping, write)
 		}
 		clear(conns) // keep none of them alive
+		rt.lobby.check(now)
 		for _, l := range rt.loops {
 			l.nudge()
 		}

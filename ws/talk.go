@@ -4,7 +4,11 @@ import (
 	"bufio"
 	"errors"
 	"iter"
+	"net"
 	"net/http"
+	"time"
+
+	"github.com/lxzan/gws"
 )
 
 // A talk is what a connection of the event-loop driver has while it talks:
@@ -16,10 +20,13 @@ import (
 // gws.Conn over the same net.Conn, by a handshake that is fixed and whose
 // answer nobody sees.
 type talk struct {
-	next  func() (struct{}, bool)
-	yield func(struct{}) bool
-	br    *bufio.Reader
-	place int // in loop.talking
+	c      *core         // whose it is now; nil while it waits to be used again
+	up     *gws.Upgrader // that it was made with, which bounds messages
+	socket *gws.Conn
+	next   func() (struct{}, bool)
+	yield  func(struct{}) bool
+	br     *bufio.Reader
+	place  int // in loop.talking
 
 	input   []byte // what this turn brought
 	err     error  // what comes behind input
@@ -42,24 +49,59 @@ var reviveRequest = gwsRequest(&http.Request{Header: http.Header{"Sec-Websocket-
 // revive gives c a coroutine that waits for its first input.
 func (c *core) revive() {
 	t := &talk{boundary: true}
-	c.talk = t
-	c.socket = nil
-	c.unread = 0
+	t.use(c)
+	t.up = c.h.upgrader()
 	t.next, _ = iter.Pull(func(yield func(struct{}) bool) {
 		t.yield = yield
-		t.br = newReader((*wire)(c))
-		socket, err := c.h.upgrader().UpgradeFromConn((*wire)(c), t.br, reviveRequest)
+		t.br = newReader(t)
+		socket, err := t.up.UpgradeFromConn(t, t.br, reviveRequest)
 		if err != nil {
-			c.readFailed(err) // it writes to us alone: it cannot fail
+			t.c.readFailed(err) // it writes to us alone: it cannot fail
 			return
 		}
-		c.socket = socket
+		t.socket, t.c.socket = socket, socket
 		// Closed gets what read returns; what comes back here is a panic.
-		if err := c.guarded(func() error { _ = c.read(); return nil }); err != nil {
-			c.closeFor(err)
+		if err := guarded(t.core, func() error { readLoop(socket, t.core); return nil }); err != nil {
+			t.c.closeFor(err)
 		}
 	})
 }
+
+// use gives c the coroutine, which stands between two messages.
+func (t *talk) use(c *core) {
+	t.c, c.talk, c.socket = c, t, t.socket
+	c.unread = 0
+	c.looped = true
+	t.boundary, t.was, t.got, t.err = true, false, 0, nil
+}
+
+func (t *talk) core() *core { return t.c }
+
+// Read makes a talk what gws reads from: whose it is may change while it has
+// no input.
+func (t *talk) Read(p []byte) (int, error) {
+	for len(t.input) == 0 && t.err == nil && !t.parking && t.c.readErr == nil {
+		t.yield(struct{}{})
+	}
+	if t.c == nil {
+		return 0, errParked
+	}
+	return (*wire)(t.c).Read(p)
+}
+
+func (t *talk) Write(p []byte) (int, error) {
+	if t.c == nil {
+		return len(p), nil // gws says goodbye to nobody
+	}
+	return (*wire)(t.c).Write(p)
+}
+
+func (t *talk) Close() error                     { return nil }
+func (t *talk) LocalAddr() net.Addr              { return nil }
+func (t *talk) RemoteAddr() net.Addr             { return nil }
+func (t *talk) SetDeadline(time.Time) error      { return nil }
+func (t *talk) SetReadDeadline(time.Time) error  { return nil }
+func (t *talk) SetWriteDeadline(time.Time) error { return nil }
 
 // resume runs the coroutine until it has used up its input, or ends.
 func (t *talk) resume() {
@@ -69,14 +111,8 @@ func (t *talk) resume() {
 
 // read hands out input, and yields to the loop while there is none.
 func (t *talk) read(p []byte) (n int, err error) {
-	for len(t.input) == 0 {
-		switch {
-		case t.err != nil:
-			return 0, t.err
-		case t.parking:
-			return 0, errParked
-		}
-		t.yield(struct{}{})
+	if len(t.input) == 0 {
+		return 0, t.err
 	}
 	n = copy(p, t.input)
 	t.input = t.input[n:]

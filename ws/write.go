@@ -38,8 +38,9 @@ func (c *core) Attach(s Stream) {
 // and has the rest written as the peer takes it. It reports whether nothing is left.
 func (c *core) Flush() (done bool) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flushLocked()
+	done = c.flushLocked()
+	c.mu.Unlock() // not deferred: it runs for each delivery
+	return done
 }
 
 // send queues one frame. With wait it first waits until there is room.

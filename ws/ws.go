@@ -66,6 +66,7 @@ const (
 	autoDriver      driver = iota // the event loop where it can, else a goroutine
 	goroutineDriver               // a goroutine for each connection
 	eagerLoop                     // the event loop, which parks at every boundary: that finds a wrong one
+	hijackLoop                    // the event loop, for connections that net/http has accepted
 )
 
 func (cfg *Config) defaults() error {
@@ -105,12 +106,14 @@ func (cfg *Config) defaults() error {
 // WebSocket connection that came of them. It is an http.Handler; routes are
 // added before it serves.
 type Router struct {
-	cfg   Config
-	mux   *httprouter.Router
-	conns registry
-	stats counters
-	loops []*loop
-	turns atomic.Uint32 // which loop gets the next connection
+	cfg    Config
+	mux    *httprouter.Router
+	conns  registry
+	stats  counters
+	loops  []*loop
+	lobby  lobby
+	ushers ushers
+	turns  atomic.Uint32 // which loop gets the next connection
 
 	stopping atomic.Bool
 	tick     atomic.Uint32  // the sweeper's clock, see sweep.go
@@ -125,7 +128,7 @@ func NewRouter(cfg Config) (*Router, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
+	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{}), ushers: newUshers()}
 	// WebSocket clients follow no redirects: a clear 404 is the better answer.
 	rt.mux.RedirectTrailingSlash = false
 	rt.mux.RedirectFixedPath = false
@@ -200,11 +203,13 @@ type Stats struct {
 	Silent   uint64 // connections dropped after two ping intervals of silence
 	Panics   uint64 // handlers that panicked
 
+	AcceptErrors uint64 // times that no connection could be accepted, for want of descriptors or memory
+
 	SlowTurns uint64 // turns of an event loop that took longer than 50 ms, each of which held up others
 }
 
 type counters struct {
-	accepted, refused, invalid, violated, slow, silent, panics, slowTurns atomic.Uint64
+	accepted, refused, invalid, violated, slow, silent, panics, acceptErrors, slowTurns atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -212,6 +217,6 @@ func (rt *Router) Stats() Stats {
 	s := &rt.stats
 	return Stats{
 		Open: rt.conns.len(), Accepted: s.accepted.Load(), Refused: s.refused.Load(), Invalid: s.invalid.Load(),
-		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(), SlowTurns: s.slowTurns.Load(),
+		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(), AcceptErrors: s.acceptErrors.Load(), SlowTurns: s.slowTurns.Load(),
 	}
 }

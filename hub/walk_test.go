@@ -1,0 +1,106 @@
+package hub
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestSayDuringWalk: what is said while a message is written to the room goes
+// to those, too, whom that walk has passed; a walk at the end of a turn
+// leaves it to a goroutine.
+func TestSayDuringWalk(t *testing.T) {
+	for _, inTurn := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHub(t, Config{})
+			a, b := &turnSink{}, &sink{room: endless}
+			a.room = endless
+			joined, err := h.Join("den", a, Join{Username: "ann"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.attach(joined.Member)
+			join(t, h, "den", b, Join{Username: "bob"})
+			time.Sleep(time.Minute)
+			b.notify = func(*sink) {
+				b.notify = nil
+				say(t, h, "den", "2")
+			}
+			a.inTurn = inTurn
+			if _, err := joined.Member.Publish("1", "", nil); err != nil {
+				t.Fatal(err)
+			}
+			if inTurn && len(a.later) != 1 {
+				t.Fatal("the walk was not put off to the end of the turn")
+			}
+			for _, f := range a.later {
+				f()
+			}
+			a.inTurn = false // its turn is over
+			synctest.Wait()
+			for _, s := range []*sink{&a.sink, b} {
+				if got := s.lines("joined"); len(got) != 2 {
+					t.Errorf("in a turn %v: got %q", inTurn, got)
+				}
+				s.leave()
+			}
+		})
+	}
+}
+
+// A turnSink is a sink whose handler may run in a turn of an event loop.
+type turnSink struct {
+	sink
+	inTurn bool
+	later  []func()
+}
+
+func (s *turnSink) Later(f func()) bool {
+	if s.inTurn {
+		s.later = append(s.later, f)
+	}
+	return s.inTurn
+}
+
+// TestLeaveDuringWalk: members that leave while a message is written to the
+// room have nobody passed over, whose place ever is filled.
+func TestLeaveDuringWalk(t *testing.T) {
+	for _, leaver := range []int{0, 1, 63, 64, 100, 127, 128, 190, 198, 199} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHub(t, Config{})
+			members := make([]*sink, 200)
+			for i := range members {
+				members[i] = &sink{room: endless}
+				join(t, h, "den", members[i], Join{Username: "ann"})
+			}
+			time.Sleep(time.Minute)
+			members[0].m.Typing() // the room rests: the next event waits
+			synctest.Wait()
+			gone := make(map[int]bool)
+			for _, at := range []int{0, 70, 150, 199} { // while it is written to, two leave
+				if at == leaver {
+					continue
+				}
+				members[at].notify = func(*sink) {
+					for _, i := range []int{leaver, (leaver + at + 31) % 200} {
+						if i != at && !gone[i] {
+							gone[i] = true
+							members[i].leave()
+						}
+					}
+				}
+			}
+			say(t, h, "den", "1")
+			synctest.Wait()
+			for i, s := range members {
+				if got := s.lines("joined", "left", "typing"); len(got) != 1 && !gone[i] {
+					t.Errorf("while %d and others left, %d got %q", leaver, i, got)
+				}
+				s.notify = nil
+				if !gone[i] {
+					s.leave()
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"cmp"
+	"slices"
+)
+
+// A removal is a message that left the buffer and is still in the file.
+//
+// To remove one by one what leaves the buffer would cost more than to store it: rooms
+// that talk little keep old messages between those of rooms that talk a lot, so that
+// each removal writes a page for itself. Hence two kinds:
+//
+//   - What is older than all that is in the buffer fills pages that hold nothing else.
+//     Giving these up costs no write but that of the pages above them, so it is done every
+//     removeAfterCommits.
+//   - What lies between messages of the buffer stays until there is as much of it as
+//     of these, but at most HistoryBytes. A sweep removes it then, page
+//     by page from the oldest on, removeAtMost with each commit.
+//
+// Within a room the oldest always goes first, so that what a power cut leaves of
+// it has no holes.
+type removal struct {
+	seq  uint64
+	room *room
+	cost uint32
+}
+
+const (
+	removeAfterCommits = 50       // what is due is looked for in one commit of so many,
+	removeEarly        = 4096     // or as soon as so many have left the buffer since the last time
+	removeAtMost       = 1024     // in one commit, or twice as many as it stores: a few hundred pages
+	sweepLeast         = 32 << 10 // bytes of messages that are worth a sweep
+)
+
+// remove makes seq due for removal from the file.
+func (s *Store) remove(r *room, seq uint64, cost uint32) {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.removals = append(s.removals, removal{seq, r, cost})
+	s.removalCount++
+	s.removalBytes += int64(cost)
+}
+
+// dropRemovals forgets all that are due, and returns them.
+func (s *Store) dropRemovals() []removal {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	list := slices.Concat(s.dead, s.removals)
+	s.removals, s.removalCount, s.removalBytes = nil, 0, 0
+	s.dead, s.sweep = nil, 0
+	return list
+}
+
+// extent says how much of what is due a commit is to look at.
+type extent int
+
+const (
+	whatIsDue   extent = iota
+	allOldest          // what is older than the buffer: what would be taken for a part of it at the next start
+	allRemovals        // the file is full
+)
+
+// takeRemovals gives j the removals that are due, and says if more are left. The committer
+// calls it.
+func (s *Store) takeRemovals(j *job, which extent) (more bool) {
+	s.queueMu.Lock()
+	due := which > whatIsDue || s.sinceRemoved >= removeAfterCommits || len(s.removals) >= removeEarly
+	if s.sweep == 0 && !due {
+		s.queueMu.Unlock()
+		return false
+	}
+	var left []removal
+	if which > whatIsDue || s.sweep == 0 { // else the sweep goes on first
+		left, s.removals = s.removals, nil
+	}
+	live := s.bytes.Load()
+	sweep := which == allRemovals || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
+	j.emptied, s.emptied = s.emptied, nil
+	s.queueMu.Unlock()
+
+	if which > whatIsDue || s.sweep == 0 {
+		s.sinceRemoved = 0
+		s.bury(left)
+		if s.sweep = len(s.dead); !sweep || which == allOldest {
+			oldest := s.oldest()
+			s.sweep, _ = slices.BinarySearchFunc(s.dead, oldest, func(r removal, seq uint64) int { return cmp.Compare(r.seq, seq) })
+		}
+	}
+	n := min(s.sweep, max(removeAtMost, 2*len(j.entries)))
+	j.removals = slices.Clone(s.dead[:n])
+	s.dead = s.dead[n:]
+	s.sweep -= n
+	s.tallyRemovals(j.removals, -1)
+	s.findPlaces(j)
+	return s.sweep > 0
+}
+
+// bury merges what left the buffer into dead, which is in the order of sequences.
+func (s *Store) bury(left []removal) {
+	slices.SortFunc(left, func(a, b removal) int { return cmp.Compare(a.seq, b.seq) })
+	i, j := len(s.dead)-1, len(left)-1
+	s.dead = append(s.dead, left...)
+	for k := len(s.dead) - 1; j >= 0; k-- {
+		if i >= 0 && s.dead[i].seq > left[j].seq {
+			s.dead[k] = s.dead[i]
+			i--
+		} else {
+			s.dead[k] = left[j]
+			j--
+		}
+	}
+}
+
+// untakeRemovals puts back what could not be done.
+func (s *Store) untakeRemovals(j *job) {
+	s.dead = slices.Concat(j.removals, s.dead)
+	s.sweep += len(j.removals)
+	s.tallyRemovals(j.removals, 1)
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.emptied = append(s.emptied, j.emptied...)
+}
+
+func (s *Store) tallyRemovals(list []removal, sign int) {
+	bytes := int64(0)
+	for _, r := range list {
+		bytes += int64(r.cost)
+	}
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.removalCount += sign * len(list)
+	s.removalBytes += int64(sign) * bytes
+}

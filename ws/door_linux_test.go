@@ -1,0 +1,287 @@
+package ws
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+const exampleHead = "GET /react HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+// TestDoorPieces: however a handshake and the frames behind it are cut into
+// segments, nothing of them is lost.
+func TestDoorPieces(t *testing.T) {
+	base, _, _ := echo(t, Config{}, 0)
+	all := exampleHead + frame(0x81, "first") + frame(0x81, "second")
+	for cut := 1; cut <= len(all); cut += 7 {
+		c := rawClient(t, base)
+		c.Raw([]byte(all[:cut]))
+		time.Sleep(2 * time.Millisecond) // a segment of its own
+		c.Raw([]byte(all[cut:]))
+		c.ReadResponse()
+		if c.Response.StatusCode != 101 {
+			t.Fatalf("cut at %d: %s", cut, c.Response.Status)
+		}
+		c.ExpectText("first")
+		c.ExpectText("second")
+		_ = c.Conn.Close()
+	}
+}
+
+// TestDoorPlain: HTTP goes on as ever, kept alive, beside a handshake that is
+// refused and one to a route that has a goroutine.
+func TestDoorPlain(t *testing.T) {
+	rt := newRouter(t, Config{})
+	rt.HTTP("GET", "/plain", func(w http.ResponseWriter, r *Request) error {
+		_, err := fmt.Fprintf(w, "%s %v", r.Query().Get("n"), r.RemoteAddr != "")
+		return err
+	})
+	React(rt, Route[string]{Path: "/no", Decode: decodeText, Guards: []Guard{func(*Request) error {
+		return Refuse(401, "unauthorized", "a token is needed").With("WWW-Authenticate", "Bearer")
+	}}, Open: func(*Conn[string]) (Session[string], error) { panic("opened") }})
+	base := serve(t, rt)
+
+	c := rawClient(t, base)
+	br := bufio.NewReader(c.Conn)
+	for n := range 3 {
+		c.Raw(fmt.Appendf(nil, "GET /plain?n=%d HTTP/1.1\r\nHost: x\r\n\r\n", n))
+		if got, want := readBody(t, br), fmt.Sprintf("200 OK %d true", n); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	_ = c.Conn.Close()
+
+	// A plain route that somebody asks for with the head of a handshake.
+	c = rawClient(t, base)
+	c.Raw([]byte(strings.Replace(exampleHead, "/react", "/plain?n=7", 1)))
+	if got := readBody(t, bufio.NewReader(c.Conn)); got != "200 OK 7 true" {
+		t.Errorf("%q", got)
+	}
+
+	c = rawClient(t, base)
+	c.Raw([]byte(strings.Replace(exampleHead, "/react", "/no", 1)))
+	c.ReadResponse()
+	res := c.Response
+	if res.StatusCode != 401 || res.Header.Get("WWW-Authenticate") != "Bearer" || res.Header.Get("Content-Type") != "application/json; charset=utf-8" ||
+		res.Header.Get("Date") == "" || !res.Close || res.ContentLength <= 0 {
+		t.Errorf("refused with %+v", res)
+	}
+	if s := rt.Stats(); s.Refused != 1 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func readBody(t *testing.T, br *bufio.Reader) string {
+	t.Helper()
+	res, err := http.ReadResponse(br, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Status + " " + string(body)
+}
+
+// TestDoorWaits: guards and Open that have to wait hold up nobody on the loop,
+// be it the only one.
+func TestDoorWaits(t *testing.T) {
+	rt := newRouter(t, Config{loops: 1})
+	enough, waiting := make(chan struct{}), make(chan struct{}, 2)
+	React(rt, Route[string]{Path: "/slow", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
+		waiting <- struct{}{}
+		<-enough
+		return moody{c}, nil
+	}})
+	React(rt, Route[string]{
+		Path: "/quick", Decode: decodeText,
+		Open:   func(c *Conn[string]) (Session[string], error) { return moody{c}, nil },
+		Prompt: func(*Request) bool { return true },
+	})
+	base := serve(t, rt)
+	quick := edgetest.Dial(t, base+"/quick")
+	slow := rawClient(t, base)
+	slow.Raw([]byte(strings.Replace(exampleHead, "/react", "/slow", 1) + frame(0x81, "early")))
+	<-waiting
+	quick.Text("hi")
+	quick.ExpectText("hi")
+	second := edgetest.Dial(t, base+"/quick")
+	second.Text("hi")
+	second.ExpectText("hi")
+	slow.Raw([]byte(frame(0x81, "late")))
+	close(enough)
+	slow.ReadResponse()
+	slow.ExpectText("early")
+	slow.ExpectText("late")
+}
+
+// TestDoorSilence: somebody who says nothing becomes net/http's, which has a
+// deadline, and can still come in.
+func TestDoorSilence(t *testing.T) {
+	rt := newRouter(t, Config{PingInterval: 80 * time.Millisecond}) // a tick is 10 ms
+	React(rt, Route[string]{Path: "/react", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) { return moody{c}, nil }})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveHTTP(t, rt, l, &http.Server{Handler: rt, ReadHeaderTimeout: 300 * time.Millisecond})
+	base := "ws://" + l.Addr().String()
+
+	late := rawClient(t, base)
+	never := rawClient(t, base)
+	time.Sleep(100 * time.Millisecond)
+	rt.lobby.mu.Lock()
+	waiting := len(rt.lobby.waiting)
+	rt.lobby.mu.Unlock()
+	if waiting > 0 {
+		t.Errorf("%d still wait", waiting)
+	}
+	late.Raw([]byte(exampleHead + frame(0x81, "late")))
+	late.ReadResponse()
+	late.ExpectText("late")
+	if _, err := io.ReadAll(never.Conn); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDoorCloses: connections that have said nothing, or not enough, still come
+// out of a listener that is closed, whose port is free at once.
+func TestDoorCloses(t *testing.T) {
+	rt := newRouter(t, Config{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := rt.Listen(l)
+	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), closeRestart, "") })
+	silent := rawClient(t, "ws://"+l.Addr().String())
+	plain := rawClient(t, "ws://"+l.Addr().String())
+	plain.Raw([]byte("GET / HTTP/1.1\r\n"))
+	time.Sleep(20 * time.Millisecond)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]bool{}
+	_ = silent.Conn.Close()
+	_ = plain.Conn.Close()
+	for range 2 {
+		nc, err := d.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := io.ReadAll(nc)
+		if err != nil {
+			t.Error(err)
+		}
+		said[string(p)] = true
+		_ = nc.Close()
+	}
+	if !said[""] || !said["GET / HTTP/1.1\r\n"] {
+		t.Errorf("came out: %v", said)
+	}
+	if _, err := d.Accept(); err != net.ErrClosed {
+		t.Errorf("Accept: %v", err)
+	}
+	again, err := net.Listen("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = again.Close()
+}
+
+// TestDoorExhausted: without descriptors nobody comes in, nothing spins, and
+// once there are some again those who wait are served.
+func TestDoorExhausted(t *testing.T) {
+	base, rt, _ := echo(t, Config{PingInterval: 80 * time.Millisecond}, 0)
+	first := edgetest.Dial(t, base+"/react")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	var old syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: old.Max}); err != nil {
+		t.Fatal(err)
+	}
+	restored := false
+	restore := func() {
+		if !restored {
+			restored = true
+			if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	defer restore()
+	addr := syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if _, err := fmt.Sscanf(base[strings.LastIndex(base, ":"):], ":%d", &addr.Port); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Connect(fd, &addr); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); rt.Stats().AcceptErrors == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the lack of descriptors was not counted")
+		}
+	}
+	first.Text("still here")
+	first.ExpectText("still here")
+	restore()
+	if n := rt.Stats().AcceptErrors; n > 100 {
+		t.Errorf("it was tried %d times", n)
+	}
+	if _, err := syscall.Write(fd, []byte(exampleHead)); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, 100)
+	if n, err := syscall.Read(fd, answer); err != nil || !bytes.HasPrefix(answer[:max(n, 0)], []byte("HTTP/1.1 101")) {
+		t.Errorf("answered with %q, %v", answer[:max(n, 0)], err)
+	}
+}
+
+// FuzzHandshakeHead: what the loop takes for a handshake, net/http would have
+// taken for the same request.
+func FuzzHandshakeHead(f *testing.F) {
+	for _, s := range []string{
+		exampleHead, exampleHead + "rest", strings.ReplaceAll(exampleHead, ": ", ":\t"), strings.Replace(exampleHead, "x", "[::1]:3000", 1),
+		strings.Replace(exampleHead, "Host: x", "Host: x\r\nContent-Length: 2", 1), "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n", "",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, p []byte) {
+		n := handshakeHead(p)
+		if n == 0 {
+			return
+		}
+		if n > len(p) || n > maxHead || !bytes.HasSuffix(p[:n], []byte("\r\n\r\n")) || bytes.Contains(p[:n-1], []byte("\r\n\r\n")) {
+			t.Fatalf("head of %d bytes of %q", n, p)
+		}
+		br := bufio.NewReader(bytes.NewReader(p))
+		r, err := http.ReadRequest(br)
+		if err != nil {
+			return // it is handed on
+		}
+		if br.Buffered() != len(p)-n && len(p) <= 4096 {
+			t.Errorf("net/http sees a head of %d bytes, not %d", len(p)-br.Buffered(), n)
+		}
+		if r.Method != "GET" || r.Proto != "HTTP/1.1" || r.ContentLength != 0 || r.TransferEncoding != nil || r.Host == "" ||
+			!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && len(r.Header.Values("Upgrade")) == 1 {
+			t.Errorf("%q is %+v", p, r)
+		}
+	})
+}
