@@ -29,8 +29,8 @@ e2e: build ## the node and browser tests against the built binary
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 	@bash internal/dev/fuzz
 
-bench: ## Go benchmarks with allocations; PKG=./codec for one package
-	go test -run '^$$' -bench . -benchmem $(or $(PKG),./...)
+bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
+	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
 
 compare: ## edgechat beside a floor and two usual servers; needs jq and a C compiler
 	@bash internal/compare/compare
