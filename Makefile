@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz bench compare lint generate clean
+.PHONY: help run build test check race e2e fuzz bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,8 @@ e2e: build ## the node and browser tests against the built binary
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 	@bash internal/dev/fuzz
 
-bench: ## Go benchmarks with allocations; PKG=./codec for one package
-	go test -run '^$$' -bench . -benchmem $(or $(PKG),./...)
+bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
+	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
 
 compare: ## edgechat beside a floor and two usual servers; needs jq and a C compiler
 	@bash internal/compare/compare
@@ -41,5 +41,21 @@ lint: ## staticcheck alone
 generate: ## write the generated code anew
 	go generate ./...
 
+dist: ## static binaries for boards and PCs, with checksums, in ./dist
+	@VERSION=$(VERSION) ./cross-build.sh
+
+deb: ## Debian packages for arm64, armhf and amd64, in ./dist
+	@VERSION=$(VERSION) ./cross-build.sh arm64 armv6 amd64
+	@VERSION=$(VERSION) bash internal/package/build
+
+install: ## install ./bin/edgechat and its service below PREFIX (default /usr/local); DESTDIR stages
+	@sh internal/package/install install
+
+uninstall: ## take that away; data and settings stay
+	@sh internal/package/install uninstall
+
+test-pi: ## the package on an emulated Raspberry Pi; as root
+	@bash systemd/test/run
+
 clean: ## remove what was built and installed here; ./data stays
-	rm -rf bin internal/e2e/node_modules
+	rm -rf bin dist internal/e2e/node_modules

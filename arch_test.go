@@ -37,12 +37,13 @@ var table = []row{
 	{0, "auth", nil},
 	{0, "ws", []string{"github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{0, "web", nil},
+	{0, "systemd", nil},
 	{0, "internal/load", []string{"github.com/tinylib/msgp/msgp"}},
 	{1, "hub", []string{"codec"}},
 	{1, "store", []string{"codec", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"}},
 	{2, "chat", []string{"codec", "auth", "hub", "ws", "github.com/julienschmidt/httprouter"}},
 	{3, "server", []string{"codec", "auth", "ws", "web", "hub", "store", "chat"}},
-	{4, "cmd/edgechat", []string{"codec", "auth", "ws", "web", "hub", "store", "chat", "server", "internal/load"}},
+	{4, "cmd/edgechat", []string{"codec", "auth", "ws", "web", "hub", "store", "chat", "server", "systemd", "internal/load"}},
 }
 
 // What tests share; no product package imports it.

@@ -69,3 +69,36 @@ func TestPublishAllocs(t *testing.T) {
 		eventually(t, "it has left", func() bool { return len(r.hub.Members("den")) == 1 && r.hub.Stats().Members == 100 })
 	}
 }
+
+// BenchmarkMessage is one message from a socket to the sockets of a hundred
+// members, the writing of whom is nearly all of it.
+func BenchmarkMessage(b *testing.B) {
+	for _, test := range []struct {
+		name    string
+		formats []string
+	}{{"json", []string{"json"}}, {"msgpack", []string{"msgpack"}}, {"both", []string{"json", "msgpack"}}} {
+		b.Run(test.name, func(b *testing.B) {
+			r := newRig(b, func(s *setup) { s.store.SyncInterval = time.Hour })
+			for i := range 100 {
+				go discard(r.room("den", "format="+test.formats[i%len(test.formats)]).Conn) // ends with the benchmark's connections
+			}
+			c := r.room("den", "format=json")
+			frame := edgetest.Frame(edgetest.OpText, []byte(`{"type":"message","content":"how long is a piece of string, and who is to say?"}`))
+			header, buf := make([]byte, 4), make([]byte, 64<<10)
+			c.JSONOf("joined")
+			_ = c.Conn.SetDeadline(time.Time{})
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := c.Conn.Write(frame); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(c.Conn, header); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := io.ReadFull(c.Conn, buf[:ws.FrameLen(header)-len(header)]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

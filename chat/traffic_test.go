@@ -7,7 +7,9 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -137,6 +139,56 @@ func TestSlowClients(t *testing.T) {
 	clients.Wait()
 	if s := r.hub.Stats(); s.Lagged < 2 || s.Lost != 0 {
 		t.Errorf("two at least were to fall out, and nobody to be lost: %+v", s)
+	}
+}
+
+// TestTenthOfThePace: a client that reads one message while the others read ten
+// holds nobody up, falls out of the room's log, and in the end has everything.
+func TestTenthOfThePace(t *testing.T) {
+	r := newRig(t, func(s *setup) { s.store.History = 100_000; s.store.HistoryBytes = 1 << 30 })
+	const n, step = 6000, 20
+	slow := r.room("den", "", jsonHeader)
+	slow.JSONOf("subscribed")
+	// Less than a segment of the loopback's, and TCP itself would wait (RFC 9293 section 3.8.6.2).
+	if err := slow.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	var clients sync.WaitGroup
+	var read atomic.Uint64 // by the one of the others that is furthest
+	for range 8 {
+		c := r.room("den", "", jsonHeader)
+		c.JSONOf("subscribed")
+		clients.Go(func() {
+			for first := uint64(1); first <= n && !t.Failed(); first += step {
+				checkStream(t, c, edgetest.OpText, first, step)
+				read.Store(max(read.Load(), first+step-1))
+			}
+		})
+	}
+	behind := make(chan uint64, 1)
+	go func() { // ends with the messages
+		for i := range n {
+			for uint64(i) > read.Load()+100 && !t.Failed() { // a pace that the others keep
+				time.Sleep(100 * time.Microsecond)
+			}
+			r.say("den", fmt.Sprintf("<no. %d>%s", i+1, strings.Repeat("x", 1000)))
+		}
+		clients.Wait()
+		behind <- r.hub.Stats().Lagged
+	}()
+	first := uint64(1)
+	for ; first <= n/10; first += step {
+		for read.Load() < 10*first && !t.Failed() {
+			time.Sleep(time.Millisecond)
+		}
+		checkStream(t, slow, edgetest.OpText, first, step)
+	}
+	if lagged := <-behind; lagged == 0 {
+		t.Error("the slow one did not fall out of the log")
+	}
+	checkStream(t, slow, edgetest.OpText, first, int(n+1-first))
+	if s := r.hub.Stats(); s.Lost != 0 || r.rt.Stats().Slow != 0 {
+		t.Errorf("somebody was lost or closed: %+v %+v", s, r.rt.Stats())
 	}
 }
 

@@ -28,15 +28,14 @@ type chunk struct {
 type mark struct{ end, delta uint32 }
 
 // Chunks begin small, since most rooms are, and double while there is more to
-// say: up to chunkMax while members are behind, else up to chunkKeep. None but
-// one for a single frame is more than a quarter of limit, so that three
-// quarters of it are held when a chunk is dropped.
+// say: up to chunkMax where members are behind or one walk fills half a chunk,
+// since a write ends where a chunk does; else up to chunkKeep. None but one
+// for a single frame is more than a quarter of limit, so that three quarters of
+// it are held when a chunk is dropped.
 const (
-	chunkMin = 1 << 10
-	chunkMax = 64 << 10
-	// chunkKeep is the largest chunk that a room goes on filling when everyone
-	// has everything.
+	chunkMin  = 1 << 10
 	chunkKeep = 16 << 10
+	chunkMax  = 64 << 10
 )
 
 // append adds the frame that encode appends to its argument. offset is that of
@@ -72,10 +71,10 @@ func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 }
 
 // next adds a chunk behind c for at least n bytes. A room that fills one needs
-// a larger one; how large depends on whether members are behind.
+// a larger one.
 func (l *frameLog) next(c *chunk, n int) *chunk {
 	limit := chunkKeep
-	if l.size > len(c.buf) {
+	if l.size > len(c.buf) || l.top-l.walked > uint64(cap(c.buf)/2) {
 		limit = chunkMax
 	}
 	return l.grow(max(n, min(2*cap(c.buf), limit, l.limit/4)), 2*len(c.marks))
@@ -95,14 +94,9 @@ func (l *frameLog) drop(n int) {
 	l.chunks = slices.Delete(l.chunks, 0, n)
 }
 
-// taken forgets what everyone has, all but a chunk that is worth filling up.
-func (l *frameLog) taken() {
-	n := len(l.chunks)
-	if n > 0 && cap(l.chunks[n-1].buf) <= chunkKeep {
-		n--
-	}
-	l.drop(n)
-}
+// taken forgets what everyone has, all but the chunk that is to be filled up.
+// A room that falls silent has that freed too, see cool.go.
+func (l *frameLog) taken() { l.drop(max(len(l.chunks)-1, 0)) }
 
 // base returns the oldest position that is still held.
 func (l *frameLog) base() uint64 {

@@ -5,7 +5,7 @@ import "time"
 const (
 	// paceMembers is how many members a room has for which a walk is timed:
 	// under it a walk is over before anything could be gathered.
-	paceMembers = 128
+	paceMembers = 64
 	// breathPart: after a walk with several messages a large room draws breath for
 	// one part in so many of the time that the walk took. A publisher who has
 	// several in flight sends them one by one as it hears of the last walk, and

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"time"
 
 	"edgechat/auth"
@@ -16,6 +17,12 @@ type Config struct {
 	// Listen are the addresses to serve on: "host:port", ":port", "host:0" for
 	// any free port, or "unix:PATH". Default ":3000".
 	Listen []string
+
+	// Listeners, if there are any, are served on in place of Listen: sockets that
+	// somebody else opened, a service manager for one, and keeps open. They are the
+	// server's from New on, also when that fails. It closes them as the first thing of a
+	// stop, so that who connects from then on waits for the next process.
+	Listeners []net.Listener
 
 	// Data is the folder that holds edgechat.db; it is made if it is missing.
 	// It must be set.

@@ -16,14 +16,18 @@ func listenAll(addrs []string) (ls []net.Listener, err error) {
 	for _, addr := range addrs {
 		l, err := listen(addr)
 		if err != nil {
-			for _, l := range ls {
-				l.Close()
-			}
+			closeAll(ls)
 			return nil, fmt.Errorf("server: listen on %s: %w", addr, err)
 		}
 		ls = append(ls, l)
 	}
 	return ls, nil
+}
+
+func closeAll(ls []net.Listener) {
+	for _, l := range ls {
+		l.Close()
+	}
 }
 
 func listen(addr string) (net.Listener, error) {

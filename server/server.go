@@ -24,18 +24,22 @@ import (
 	"edgechat/ws"
 )
 
-// A Server is one edgechat process. Addrs and Reload may be called from any
-// goroutine.
+// A Server is one edgechat process. Addrs, Alive, Reload, Stats and Status may be
+// called from any goroutine.
 type Server struct {
 	cfg       Config
 	log       *slog.Logger
 	tokens    *auth.Tokens // nil without a token file
 	listeners []net.Listener
+	doors     []net.Listener // the same, as they are accepted from
 	store     *store.Store
 	hub       *hub.Hub
 	router    *ws.Router
 	http      *http.Server
+	accepting sync.WaitGroup // the goroutines of the listeners
+	requests  requests
 	draining  atomic.Bool
+	probe     probe
 }
 
 // New opens what cfg names: token file, listeners, store, and what stands on
@@ -43,10 +47,16 @@ type Server struct {
 // waits in the kernel's queue. An error leaves nothing open, and names the
 // address or path.
 func New(cfg Config) (_ *Server, err error) {
+	s := &Server{listeners: cfg.Listeners}
+	defer func() {
+		if err != nil {
+			closeAll(s.listeners)
+		}
+	}()
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger}
+	s.cfg, s.log = cfg, cfg.Logger
 	if cfg.Tokens != "" {
 		if s.tokens, err = auth.Load(cfg.Tokens, s.log); err != nil {
 			return nil, err
@@ -54,16 +64,11 @@ func New(cfg Config) (_ *Server, err error) {
 	}
 	// The listeners before the store: a second server on the same port must not
 	// get as far as the file of the first.
-	if s.listeners, err = listenAll(cfg.Listen); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			for _, l := range s.listeners {
-				l.Close()
-			}
+	if len(cfg.Listeners) == 0 {
+		if s.listeners, err = listenAll(cfg.Listen); err != nil {
+			return nil, err
 		}
-	}()
+	}
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -76,6 +81,7 @@ func New(cfg Config) (_ *Server, err error) {
 		WriteTimeout:   cfg.RequestTimeout,
 		IdleTimeout:    cfg.IdleTimeout,
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
+		ConnState:      s.requests.track,
 		// What it has to say is about single clients: broken TLS, panics.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -83,7 +89,7 @@ func New(cfg Config) (_ *Server, err error) {
 }
 
 // Addrs returns the addresses that are listened on, in the order of
-// Config.Listen, with the ports that were chosen for ":0".
+// Config.Listen or Config.Listeners, with the ports that were chosen for ":0".
 func (s *Server) Addrs() []net.Addr {
 	var addrs []net.Addr
 	for _, l := range s.listeners {
@@ -113,19 +119,17 @@ func (s *Server) Reload() {
 func (s *Server) Serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var wg sync.WaitGroup // the goroutines of the listeners; http.Server.Shutdown ends them
 	for _, l := range s.listeners {
-		wg.Go(func() {
-			if err := s.http.Serve(s.router.Listen(l)); !errors.Is(err, http.ErrServerClosed) {
-				cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), err))
-			}
+		l = s.router.Listen(l)
+		s.doors = append(s.doors, l)
+		s.accepting.Go(func() { // until stop closes l, when cancel does nothing any more
+			cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), s.http.Serve(l)))
 		})
 	}
 	s.logAddrs()
 	<-ctx.Done()
 	cause := context.Cause(ctx)
 	err := s.stop()
-	wg.Wait()
 	if !errors.Is(cause, ctx.Err()) {
 		err = errors.Join(cause, err)
 	}
@@ -145,10 +149,6 @@ func (s *Server) logAddrs() {
 	}
 }
 
-// requestDrain bounds the wait for plain requests that run when the server
-// stops: they take milliseconds, and the supervisor's patience is not endless.
-const requestDrain = 5 * time.Second
-
 // The close frame at a stop (IANA's "Service Restart", and at most 123 bytes of
 // reason). Clients that all come back at once after a restart are the heaviest
 // load a small board ever sees.
@@ -161,6 +161,8 @@ const (
 // each step with a deadline of its own, so that one that is stuck does not take
 // the time of the next:
 //
+//  0. sockets that somebody else keeps open are given back, with all that waits
+//     in their queues for the next process, and what was accepted is served;
 //  1. /readyz says "draining", new WebSockets get 503, those there are 1012 once
 //     what waits for them is written; who does not take it in time is cut;
 //  2. listeners close, requests that run end;
@@ -172,14 +174,25 @@ func (s *Server) stop() error {
 	s.draining.Store(true)
 	s.log.Info("stopping", "open", s.router.Stats().Open)
 
+	if len(s.cfg.Listeners) > 0 {
+		closeAll(s.doors)
+		s.accepting.Wait()
+		// Who was accepted last still gets in, to be told to come back as all others.
+		ctx, cancel := context.WithTimeout(context.Background(), freshDrain)
+		_ = s.requests.drain(ctx) // what takes longer has its time below
+		cancel()
+	}
 	s.shutRouter()
 
+	closeAll(s.doors)
+	s.accepting.Wait() // whoever was accepted is known to requests now
+	s.http.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(context.Background(), min(s.cfg.DrainTimeout, requestDrain))
-	if err := s.http.Shutdown(ctx); err != nil {
+	if err := s.requests.drain(ctx); err != nil {
 		s.log.Warn("requests under way were cut", "err", err)
-		_ = s.http.Close() // its errors are those of sockets that are gone
 	}
 	cancel()
+	_ = s.http.Close() // its errors are those of sockets that are gone
 
 	s.hub.Close()
 	err := s.store.Close() // says itself what could not be written

@@ -338,3 +338,16 @@ func TestShutdownCuts(t *testing.T) {
 		}
 	})
 }
+
+// TestShutdownBetween: a handshake that was let through when Shutdown came in
+// between is answered, not cut.
+func TestShutdownBetween(t *testing.T) {
+	each(t, func(t *testing.T, v variant) {
+		base, rt, _ := echo(t, v.with(Config{}), 0)
+		rt.conns.shut()
+		c := edgetest.TryDial(t, base+v.path)
+		if c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %v", c.Response.Status, c.Response.Header)
+		}
+	})
+}

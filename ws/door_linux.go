@@ -65,7 +65,7 @@ func (d *door) Accept() (net.Conn, error) {
 		switch {
 		case err != nil:
 			return nil, err
-		case g.fd < 0: // the loop has left: what is to be said to people now, net/http says
+		case g.fd < 0: // the loop has left: what people are to be told now, net/http tells them
 			return d.Listener.Accept()
 		}
 		nc, err := g.conn()
@@ -76,18 +76,18 @@ func (d *door) Accept() (net.Conn, error) {
 	}
 }
 
+// next returns who was handed over, then the error.
 func (d *door) next() (g guest, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err != nil {
-		d.signalLocked() // for the next call
-		return g, d.err
-	}
 	if len(d.handed) == 0 {
-		return guest{fd: -1}, nil
+		if d.err != nil {
+			d.signalLocked() // for the next call
+		}
+		return guest{fd: -1}, d.err
 	}
 	g = d.handed[0]
-	if d.handed = d.handed[1:]; len(d.handed) > 0 {
+	if d.handed = d.handed[1:]; len(d.handed) > 0 || d.err != nil {
 		d.signalLocked()
 	}
 	return g, nil
@@ -112,27 +112,23 @@ func (d *door) hand(fd int32, head []byte) {
 	d.signalLocked()
 }
 
-// fail has Accept return err from now on. Only the first counts.
-func (d *door) fail(err error) bool {
+// fail has Accept return err, behind those who were handed over. Only the first
+// counts.
+func (d *door) fail(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.err != nil {
-		return false
+	if d.err == nil {
+		d.err = err
+		d.signalLocked()
 	}
-	d.err = err
-	for _, g := range d.handed {
-		_ = syscall.Close(int(g.fd))
-	}
-	d.handed = nil
-	d.signalLocked()
-	return true
 }
 
-// Close closes the listener, and the connections that Accept has not returned.
+// Close closes the listener. Who was accepted and has said nothing yet comes
+// out of Accept, before its error.
 func (d *door) Close() error {
-	d.fail(net.ErrClosed)
 	d.loop.post(func() { d.loop.leave(d) })
-	<-d.left // or the port would be in use for a moment longer
+	<-d.left
+	d.fail(net.ErrClosed)
 	return d.Listener.Close()
 }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"time"
 
 	"github.com/lxzan/gws"
 )
@@ -112,12 +113,18 @@ func (c *core) takeLoop() bool {
 
 func (rt *Router) nextLoop() *loop { return rt.loops[int(rt.turns.Add(1)%uint32(len(rt.loops)))] }
 
-// abandon closes a connection that nobody knows of.
+// goAway answers a handshake that was good until Shutdown came in between.
+var goAway = []byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+
+// abandon answers a handshake with goAway and closes the connection, of which nobody knows.
 func (c *core) abandon() {
 	if c.nc != nil {
+		_ = c.nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
+		_, _ = c.nc.Write(goAway)
 		_ = c.nc.Close()
 		return
 	}
+	_, _ = tryDescriptor(c.fd, goAway)
 	closeDescriptor(c.fd)
 }
 

@@ -7,7 +7,8 @@
 // has a [Session] called for each message; nothing in it may block.
 //
 // gws parses the frames, on a goroutine for each connection or, on a React route
-// over plain TCP on Linux, on an event loop for each core. Everything that is written, by gws or by anyone
+// over plain TCP on Linux, on an event loop for each core, which also accept
+// connections where net/http is given what [Router.Listen] returns. Everything that is written, by gws or by anyone
 // else, passes the one outbox of its connection, so that all writes have one
 // order, no write ever waits for a peer while a lock is held, and a peer that
 // is stuck can always be closed.

@@ -25,6 +25,9 @@ func config(_ context.Context, a *app) error {
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", v.name, text, v.from)
 	}
+	if limit, text, from := memoryLimit(a.getenv); limit > 0 { // Go's own variable, without a flag
+		fmt.Fprintf(w, "GOMEMLIMIT\t%s\t%s\n", text, from)
+	}
 	return w.Flush()
 }
 

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"bytes"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,6 +45,34 @@ func TestJournal(t *testing.T) {
 		if got := strings.Contains(string(raw), "time"); got != test.time {
 			t.Errorf("JOURNAL_STREAM=%q, %s: log %q", test.stream, test.format, raw)
 		}
+	}
+	// Each level has its priority, whatever was added to the logger; the journal
+	// is told why a command failed, too.
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	getenv := func(string) string { return here }
+	log := newLogger(f, "text", slog.LevelInfo, getenv).With("a", 1).WithGroup("g")
+	log.Debug("not this")
+	log.Info("i", "b", 2)
+	log.Warn("w")
+	log.Error("e")
+	newLogger(f, "json", slog.LevelDebug, getenv).Debug("d")
+	report(f, getenv, misuse("do that", "this is wrong"))
+	raw, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = bytes.TrimLeft(raw, "\x00") // the file is not written from its beginning
+	want := `^<6>level=INFO msg=i a=1 g\.b=2
+<4>level=WARN msg=w a=1
+<3>level=ERROR msg=e a=1
+<7>\{"time":"[^"]+","level":"DEBUG","msg":"d"\}
+<3>edgechat: error: this is wrong
+<3>edgechat: hint: do that
+$`
+	if !regexp.MustCompile(want).Match(raw) {
+		t.Errorf("the journal got\n%s, want\n%s", raw, want)
 	}
 	if isJournal(io.Discard, here) {
 		t.Error("what is no file is taken for the journal")

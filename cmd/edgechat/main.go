@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 )
@@ -89,23 +90,26 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdin i
 			a.args = []string{name}
 			err = help(ctx, a)
 		}
-		return report(stderr, err)
+		return report(stderr, getenv, err)
 	}
 	hint := "edgechat help"
 	if strings.HasPrefix(name, "-") {
 		hint = "flags come after the command: edgechat serve " + strings.Join(args, " ")
 	}
-	return report(stderr, misuse(hint, "there is no command %q", name))
+	return report(stderr, getenv, misuse(hint, "there is no command %q", name))
 }
 
 // report prints err, line by line if it is several, and returns the exit code.
-func report(stderr io.Writer, err error) int {
+func report(stderr io.Writer, getenv func(string) string, err error) int {
 	if err == nil {
 		return 0
 	}
 	f, ok := errors.AsType[*failure](err)
 	if !ok {
 		f = &failure{errs: []error{err}, code: 1}
+	}
+	if isJournal(stderr, getenv("JOURNAL_STREAM")) {
+		stderr = prefixed{stderr, priority(slog.LevelError)} // the hint belongs to it
 	}
 	for _, e := range f.errs {
 		fmt.Fprintf(stderr, "edgechat: error: %s\n", e)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -21,7 +23,7 @@ func (o *options) settings(getenv func(string) string) []setting {
 	c := &o.Config
 	return []setting{
 		listen(setting{name: "listen", def: ":3000",
-			usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one"}, &c.Listen),
+			usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over"}, &c.Listen),
 		data(setting{name: "data", takes: "FOLDER", defText: "$STATE_DIRECTORY, else $XDG_STATE_HOME/edgechat, else ~/.local/state/edgechat",
 			usage: "folder that holds edgechat.db"}, &c.Data, getenv),
 		number(setting{name: "history", def: "200",
@@ -42,15 +44,15 @@ func (o *options) settings(getenv func(string) string) []setting {
 			usage: "time that a stop gives to requests and frames under way"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
 		list(setting{name: "allowed-origins", takes: "ORIGIN", defText: "the server's own pages alone",
 			usage: "web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas"}, &c.AllowedOrigins, checkOrigin),
-		path(setting{name: "tokens", takes: "FILE",
-			usage: "token file, made by \"edgechat token create\""}, &c.Tokens),
+		tokens(setting{name: "tokens", takes: "FILE", defText: "$CREDENTIALS_DIRECTORY/tokens if there is one, else none",
+			usage: "token file, made by \"edgechat token create\""}, &c.Tokens, getenv),
 		o.anonymous(setting{name: "anonymous", defText: "write without --tokens, else none",
 			usage: "what a client without a token may do"}),
 		choice(setting{name: "log-level", def: "info",
 			usage: "least level that is logged"}, []string{"debug", "info", "warn", "error"},
 			func(w string) error { return o.level.UnmarshalText([]byte(w)) }),
 		choice(setting{name: "log-format", def: "text",
-			usage: "form of the log; text has no times under journald, which adds its own"}, []string{"text", "json"},
+			usage: "form of the log; under journald lines begin with their priority, and text has no times, which journald adds"}, []string{"text", "json"},
 			func(w string) error { o.format = w; return nil }),
 	}
 }
@@ -78,6 +80,26 @@ func (o *options) anonymous(s setting) setting {
 		return "none", "default, with --tokens"
 	}
 	return s
+}
+
+// credential is what the token file is called among systemd's credentials:
+// LoadCredential=tokens:/etc/edgechat/tokens.
+const credential = "tokens"
+
+// tokens takes a credential that is called so (systemd.exec(5)).
+func tokens(s setting, dst *string, getenv func(string) string) setting {
+	s.preset = func() (string, string) {
+		if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
+			file := filepath.Join(folder, credential)
+			// One that is there and cannot be read is an error of the start, not a
+			// server without tokens.
+			if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+				return file, "credential " + credential
+			}
+		}
+		return "", "default"
+	}
+	return path(s, dst)
 }
 
 // data finds the state folder: that of systemd's StateDirectory=

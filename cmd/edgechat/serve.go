@@ -2,19 +2,22 @@ package main
 
 import (
 	"context"
+	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
 
 	"edgechat/server"
+	"edgechat/systemd"
 )
 
 // serve runs the server until Interrupt or SIGTERM. SIGHUP makes it read the
 // token file again.
 func serve(ctx context.Context, a *app) error {
 	var o options
-	rest, _, err := resolve("serve", o.settings(a.getenv), a.args, a.getenv)
+	rest, values, err := resolve("serve", o.settings(a.getenv), a.args, a.getenv)
 	if err != nil {
 		return err
 	}
@@ -22,6 +25,11 @@ func serve(ctx context.Context, a *app) error {
 		return err
 	}
 	o.Logger = newLogger(a.stderr, o.format, o.level, a.getenv)
+	useLimits(o.Logger, a.getenv)
+	super := newSupervisor(o.Logger)
+	if o.Listeners, err = handedOver(o.Logger, values); err != nil {
+		return err
+	}
 
 	// From here on a signal is an orderly stop, also while the store is being
 	// opened. A second one has its usual effect and kills: whoever sends it
@@ -31,34 +39,74 @@ func serve(ctx context.Context, a *app) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(signaled, func() {
-		restore() // before the stop begins: whoever sees that in the log can already kill
+		super.stop() // before anything of it can be seen
+		restore()    // before the stop begins: whoever sees that in the log can already kill
 		cancel()
 	})()
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP) // before the start, which it would end
+	defer signal.Stop(hup)
+
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	starting, started := context.WithTimeout(ctx, startPatience)
+	defer started()
+	wg.Go(func() { super.extend(starting) })
+	served, end := context.WithCancel(context.Background())
+	defer end()
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-served.Done():
+			return
+		}
+		stopping, cancel := context.WithTimeout(served, o.DrainTimeout+stopPatience)
+		defer cancel()
+		super.extend(stopping)
+	})
 
 	srv, err := server.New(o.Config)
 	if err != nil {
 		return serveFailure(err, &o)
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	var wg sync.WaitGroup
-	served := make(chan struct{})
-	wg.Go(func() { // ends when served is closed
+	started()
+	super.ready(srv.Status()) // who connects from here on waits in the kernel's queue
+	watching, unwatched := context.WithCancel(ctx)
+	defer unwatched() // a listener that fails ends Serve, not ctx
+	wg.Go(func() { super.watch(watching, srv.Alive, srv.Status) })
+	wg.Go(func() {
 		for {
 			select {
 			case <-hup:
+				super.reloading()
 				srv.Reload()
-			case <-served:
+				super.ready(srv.Status())
+			case <-served.Done():
 				return
 			}
 		}
 	})
-	err = srv.Serve(ctx)
-	close(served)
-	wg.Wait()
-	if err != nil {
+	if err := srv.Serve(ctx); err != nil {
 		return serveFailure(err, &o)
 	}
 	return nil
+}
+
+// handedOver returns the sockets that the service manager opened, which take the
+// place of --listen.
+func handedOver(log *slog.Logger, values []resolved) (ls []net.Listener, err error) {
+	sockets, err := systemd.Listeners()
+	if err != nil {
+		return nil, &failure{errs: []error{err}, hint: "mend the .socket unit: systemctl cat edgechat.socket", code: 1}
+	}
+	for _, s := range sockets {
+		log.Info("socket handed over", "addr", s.Addr().String(), "name", s.Name)
+		ls = append(ls, s.Listener)
+	}
+	for _, v := range values {
+		if len(ls) > 0 && v.name == "listen" && v.from != "default" {
+			log.Warn("not listened on, since sockets were handed over", "listen", v.value, "from", v.from)
+		}
+	}
+	return ls, nil
 }

@@ -125,6 +125,18 @@ A duration is a number with a unit (` + "`500ms`, `10s`, `1m30s`" + `), a size i
 unit (` + "`64MiB`, `1GB`" + `). Lists are written with commas, or by giving the flag several times.
 
 The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Everything else takes effect at the next start.
+
+## What else the environment says
+
+| variable | from | meaning |
+|---|---|---|
+| ` + "`GOMEMLIMIT`" + ` | anyone | soft limit of the heap, such as ` + "`200MiB`" + `; default 0.8 of the cgroup's ` + "`memory.max`" + ` or half of the machine's memory, whichever is less, and never under 32MiB |
+| ` + "`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`" + ` | a .socket unit | sockets to serve on in place of ` + "`--listen`" + `: TCP and unix streams, Accept=no. Who connects during a restart waits in their queues |
+| ` + "`NOTIFY_SOCKET`" + ` | Type=notify | where to say that the start, a reload or a stop begins and ends, and what ` + "`systemctl status`" + ` shows |
+| ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 5 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
+| ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file, if ` + "`--tokens`" + ` is not set. It is a copy made at the start: restart after a change |
+| ` + "`STATE_DIRECTORY`" + ` | StateDirectory= | the data folder, if ` + "`--data`" + ` is not set |
+| ` + "`JOURNAL_STREAM`" + ` | systemd | the log goes to the journal: lines begin with their priority (` + "`journalctl -p warning`" + `) and text has no times |
 `)
 	if *update {
 		if err := os.WriteFile(settingsFile, b.Bytes(), 0o644); err != nil {

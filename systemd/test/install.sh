@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# Guest: from a first installation to a purge, without clients.
+# shellcheck source=guest.sh
+. /payload/guest.sh
+
+systemctl start avahi-daemon
+
+say install
+apt_ install -y "$old" | tee /run/installed
+active || fail "it does not run after the installation"
+grep -qx 'edgechat: open http://raspberrypi.local:3000' /run/installed || fail "it does not say where it is"
+systemctl is-enabled edgechat.service edgechat.socket
+systemctl show -p StatusText --value edgechat.service
+[ "$(edgechat version | cut -d ' ' -f 2)" = v0.0.1 ]
+curl -fsS http://127.0.0.1:3000/readyz
+
+say hardening
+systemd-analyze verify --man=no edgechat.service edgechat.socket 2>&1 | tee /run/verify
+[ ! -s /run/verify ] || fail "systemd-analyze verify has something to say"
+systemd-analyze security --no-pager --threshold=12 edgechat.service | tail -n 1
+[ "$(ps -o user= -p "$(pid)")" = edgechat ]
+[ "$(stat -c '%a %U' /var/lib/edgechat)" = '700 edgechat' ]
+[ "$(systemctl show -p Backlog --value edgechat.socket)" = 4096 ]
+
+say memory and rest
+grep -E '^(VmRSS|Threads)' "/proc/$(pid)/status"
+
+say avahi
+until_ 30 sh -c 'avahi-browse -tp _edgechat._tcp | grep -q edgechat'
+until_ 30 sh -c 'avahi-browse -tpr _http._tcp | grep -q ";3000;"'
+avahi-browse -tpr _edgechat._tcp | grep '^=' | head -n 1
+
+say history over a restart
+for n in 1 2 3; do curl -fsS -d "message $n" 'http://127.0.0.1:3000/chat/room/den/messages?username=nas' >/dev/null; done
+systemctl restart edgechat.service
+[ "$(curl -fsS http://127.0.0.1:3000/chat/room/den/messages | grep -o '"content":"message [0-9]"' | sort -u | wc -l)" = 3 ]
+
+say tokens
+token=$(edgechat token create alice --tokens /etc/credstore/edgechat.tokens)
+systemctl restart edgechat.service
+code() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
+[ "$(code http://127.0.0.1:3000/chat/rooms)" = 401 ] || fail "it serves without a token"
+[ "$(code -H "Authorization: Bearer $token" http://127.0.0.1:3000/chat/rooms)" = 200 ] || fail "it does not take the token"
+edgechat token revoke alice --tokens /etc/credstore/edgechat.tokens
+systemctl restart edgechat.service
+[ "$(code -H "Authorization: Bearer $token" http://127.0.0.1:3000/chat/rooms)" = 401 ] || fail "it takes a token that was revoked"
+rm /etc/credstore/edgechat.tokens
+systemctl restart edgechat.service
+[ "$(code http://127.0.0.1:3000/chat/rooms)" = 200 ]
+
+say reload
+systemctl reload edgechat.service
+active
+
+say port 80
+mkdir -p /etc/systemd/system/edgechat.socket.d
+printf '[Socket]\nListenStream=80\n' >/etc/systemd/system/edgechat.socket.d/override.conf
+systemctl daemon-reload
+systemctl restart edgechat.socket
+systemctl start edgechat.service
+until_ 20 curl -fsS http://127.0.0.1/healthz
+curl -fsS http://127.0.0.1:3000/healthz
+rm -r /etc/systemd/system/edgechat.socket.d
+systemctl daemon-reload
+systemctl restart edgechat.socket
+systemctl start edgechat.service
+active
+
+say a mistake in the settings
+echo EDGECHAT_HISTORY=many >>/etc/default/edgechat
+systemctl restart edgechat.service 2>/dev/null && fail "it runs with nonsense"
+journalctl -u edgechat -o cat -n 20 --no-pager | grep 'EDGECHAT_HISTORY: "many" is not a whole number'
+sed -i 's/^EDGECHAT_HISTORY=.*/EDGECHAT_HISTORY=5000/' /etc/default/edgechat
+systemctl restart edgechat.service
+active
+
+say stop for a backup
+systemctl stop edgechat.socket
+! active || fail "it still runs"
+[ "$(code http://127.0.0.1:3000/healthz)" = 000 ]
+systemctl start edgechat.service
+active
+curl -fsS http://127.0.0.1:3000/healthz
+
+say journal
+journalctl -u edgechat.service --no-pager -o short | tail -n 12
+! journalctl -u edgechat.service --no-pager -o cat | grep -E 'time=|20[0-9]{2}-[0-9]{2}-[0-9]{2}T' || fail "times twice"
+! journalctl -u edgechat.service --no-pager -o cat | grep -iE 'operation not permitted|read-only file system|SIGSYS' || fail "the sandbox is in the way"
+
+say remove, and back
+apt_ remove -y edgechat
+[ -e /var/lib/edgechat/edgechat.db ] || fail "a removal took the data"
+grep -qx EDGECHAT_HISTORY=5000 /etc/default/edgechat
+[ "$(code http://127.0.0.1:3000/healthz)" = 000 ]
+apt_ install -y "$old"
+active
+[ "$(curl -fsS http://127.0.0.1:3000/chat/room/den/messages | grep -o '"content":"message [0-9]"' | sort -u | wc -l)" = 3 ] || fail "the history is not back"
+
+say what was disabled stays so
+systemctl disable --now edgechat.socket edgechat.service 2>/dev/null
+apt_ install -y "$new"
+! active || fail "an upgrade started what was disabled"
+systemctl enable --now edgechat.socket edgechat.service 2>/dev/null
+active
+
+say purge
+apt_ purge -y edgechat
+! getent passwd edgechat || fail "the user is still there"
+left=$(find / -xdev \( -path /job -o -path /payload -o -path /proc -o -path /sys \) -prune -o -name '*edgechat*' -print)
+[ -z "$left" ] || fail "left behind: $left"
+[ ! -e /etc/credstore ] || fail "left behind: /etc/credstore"
+[ "$(code http://127.0.0.1:3000/healthz)" = 000 ]
+say "done"

@@ -1,0 +1,117 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+// A blocker does not come back from Receive until it is let.
+type blocker struct {
+	began chan<- struct{}
+	until <-chan struct{}
+}
+
+func (b blocker) Receive(string) { b.began <- struct{}{}; <-b.until }
+func (b blocker) Closed(error)   {}
+
+// alive asks with this much patience.
+func alive(rt *Router, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return rt.Alive(ctx)
+}
+
+// TestAlive: a handler that blocks holds one loop; that is seen, and it passes.
+func TestAlive(t *testing.T) {
+	if !canLoop {
+		t.Skip("no event loops here")
+	}
+	began, until := make(chan struct{}), make(chan struct{})
+	rt := newRouter(t, Config{PingInterval: 80 * time.Millisecond, loops: 3})
+	React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(*Conn[string]) (Session[string], error) {
+		return blocker{began, until}, nil
+	}})
+	url := serve(t, rt) + "/"
+	if err := alive(rt, 10*time.Second); err != nil {
+		t.Fatalf("at rest: %v", err)
+	}
+	c := edgetest.Dial(t, url)
+	c.Text("block")
+	<-began
+	for range 2 {
+		err := alive(rt, 300*time.Millisecond)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 of 3 event loops") {
+			t.Errorf("a handler blocks: %v", err)
+		}
+	}
+	close(until)
+	if err := alive(rt, 10*time.Second); err != nil {
+		t.Errorf("when it has come back: %v", err)
+	}
+}
+
+// TestAliveLock: a connection whose lock is never given back stops the sweeper,
+// which nobody would notice while others talk.
+func TestAliveLock(t *testing.T) {
+	_, rt, _ := echo(t, Config{PingInterval: 80 * time.Millisecond}, 0)
+	url := serve(t, rt)
+	edgetest.Dial(t, url+"/react").Text("hello")
+	conns := rt.conns.all(nil)
+	conns[0].mu.Lock()
+	err := alive(rt, 300*time.Millisecond)
+	conns[0].mu.Unlock()
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("a lock is held: %v", err)
+	}
+	if err := alive(rt, 10*time.Second); err != nil {
+		t.Errorf("when it is given back: %v", err)
+	}
+}
+
+// TestAliveBusy: work without a pause is life.
+func TestAliveBusy(t *testing.T) {
+	_, rt, _ := echo(t, Config{PingInterval: 80 * time.Millisecond, loops: 1}, 0)
+	url := serve(t, rt)
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	c := edgetest.Dial(t, url+"/react")
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if _, err := c.Conn.Write(edgetest.Frame(edgetest.OpText, []byte("x"))); err != nil {
+					return
+				}
+				if _, _, err := c.Read(); err != nil {
+					return
+				}
+			}
+		}
+	}()
+	for range 5 {
+		if err := alive(rt, 10*time.Second); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	<-done
+}
+
+// TestAliveAtEnd: who asks during a shutdown is not left waiting.
+func TestAliveAtEnd(t *testing.T) {
+	rt := newRouter(t, Config{})
+	if err := rt.Shutdown(t.Context(), closeRestart, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.Alive(t.Context()); err != nil {
+		t.Errorf("after the shutdown: %v", err)
+	}
+}
