@@ -46,8 +46,8 @@ func (l *loop) admit(n newcomer, fd int32, p []byte, head int) {
 	a.run(func() { l.rt.ServeHTTP(a, req) })
 }
 
-// run has a serve the request. What is left to do then may have to wait, and is not
-// for the loop.
+// run serves the request on the loop. What is left to do then may have to wait,
+// and is done elsewhere.
 func (a *arrival) run(serve func()) {
 	a.guarded(serve)
 	switch {

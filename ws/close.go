@@ -3,7 +3,6 @@ package ws
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -183,8 +182,8 @@ func (c *core) slowLocked(reason string) {
 	c.closeLocked(closeLater, reason, false)
 	if c.loop != nil {
 		widenDescriptor(c.fd, 2*c.rt.cfg.SendBuffer)
-	} else if tcp, ok := c.nc.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(2 * c.rt.cfg.SendBuffer)
+	} else if sized, ok := c.nc.(writeBuffered); ok {
+		_ = sized.SetWriteBuffer(2 * c.rt.cfg.SendBuffer)
 	}
 	time.AfterFunc(c.rt.cfg.CloseTimeout, c.kill)
 }

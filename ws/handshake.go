@@ -75,6 +75,9 @@ func chooseSubprotocol(h http.Header, served []string) string {
 	return ""
 }
 
+// writeBuffered is a connection whose send buffer is the kernel's.
+type writeBuffered interface{ SetWriteBuffer(size int) error }
+
 // hijack takes the connection from net/http, with what the client sent behind
 // its handshake.
 func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, err error) {
@@ -88,8 +91,8 @@ func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, er
 		return nil, nil, err
 	}
 	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read
-	if tcp, ok := nc.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(sendBuffer) // a smaller bound is a wish, not a need
+	if sized, ok := nc.(writeBuffered); ok {
+		_ = sized.SetWriteBuffer(sendBuffer) // a smaller bound is a wish, not a need
 	}
 	return nc, head, nil
 }
