@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -83,7 +84,7 @@ func createToken(a *app, o *tokenOptions, name string) error {
 	}
 	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q for %s (%v) is in %s as a hash; it is not shown again\n"+
 		"edgechat: hint: send it as \"Authorization: Bearer TOKEN\", or ?token=TOKEN from a browser; "+
-		"a server that runs already takes it after: kill -HUP PID\n", name, rooms, o.access, o.file)
+		"a server that runs already takes it after: %s\n", name, rooms, o.access, o.file, rereads(o.file))
 	return err
 }
 
@@ -112,8 +113,20 @@ func revokeToken(a *app, o *tokenOptions, name string) error {
 		return tokenFailure(err, o.file, name)
 	}
 	_, err := fmt.Fprintf(a.stderr, "edgechat: token of %q is no longer in %s\n"+
-		"edgechat: hint: a server that runs already forgets it after: kill -HUP PID\n", name, o.file)
+		"edgechat: hint: a server that runs already forgets it after: %s\n", name, o.file, rereads(o.file))
 	return err
+}
+
+// credentials is where systemd looks for what a unit's LoadCredential names (systemd.exec(5)).
+const credentials = "/etc/credstore"
+
+// rereads returns what has a server read a token file again. The service gets
+// a copy of a credential, made when it starts.
+func rereads(file string) string {
+	if filepath.Dir(filepath.Clean(file)) == credentials {
+		return "sudo systemctl restart edgechat"
+	}
+	return "kill -HUP PID"
 }
 
 // tokenFailure adds what to do about an error of package auth.
