@@ -315,12 +315,16 @@ func TestBombs(t *testing.T) {
 // costs fails if f allocates more than most bytes.
 func costs(t *testing.T, name string, most uint64, f func()) {
 	t.Helper()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	f()
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > most {
-		t.Errorf("%s: allocated %d bytes", name, n)
+	least := uint64(math.MaxUint64)
+	for range 3 { // the runtime allocates now and then, too
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	if least > most {
+		t.Errorf("%s: allocated %d bytes", name, least)
 	}
 }
 

@@ -37,6 +37,7 @@ func (rt *Router) sweep() {
 		for _, c := range conns {
 			c.check(now, ping, write)
 		}
+		rt.swept.Store(now)
 		clear(conns) // keep none of them alive
 		rt.lobby.check(now)
 		for _, l := range rt.loops {

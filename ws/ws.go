@@ -117,7 +117,8 @@ type Router struct {
 	turns  atomic.Uint32 // which loop gets the next connection
 
 	stopping atomic.Bool
-	tick     atomic.Uint32  // the sweeper's clock, see sweep.go
+	tick     atomic.Uint32  // the sweeper's clock, see sweep.go: the number of the sweep that has begun
+	swept    atomic.Uint32  // and of the last that has ended
 	halt     chan struct{}  // closed to end the sweeper
 	wg       sync.WaitGroup // the sweeper, the loops, the goroutines of connections
 	stop     sync.Once

@@ -133,7 +133,7 @@ The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Eve
 | ` + "`GOMEMLIMIT`" + ` | anyone | soft limit of the heap, such as ` + "`200MiB`" + `; default 0.8 of the cgroup's ` + "`memory.max`" + ` or half of the machine's memory, whichever is less, and never under 32MiB |
 | ` + "`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`" + ` | a .socket unit | sockets to serve on in place of ` + "`--listen`" + `: TCP and unix streams, Accept=no. Who connects during a restart waits in their queues |
 | ` + "`NOTIFY_SOCKET`" + ` | Type=notify | where to say that the start, a reload or a stop begins and ends, and what ` + "`systemctl status`" + ` shows |
-| ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 5 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
+| ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 10 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
 | ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file, if ` + "`--tokens`" + ` is not set. It is a copy made at the start: restart after a change |
 | ` + "`STATE_DIRECTORY`" + ` | StateDirectory= | the data folder, if ` + "`--data`" + ` is not set |
 | ` + "`JOURNAL_STREAM`" + ` | systemd | the log goes to the journal: lines begin with their priority (` + "`journalctl -p warning`" + `) and text has no times |

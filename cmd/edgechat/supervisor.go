@@ -23,8 +23,8 @@ const (
 const statusEvery = 10 * time.Second
 
 // leastWatchdog is the shortest watchdog that is no danger: the answer takes up
-// to a second, and a small board has worse seconds.
-const leastWatchdog = 5 * time.Second
+// to two sweeps of package ws, two seconds, and has two fifths of the watchdog for it.
+const leastWatchdog = 10 * time.Second
 
 // A supervisor tells the service manager how the server is, if there is a
 // manager.
