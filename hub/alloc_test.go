@@ -1,0 +1,66 @@
+package hub
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+
+	"edgechat/codec"
+)
+
+// TestPublishAllocs bounds what a message costs beside what the Log does with
+// it, and that a delivery costs nothing.
+func TestPublishAllocs(t *testing.T) {
+	h := newHub(t, Config{Log: newPlainLog(1)})
+	h.cfg.Formats[0].Message = func(dst []byte, m *codec.Message) []byte { return append(append(dst, m.Content...), '\n') }
+	var sinks []*counter
+	for range 100 {
+		s := &counter{}
+		joined, err := h.Join("den", s, Join{Username: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.m.Store(joined.Member)
+		sinks = append(sinks, s)
+	}
+	r := h.find("den")
+	m := codec.Message{Username: "ann", Content: "hello"}
+	n := testing.AllocsPerRun(2000, func() {
+		m.ID.Offset++
+		r.deliver(&m)
+		for r.busy() {
+			runtime.Gosched()
+		}
+	})
+	if n > 0 {
+		t.Errorf("%v allocations for a message to 100 members", n)
+	}
+	for _, s := range sinks {
+		s.m.Load().Leave()
+	}
+}
+
+func (r *room) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.flushing
+}
+
+// A counter is a Conn that takes everything and keeps nothing.
+type counter struct{ m atomic.Pointer[Member] }
+
+func (s *counter) Flush() bool {
+	for {
+		m := s.m.Load()
+		if m == nil {
+			return true
+		}
+		p := m.Pending()
+		if len(p) == 0 {
+			return true
+		}
+		m.Wrote(len(p))
+	}
+}
+func (s *counter) Later(func()) bool    { return false }
+func (s *counter) Close(uint16, string) {}
