@@ -67,7 +67,7 @@ func (l *loop) accept(d *door) {
 
 // greet reads the first bytes of a newcomer.
 func (l *loop) greet(fd int32) {
-	n, ok := l.rt.lobby.claim(fd)
+	n, ok := l.rt.lobby.claim(fd, l)
 	if !ok {
 		return
 	}

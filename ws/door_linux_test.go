@@ -200,6 +200,32 @@ func TestDoorCloses(t *testing.T) {
 	_ = again.Close()
 }
 
+// TestLobbyClaim: an event of a loop that does not watch a newcomer, whose
+// number was somebody else's before, takes him from nobody.
+func TestLobbyClaim(t *testing.T) {
+	rt := newRouter(t, Config{loops: 2})
+	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), closeRestart, "") })
+	fds := make([]int, 2)
+	if err := syscall.Pipe(fds); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fds[0])
+	defer syscall.Close(fds[1])
+	fd := int32(fds[0])
+	if err := rt.lobby.expect(fd, newcomer{loop: rt.loops[0], since: rt.tick.Load()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := rt.lobby.claim(fd, rt.loops[1]); ok {
+		t.Error("another loop took it")
+	}
+	if _, ok := rt.lobby.claim(fd, rt.loops[0]); !ok {
+		t.Error("its own loop did not get it")
+	}
+	if _, ok := rt.lobby.claim(fd, rt.loops[0]); ok {
+		t.Error("it was taken twice")
+	}
+}
+
 // TestDoorExhausted: without descriptors nobody comes in, nothing spins, and
 // once there are some again those who wait are served.
 func TestDoorExhausted(t *testing.T) {

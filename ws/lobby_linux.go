@@ -37,13 +37,16 @@ func (b *lobby) expect(fd int32, n newcomer) error {
 	return nil
 }
 
-// claim takes a connection from the lobby, and from everyone else who might: its loop,
-// the sweeper, and whoever closes the door.
-func (b *lobby) claim(fd int32) (n newcomer, ok bool) {
+// claim takes a connection that l watches from the lobby, and so from the
+// sweeper and whoever closes the door. A number that l still has an event of may be
+// that of somebody else by now.
+func (b *lobby) claim(fd int32, l *loop) (n newcomer, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n, ok = b.waiting[fd]
-	delete(b.waiting, fd)
+	if ok = ok && n.loop == l; ok {
+		delete(b.waiting, fd)
+	}
 	return n, ok
 }
 
