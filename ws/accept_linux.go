@@ -46,9 +46,8 @@ func (l *loop) accept(d *door) {
 		switch errno {
 		case 0:
 			n := newcomer{d, l.rt.nextLoop(), l.rt.tick.Load()}
-			if err := l.rt.lobby.expect(fd, n); err != nil {
-				_ = syscall.Close(int(fd))
-				l.rt.cfg.Logger.Error("epoll_ctl failed", "err", err)
+			if l.rt.lobby.expect(fd, n) != nil { // that loop has ended
+				d.hand(fd, nil)
 			}
 		case syscall.EAGAIN:
 			return
@@ -76,7 +75,7 @@ func (l *loop) greet(fd int32) {
 	case errno == syscall.EAGAIN || errno == syscall.EINTR:
 		l.unwatch(fd)
 		if l.rt.lobby.expect(fd, n) != nil {
-			_ = syscall.Close(int(fd))
+			n.door.hand(fd, nil)
 		}
 		return
 	case errno != 0 || got == 0:

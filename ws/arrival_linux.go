@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -66,9 +67,11 @@ func (a *arrival) run(serve func()) {
 
 func (a *arrival) guarded(serve func()) {
 	defer func() {
-		// Router.serve has met the panics of handlers, and lets this one pass.
+		// Router.serve has met the panics of guards and handlers, and lets pass
+		// the one that asks for no answer. What is left is that of a Prompt.
 		if p := recover(); p != nil && p != http.ErrAbortHandler {
-			panic(p)
+			a.rt.stats.panics.Add(1)
+			a.rt.cfg.Logger.Error("handler panicked", "path", a.req.URL.Path, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
 	serve()

@@ -126,6 +126,31 @@ func TestDoorWaits(t *testing.T) {
 	slow.ExpectText("late")
 }
 
+// TestDoorPanics: a Prompt that panics ends its connection, and leaves the loop
+// and those on it alone.
+func TestDoorPanics(t *testing.T) {
+	rt := newRouter(t, Config{loops: 1})
+	React(rt, Route[string]{
+		Path: "/:how", Decode: decodeText,
+		Open:   func(c *Conn[string]) (Session[string], error) { return moody{c}, nil },
+		Prompt: func(r *Request) bool { return r.Param("how") == "well" || panicked() },
+	})
+	base := serve(t, rt)
+	well := edgetest.Dial(t, base+"/well")
+	bad := rawClient(t, base)
+	bad.Raw([]byte(strings.Replace(exampleHead, "/react", "/badly", 1)))
+	if p, err := io.ReadAll(bad.Conn); err != nil || len(p) > 0 {
+		t.Errorf("answered with %q, %v", p, err)
+	}
+	well.Text("still here")
+	well.ExpectText("still here")
+	if n := rt.Stats().Panics; n != 1 {
+		t.Errorf("%d panics counted", n)
+	}
+}
+
+func panicked() bool { panic("told to") }
+
 // TestDoorSilence: somebody who says nothing becomes net/http's, which has a
 // deadline, and can still come in.
 func TestDoorSilence(t *testing.T) {

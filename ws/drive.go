@@ -72,8 +72,8 @@ func (c *core) run(up *gws.Upgrader, head []byte) {
 	c.finish()
 }
 
-// startOnLoop answers the handshake and runs Open on net/http's goroutine,
-// since that may read history, and leaves the rest to the loop.
+// startOnLoop answers the handshake and runs Open where that was served: on the
+// loop itself only if it waits for nothing. The rest is the loop's.
 func (c *core) startOnLoop(up *gws.Upgrader, head []byte) {
 	if !c.upgrade(up, nil) {
 		c.kill()
@@ -132,6 +132,7 @@ func (c *core) abandon() {
 func (c *core) end() {
 	c.inTurn = c.loop != nil
 	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
+	c.inTurn = false
 	c.Attach(nil)
 }
 

@@ -105,7 +105,8 @@ func (l *loop) silence(c *core) {
 	c.talk, c.socket = nil, nil
 }
 
-// park ends the coroutine of a connection that is between two messages.
+// park takes the coroutine of a connection that is between two messages, for
+// who talks next.
 func (l *loop) park(c *core) {
 	t := c.talk
 	if !t.boundary {

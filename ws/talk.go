@@ -16,9 +16,9 @@ import (
 // when that is used up. So the state of half-read frames and fragments stays
 // where it belongs, in gws, and there is neither scheduler nor copy between.
 //
-// A connection that is silent has none. Its next bytes revive it: a new
-// gws.Conn over the same net.Conn, by a handshake that is fixed and whose
-// answer nobody sees.
+// A connection that is silent has none. Its next bytes revive it: it gets one that
+// another has no use for any more, or a new one, whose gws.Conn is made by a
+// handshake that is fixed and whose answer nobody sees.
 type talk struct {
 	c      *core         // whose it is now; nil while it waits to be used again
 	up     *gws.Upgrader // that it was made with, which bounds messages
