@@ -1,4 +1,4 @@
-# `make` lists the targets. One or two lines each; what is longer is in internal/dev.
+# `make` lists the targets. One or two lines each; what is longer is in scripts.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 export CGO_ENABLED = 0
 
@@ -15,25 +15,25 @@ build: ## build ./bin/edgechat
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/edgechat ./cmd/edgechat
 
 test: ## everything that must pass; installs what it needs
-	@bash internal/dev/test
+	@bash scripts/test
 
 check: ## format, vet, lint, generated code, module files, imports, documents, scripts
-	@bash internal/dev/check
+	@bash scripts/check
 
 race: ## the Go tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 
 e2e: build ## the node and browser tests against the built binary
-	@bash internal/dev/e2e
+	@bash scripts/e2e
 
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
-	@bash internal/dev/fuzz
+	@bash scripts/fuzz
 
 bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
 
 compare: ## edgechat beside a floor and two usual servers; needs jq and a C compiler
-	@bash internal/compare/compare
+	@bash bench/compare/compare
 
 lint: ## staticcheck alone
 	go tool -modfile=tools.mod staticcheck -checks inherit,ST1000 ./...
@@ -46,16 +46,16 @@ dist: ## static binaries for boards and PCs, with checksums, in ./dist
 
 deb: ## Debian packages for arm64, armhf and amd64, in ./dist
 	@VERSION=$(VERSION) ./cross-build.sh arm64 armv6 amd64
-	@VERSION=$(VERSION) bash internal/package/build
+	@VERSION=$(VERSION) bash packaging/build
 
 install: ## install ./bin/edgechat and its service below PREFIX (default /usr/local); DESTDIR stages
-	@sh internal/package/install install
+	@sh packaging/install install
 
 uninstall: ## take that away; data and settings stay
-	@sh internal/package/install uninstall
+	@sh packaging/install uninstall
 
 test-pi: ## the package on an emulated Raspberry Pi; as root
 	@bash systemd/test/run
 
 clean: ## remove what was built and installed here; ./data stays
-	rm -rf bin dist internal/e2e/node_modules
+	rm -rf bin dist test/e2e/node_modules

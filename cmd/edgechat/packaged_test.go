@@ -27,7 +27,7 @@ func TestPackagedFiles(t *testing.T) {
 		"completions/_edgechat":     zshCompletion(),
 		"completions/edgechat.fish": fishCompletion(),
 	} {
-		path := filepath.Join("..", "..", "internal", "package", filepath.FromSlash(name))
+		path := filepath.Join("..", "..", "packaging", filepath.FromSlash(name))
 		if *update {
 			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 				t.Fatal(err)

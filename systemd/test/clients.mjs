@@ -16,7 +16,7 @@ const members = 20;
 const pause = 2000; // ms between two messages of a member
 const patience = 90_000; // ms; the machine is emulated
 
-const WebSocket = createRequire(path.join(root, 'internal/e2e/package.json'))('ws');
+const WebSocket = createRequire(path.join(root, 'test/e2e/package.json'))('ws');
 // A browser's socket reports an error as an event that may be ignored; that of ws throws it.
 globalThis.WebSocket = class extends WebSocket {
   constructor(...args) {
