@@ -9,16 +9,21 @@ import (
 	"testing"
 )
 
-// The example frames of docs/protocol.md are the codec's golden files, which the codec's
-// own tests compare with what it writes: the document cannot fall behind.
+// The example frames of docs/protocol.md are golden files, which the tests of codec compare
+// with what it writes, and those of server with what a client receives: the document cannot
+// fall behind.
 func TestProtocolExamples(t *testing.T) {
 	// Golden files that need no example: edge cases of the encoders.
 	without := []string{"ack_not_durable", "error_without_key", "members_empty", "message_unusual", "message_zero", "page_empty", "rooms_empty", "subscribed_empty"}
 
 	golden := map[string]string{} // by content
-	names, err := filepath.Glob("codec/testdata/golden/*.json")
-	if err != nil || len(names) == 0 {
-		t.Fatalf("no golden files: %v", err)
+	var names []string
+	for _, folder := range []string{"codec", "server"} {
+		more, err := filepath.Glob(folder + "/testdata/golden/*.json")
+		if err != nil || len(more) == 0 {
+			t.Fatalf("no golden files of %s: %v", folder, err)
+		}
+		names = append(names, more...)
 	}
 	for _, name := range names {
 		golden[strings.TrimSpace(read(t, name))] = strings.TrimSuffix(filepath.Base(name), ".json")
@@ -27,30 +32,15 @@ func TestProtocolExamples(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?s)```json\n(.*?)```").FindAllStringSubmatch(read(t, "docs/protocol.md"), -1) {
 		for line := range strings.SplitSeq(strings.TrimSpace(block[1]), "\n") {
 			if golden[line] == "" {
-				t.Errorf("docs/protocol.md has an example that is no golden file of codec:\n%s", line)
+				t.Errorf("docs/protocol.md has an example that is no golden file:\n%s", line)
 			}
 			shown = append(shown, golden[line])
 		}
 	}
 	for _, name := range golden {
 		if !slices.Contains(shown, name) && !slices.Contains(without, name) {
-			t.Errorf("docs/protocol.md does not show %s.json of codec's golden files", name)
+			t.Errorf("docs/protocol.md does not show the golden file %s.json", name)
 		}
-	}
-}
-
-func TestProtocolErrorCodes(t *testing.T) {
-	_, section, _ := strings.Cut(read(t, "docs/protocol.md"), "## 6. Error codes")
-	var documented []string
-	for _, row := range regexp.MustCompile("\\| `([a-z_]+)` \\| (\\d+) \\| (\\d+) \\|").FindAllStringSubmatch(section, -1) {
-		documented = append(documented, strings.Join(row[1:], " "))
-	}
-	var promised []string
-	for line := range strings.SplitSeq(strings.TrimSpace(read(t, "codec/testdata/golden/codes.txt")), "\n") {
-		promised = append(promised, strings.Join(strings.Fields(line), " "))
-	}
-	if !slices.Equal(documented, promised) {
-		t.Errorf("the table of codes in docs/protocol.md:\n%s\nthat of codec:\n%s", strings.Join(documented, "\n"), strings.Join(promised, "\n"))
 	}
 }
 

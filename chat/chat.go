@@ -111,15 +111,3 @@ func Formats() []hub.Format {
 	}
 	return []hub.Format{codec.JSON: format(codec.JSON), codec.MsgPack: format(codec.MsgPack)}
 }
-
-// refusal turns an error of codec into the answer to a request.
-func refusal(err error) error {
-	if e, ok := errors.AsType[*codec.Error](err); ok {
-		return ws.Refuse(codec.HTTPStatus(e.Code), e.Code, e.Message)
-	}
-	return err
-}
-
-func refuse(code, format string, args ...any) error {
-	return refusal(codec.Errorf(code, format, args...))
-}

@@ -2,10 +2,10 @@ package chat
 
 import (
 	"errors"
-	"net/http"
 
 	"edgechat/auth"
 	"edgechat/codec"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -13,7 +13,7 @@ import (
 func roomOf(r *ws.Request) string { return r.Param("roomId") }
 
 // checkRoom is a guard: the path names a room.
-func checkRoom(r *ws.Request) error { return refusal(codec.CheckRoom(roomOf(r))) }
+func checkRoom(r *ws.Request) error { return codec.CheckRoom(roomOf(r)) }
 
 // identityKey is where guards leave the caller's *auth.Identity.
 type identityKey struct{}
@@ -28,7 +28,7 @@ func (ctl *Controller) identify(r *ws.Request) error {
 		r.Set(identityKey{}, id)
 		return nil
 	case errors.Is(err, auth.ErrRequest):
-		return refuse(codec.CodeInvalidQuery, "%v", err)
+		return refusal.Errorf(refusal.InvalidQuery, "%v", err)
 	case errors.Is(err, auth.ErrBadToken):
 		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: it may have been revoked, or copied in part")
 	default:
@@ -38,7 +38,7 @@ func (ctl *Controller) identify(r *ws.Request) error {
 
 // challenge is a 401 (RFC 6750 section 3).
 func challenge(header, message string) error {
-	return ws.Refuse(http.StatusUnauthorized, codec.CodeUnauthorized, message).With("WWW-Authenticate", header)
+	return refusal.New(refusal.Unauthorized, message).With("WWW-Authenticate", header)
 }
 
 // require is a guard: the caller may do this in the room of the path.
@@ -53,7 +53,7 @@ func (ctl *Controller) require(access auth.Access) ws.Guard {
 		case id.Anonymous: // a token would help
 			return challenge(`Bearer realm="edgechat"`, "a token is needed to "+access.String()+" here: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")
 		default:
-			return refuse(codec.CodeForbidden, "%s may not %s in room %q", id.Name, access, roomOf(r))
+			return refusal.Errorf(refusal.Forbidden, "%s may not %s in room %q", id.Name, access, roomOf(r))
 		}
 	}
 }
@@ -67,8 +67,7 @@ func username(id *auth.Identity, wanted string) (string, error) {
 	case wanted == "":
 		return "Anonymous", nil
 	}
-	name, err := codec.CleanUsername(wanted)
-	return name, refusal(err)
+	return codec.CleanUsername(wanted)
 }
 
 // keyScope makes an idempotency key the caller's own. Callers without an

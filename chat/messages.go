@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -27,7 +28,7 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 		return err
 	}
 	if part.since != nil && part.before != nil {
-		return refuse(codec.CodeInvalidQuery, "since and before exclude each other")
+		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
 	}
 	page, err := ctl.cfg.Log.Read(roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
 	if err != nil {
@@ -62,14 +63,14 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	var key string
 	if given := idempotencyKey(r.Header); given != "" {
 		if err := codec.CheckKey(given); err != nil {
-			return refusal(err)
+			return err
 		}
 		key = keyScope(id, name, given)
 	}
 	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli()}
 	settled := make(chan codec.Receipt, 1)
 	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
-		return err
+		return ctl.notTaken(name, err).With("Retry-After", "5")
 	}
 	var receipt codec.Receipt
 	select {
@@ -88,6 +89,12 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 		return answer(w, status, typeMsgPack, codec.AppendMessage(nil, codec.MsgPack, &m))
 	}
 	return answer(w, status, typeJSON, append(codec.AppendMessage(nil, codec.JSON, &m), '\n'))
+}
+
+// notTaken answers a message that the Log did not take.
+func (ctl *Controller) notTaken(username string, err error) *refusal.Error {
+	ctl.cfg.Logger.Error("publish failed", "user", username, "err", err)
+	return refusal.New(refusal.Unavailable, "the message could not be taken: send it again")
 }
 
 // original returns the message that has m's ID: m itself, or what was sent
@@ -126,24 +133,23 @@ func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post code
 	limit := int64(ctl.limits.MaxFrame())
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := err.(*http.MaxBytesError); ok {
-		return post, refuse(codec.CodeTooLarge, "the body is longer than %d bytes", limit)
+		return post, refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", limit)
 	}
 	if err != nil {
-		return post, refuse(codec.CodeInvalidMessage, "the body could not be read to its end")
+		return post, refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")
 	}
 	if media == typeJSON {
-		post, err = ctl.limits.DecodePost(body)
-		return post, refusal(err)
+		return ctl.limits.DecodePost(body)
 	}
 	if len(body) == 0 {
-		return post, refuse(codec.CodeInvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
+		return post, refusal.Errorf(refusal.InvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
 	}
 	post = codec.Post{Content: string(body), Username: r.Query().Get("username")}
-	return post, refusal(ctl.limits.CheckContent(post.Content))
+	return post, ctl.limits.CheckContent(post.Content)
 }
 
 func unsupported(media string) error {
-	return refuse(codec.CodeUnsupportedMediaType, "a body of type %.80q is not taken: send %s or %s", media, typeJSON, typeText)
+	return refusal.Errorf(refusal.UnsupportedMediaType, "a body of type %.80q is not taken: send %s or %s", media, typeJSON, typeText)
 }
 
 // accepted returns the first of the Accept header's types that is offered, or

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"edgechat/codec"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -66,5 +66,5 @@ func (ctl *Controller) checkOrigin(r *ws.Request) error {
 			return nil
 		}
 	}
-	return refuse(codec.CodeOriginNotAllowed, "pages of %q may not connect here; the server's --allowed-origins can allow them", strings.Join(values, ", "))
+	return refusal.Errorf(refusal.OriginNotAllowed, "pages of %q may not connect here; the server's --allowed-origins can allow them", strings.Join(values, ", "))
 }

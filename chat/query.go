@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"edgechat/codec"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -48,7 +49,7 @@ func parseCursor(name, s string) (*codec.ID, error) {
 		if name == "since" {
 			hint += ", or " + all
 		}
-		return nil, refuse(codec.CodeInvalidQuery, "%s is %.40q, must be %s", name, s, hint)
+		return nil, refusal.Errorf(refusal.InvalidQuery, "%s is %.40q, must be %s", name, s, hint)
 	}
 	return &id, nil
 }
@@ -61,7 +62,7 @@ func (ctl *Controller) parseLimit(s string) (int, error) {
 	}
 	n, err := strconv.ParseUint(s, 10, 31)
 	if err != nil || n == 0 {
-		return 0, refuse(codec.CodeInvalidQuery, "limit is %.40q, must be a whole number from 1", s)
+		return 0, refusal.Errorf(refusal.InvalidQuery, "limit is %.40q, must be a whole number from 1", s)
 	}
 	return min(int(n), ctl.cfg.ReplayLimit), nil
 }
@@ -74,5 +75,5 @@ func parseFormat(s string) (codec.Format, error) {
 	case "msgpack":
 		return codec.MsgPack, nil
 	}
-	return 0, refuse(codec.CodeInvalidQuery, "format is %.40q, must be json or msgpack", s)
+	return 0, refusal.Errorf(refusal.InvalidQuery, "format is %.40q, must be json or msgpack", s)
 }

@@ -4,6 +4,7 @@ import (
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -42,7 +43,7 @@ func (ctl *Controller) checkJoin(r *ws.Request) (err error) {
 		return err
 	}
 	if join.window.before != nil {
-		return refuse(codec.CodeInvalidQuery, "before pages back through GET .../messages, not here")
+		return refusal.Errorf(refusal.InvalidQuery, "before pages back through GET .../messages, not here")
 	}
 	r.Set(joinKey{}, join)
 	return nil
@@ -88,7 +89,7 @@ func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 // Receive handles a valid message of the client.
 func (s *session) Receive(msg codec.Client) {
 	if !s.mayWrite {
-		s.refuse(&codec.Error{Code: codec.CodeForbidden, Message: "this connection may read here, not write", Key: msg.Key})
+		s.refuse(&codec.Error{Code: refusal.Forbidden, Message: "this connection may read here, not write", Key: msg.Key})
 		return
 	}
 	if msg.Type == codec.TypeTyping {
@@ -104,8 +105,8 @@ func (s *session) Receive(msg codec.Client) {
 		}
 	}
 	if _, err := s.member.Publish(msg.Content, key, done); err != nil {
-		s.ctl.cfg.Logger.Error("publish failed", "user", s.member.Username(), "err", err)
-		s.refuse(&codec.Error{Code: codec.CodeUnavailable, Message: "the message could not be taken: send it again", Key: msg.Key})
+		e := s.ctl.notTaken(s.member.Username(), err)
+		s.refuse(&codec.Error{Code: e.Code, Message: e.Message, Key: msg.Key})
 	}
 }
 
@@ -122,7 +123,7 @@ func (s *session) acknowledge(key string) func(codec.Receipt) {
 func (s *session) Reject(err error) {
 	e, ok := err.(*codec.Error)
 	if !ok {
-		e = &codec.Error{Code: codec.CodeInvalidMessage, Message: err.Error()}
+		e = &codec.Error{Code: refusal.InvalidMessage, Message: err.Error()}
 	}
 	s.refuse(e)
 }

@@ -1,6 +1,10 @@
 package codec
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"edgechat/refusal"
+)
 
 // DefaultMaxContent is the content that a message may have, in bytes, where
 // Limits says nothing else.
@@ -25,19 +29,19 @@ func (l Limits) maxContent() int {
 func (l Limits) MaxFrame() int { return 6*l.maxContent() + 1024 }
 
 // CheckContent reports what is wrong with s as the content of a message. The
-// empty content is valid. The error is an *Error of CodeInvalidMessage.
+// empty content is valid. The error is a *refusal.Error of refusal.InvalidMessage.
 func (l Limits) CheckContent(s string) error {
 	if len(s) > l.maxContent() {
 		return l.contentTooLong()
 	}
 	if !utf8.ValidString(s) {
-		return Errorf(CodeInvalidMessage, "content is not valid UTF-8")
+		return invalid("content is not valid UTF-8")
 	}
 	return nil
 }
 
-func (l Limits) contentTooLong() *Error {
-	return Errorf(CodeInvalidMessage, "content is longer than %d bytes", l.maxContent())
+func (l Limits) contentTooLong() *refusal.Error {
+	return invalid("content is longer than %d bytes", l.maxContent())
 }
 
 // DecodeClient reads one frame from a client: MessagePack if binary is set,
@@ -47,7 +51,7 @@ func (l Limits) contentTooLong() *Error {
 // key of a typing are checked and then dropped, as there is nothing to store or
 // to acknowledge. Fields with other names are ignored, whatever they hold.
 //
-// The error is an *Error of CodeInvalidMessage, with the key of the frame if it
+// The error is an *Error of refusal.InvalidMessage, with the key of the frame if it
 // has a valid one, also where that comes after what is wrong. Bytes that are not
 // JSON or MessagePack are looked at no further, so a key behind them is lost.
 //
@@ -70,8 +74,7 @@ func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 		problem = keyProblem
 	}
 	if problem != nil {
-		problem.Key = key
-		return Client{}, problem
+		return Client{}, &Error{Code: problem.Code, Message: problem.Message, Key: key}
 	}
 	if typ == TypeTyping {
 		return Client{Type: typ}, nil
@@ -87,12 +90,12 @@ type Post struct {
 
 // DecodePost reads the JSON body of a POST, {"content":"...","username":"..."},
 // of which content must be there. It copies what it keeps and ignores fields with
-// other names. The error is an *Error of CodeInvalidMessage.
+// other names. The error is a *refusal.Error of refusal.InvalidMessage.
 func (l Limits) DecodePost(data []byte) (Post, error) {
 	var f fields
 	problem := f.read(false, data)
 	if problem == nil && f.content.kind == kindAbsent && !f.content.repeated {
-		problem = Errorf(CodeInvalidMessage, `content is missing; send {"content":"..."}`)
+		problem = invalid(`content is missing; send {"content":"..."}`)
 	}
 	if problem == nil {
 		problem = l.checkField(&f.content)
@@ -131,7 +134,7 @@ func (f *fields) named(name string) *field {
 	return nil
 }
 
-func (f *fields) read(binary bool, data []byte) *Error {
+func (f *fields) read(binary bool, data []byte) *refusal.Error {
 	if binary {
 		return f.readMsgPack(data)
 	}
@@ -173,41 +176,40 @@ func (f *field) set(k kind, t text) {
 }
 
 // check reports why the field is neither absent nor a usable string.
-func (f *field) check(name string) *Error {
+func (f *field) check(name string) *refusal.Error {
 	switch {
 	case f.repeated:
-		return Errorf(CodeInvalidMessage, "%s is there more than once; send it once", name)
+		return invalid("%s is there more than once; send it once", name)
 	case f.kind != kindAbsent && f.kind != kindString:
-		return Errorf(CodeInvalidMessage, "%s must be a string, not %s", name, f.kind)
+		return invalid("%s must be a string, not %s", name, f.kind)
 	case f.lone:
-		return Errorf(CodeInvalidMessage,
-			`%s holds half of a surrogate pair, such as \ud83d without \ude00 after it; send whole characters`, name)
+		return invalid(`%s holds half of a surrogate pair, such as \ud83d without \ude00 after it; send whole characters`, name)
 	case f.invalid:
-		return Errorf(CodeInvalidMessage, "%s is not valid UTF-8", name)
+		return invalid("%s is not valid UTF-8", name)
 	}
 	return nil
 }
 
 // readType reads a field that check has passed.
-func (f *field) readType() (Type, *Error) {
+func (f *field) readType() (Type, *refusal.Error) {
 	switch {
 	case f.kind == kindAbsent:
-		return "", Errorf(CodeInvalidMessage, `type is missing; it is "message" or "typing"`)
+		return "", invalid(`type is missing; it is "message" or "typing"`)
 	case f.is("message"):
 		return TypeMessage, nil
 	case f.is("typing"):
 		return TypeTyping, nil
 	}
-	return "", Errorf(CodeInvalidMessage, `type must be "message" or "typing", not %s`, quote(f.String()))
+	return "", invalid(`type must be "message" or "typing", not %s`, quote(f.String()))
 }
 
 // readKey returns "" if the field is absent or wrong.
-func (f *field) readKey() (string, *Error) {
+func (f *field) readKey() (string, *refusal.Error) {
 	if problem := f.check("idempotency_key"); problem != nil || f.kind == kindAbsent {
 		return "", problem
 	}
 	if f.size > maxKey*utf8.UTFMax {
-		return "", Errorf(CodeInvalidMessage, "idempotency_key is longer than %d characters", maxKey)
+		return "", invalid("idempotency_key is longer than %d characters", maxKey)
 	}
 	key := f.String()
 	if problem := checkKey(key); problem != nil {
@@ -217,7 +219,7 @@ func (f *field) readKey() (string, *Error) {
 }
 
 // checkField is CheckContent before the content is copied.
-func (l Limits) checkField(f *field) *Error {
+func (l Limits) checkField(f *field) *refusal.Error {
 	if problem := f.check("content"); problem != nil {
 		return problem
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"edgechat/refusal"
+
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -127,7 +129,7 @@ func TestRefuseClientJSON(t *testing.T) {
 		`{"a":` + strings.Repeat("[", 65) + strings.Repeat("]", 65) + `}`: {Message: "the JSON is nested deeper than 64 levels at byte 69"},
 		`{"a":` + strings.Repeat("[", 100_000):                            {Message: "the JSON is nested deeper than 64 levels at byte 69"},
 	} {
-		want.Code = CodeInvalidMessage
+		want.Code = refusal.InvalidMessage
 		refuses(t, Limits{}, false, []byte(in), want)
 	}
 }
@@ -238,7 +240,7 @@ func TestRefuseClientMsgPack(t *testing.T) {
 		{mp([]byte{0x81}, "type", []byte{0xda, 0}), Error{Message: "unexpected end of MessagePack at byte 8"}},
 		{mp([]byte{0x81}, "type", []byte{0xa2, 'a'}), Error{Message: "unexpected end of MessagePack at byte 8"}},
 	} {
-		c.want.Code = CodeInvalidMessage
+		c.want.Code = refusal.InvalidMessage
 		refuses(t, Limits{}, true, c.in, c.want)
 	}
 }

@@ -130,14 +130,14 @@ func AppendAck(dst []byte, f Format, x *Ack) []byte {
 func AppendError(dst []byte, f Format, x *Error) []byte {
 	if f == MsgPack {
 		w := wireError{
-			Type: string(TypeError), Code: validText(x.Code),
+			Type: string(TypeError), Code: validText(string(x.Code)),
 			Message: validText(x.Message), Key: validText(x.Key),
 		}
 		dst, _ = w.MarshalMsg(dst)
 		return dst
 	}
 	dst = append(dst, `{"type":"error","code":`...)
-	dst = appendJSONString(dst, x.Code)
+	dst = appendJSONString(dst, string(x.Code))
 	dst = append(dst, `,"message":`...)
 	dst = appendJSONString(dst, x.Message)
 	if x.Key != "" {

@@ -13,6 +13,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"edgechat/refusal"
+
 	"github.com/tinylib/msgp/msgp"
 )
 
@@ -122,7 +124,7 @@ func judge(t *testing.T, data []byte, got Client, err error, want Client, ok boo
 		switch {
 		case !isError || got != (Client{}):
 			t.Fatalf("%q: got %+v, %v; should be refused", data, got, err)
-		case e.Code != CodeInvalidMessage || e.Message == "" || !utf8.ValidString(e.Message) || len(e.Message) > 400:
+		case e.Code != refusal.InvalidMessage || e.Message == "" || !utf8.ValidString(e.Message) || len(e.Message) > 400:
 			t.Fatalf("%q: refused with %q", data, err)
 		case e.Key != want.Key && want.Key != "":
 			t.Fatalf("%q: refused with key %q, not %q", data, e.Key, want.Key)

@@ -5,12 +5,13 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
+
+	"edgechat/refusal"
 
 	"github.com/tinylib/msgp/msgp"
 )
@@ -41,8 +42,8 @@ var (
 	}
 	acked    = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
-	refused  = Error{Code: CodeInvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
-	nameless = Error{Code: CodeInvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
+	refused  = Error{Code: refusal.InvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
+	nameless = Error{Code: refusal.InvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
 	history  = Page{
 		Room: "general", Head: alice.ID, Oldest: ID{"k3f9q2", 43}, Recovered: true,
 		Messages: []Message{{ID: ID{"k3f9q2", 1041}, Username: "Bob", Content: "hello", Time: noon - 1000}, alice},
@@ -87,9 +88,6 @@ func bodies() map[string]func(dst []byte) []byte {
 			return AppendRooms(dst, []Room{{"general", 2, alice.ID}, {"empty", 1, ID{Epoch: "k3f9q2"}}})
 		},
 		"rooms_empty": func(dst []byte) []byte { return AppendRooms(dst, nil) },
-		"http_error": func(dst []byte) []byte {
-			return AppendHTTPError(dst, CodeInvalidRoom, CheckRoom("a/b").(*Error).Message)
-		},
 	}
 }
 
@@ -109,15 +107,6 @@ func TestGoldenBodies(t *testing.T) {
 func TestGoldenRecord(t *testing.T) {
 	golden(t, "record.hex", AppendRecord(nil, &record))
 	golden(t, "record_zero.hex", AppendRecord(nil, &Record{}))
-}
-
-// TestGoldenErrors holds the table of codes.
-func TestGoldenErrors(t *testing.T) {
-	var table []byte
-	for _, code := range codes {
-		table = fmt.Appendf(table, "%-22s %d %d\n", code, HTTPStatus(code), CloseCode(code))
-	}
-	golden(t, "codes.txt", table)
 }
 
 // clients are frames from clients as the documentation shows them.
@@ -149,7 +138,7 @@ func TestGoldenClients(t *testing.T) {
 
 // TestGoldenFilesAreUsed finds files that no test compares any more.
 func TestGoldenFilesAreUsed(t *testing.T) {
-	used := map[string]bool{"codes.txt": true, "record.hex": true, "record_zero.hex": true, "client_post.json": true}
+	used := map[string]bool{"record.hex": true, "record_zero.hex": true, "client_post.json": true}
 	for name := range frames() {
 		used[name+".json"], used[name+".msgpack.hex"] = true, true
 	}

@@ -3,6 +3,8 @@ package codec
 import (
 	"strconv"
 	"strings"
+
+	"edgechat/refusal"
 )
 
 const (
@@ -13,7 +15,7 @@ const (
 
 // ParseID reads the text of an ID, "<epoch>-<offset>": an epoch of 1-16 of
 // [A-Za-z0-9] and an offset in decimal below 2^53, without sign or leading
-// zeros, so that an ID has one text. The error is an *Error of CodeInvalidQuery.
+// zeros, so that an ID has one text. The error is a *refusal.Error of refusal.InvalidQuery.
 func ParseID(s string) (ID, error) {
 	if len(s) > maxID {
 		return ID{}, badID(s, "it is too long")
@@ -37,7 +39,7 @@ func ParseID(s string) (ID, error) {
 }
 
 func badID(s, why string) error {
-	return Errorf(CodeInvalidQuery, "%s is no message id like k3f9q2-1042: %s", quote(s), why)
+	return refusal.Errorf(refusal.InvalidQuery, "%s is no message id like k3f9q2-1042: %s", quote(s), why)
 }
 
 func validEpoch(s string) bool {

@@ -1,10 +1,11 @@
 package codec
 
 import (
-	"errors"
 	"math"
 	"strings"
 	"testing"
+
+	"edgechat/refusal"
 )
 
 func TestID(t *testing.T) {
@@ -44,9 +45,8 @@ func TestID(t *testing.T) {
 		strings.Repeat("a", 38):  "it is too long",
 	} {
 		got, err := ParseID(text)
-		e, ok := errors.AsType[*Error](err)
 		want := quote(text) + " is no message id like k3f9q2-1042: " + why
-		if !ok || got != (ID{}) || *e != (Error{Code: CodeInvalidQuery, Message: want}) {
+		if got != (ID{}) || !says(err, refusal.InvalidQuery, want) {
 			t.Errorf("%q:\n got %+v, %v\nwant %s", text, got, err, want)
 		}
 	}

@@ -1,6 +1,10 @@
 package codec
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"edgechat/refusal"
+)
 
 // maxDepth is how deep values may nest in a field that is ignored: a bit of a
 // word for each level, so that skipping takes no memory.
@@ -10,15 +14,15 @@ const maxDepth = 64
 // what RFC 8259 does, and refuses what that leaves open and decoders disagree on:
 // a known name twice, a byte order mark, bytes that are not UTF-8. Names are
 // compared by their characters, however they are escaped, and by case.
-func (f *fields) readJSON(data []byte) *Error {
+func (f *fields) readJSON(data []byte) *refusal.Error {
 	if !utf8.Valid(data) {
-		return Errorf(CodeInvalidMessage, "the JSON is not valid UTF-8 at byte %d", invalidAt(data))
+		return invalid("the JSON is not valid UTF-8 at byte %d", invalidAt(data))
 	}
 	r := jsonReader{data: data}
 	r.space()
 	if c := r.peek(); c != '{' {
 		if k := jsonKind(c); k != kindAbsent {
-			return Errorf(CodeInvalidMessage, "a message is a JSON object, not %s", k)
+			return invalid("a message is a JSON object, not %s", k)
 		}
 		return r.unexpected("an object")
 	}
@@ -97,11 +101,11 @@ func (r *jsonReader) space() {
 }
 
 // unexpected says that something else than want is next.
-func (r *jsonReader) unexpected(want string) *Error {
+func (r *jsonReader) unexpected(want string) *refusal.Error {
 	if r.pos >= len(r.data) {
-		return Errorf(CodeInvalidMessage, "unexpected end of JSON at byte %d, where %s should be", r.pos, want)
+		return invalid("unexpected end of JSON at byte %d, where %s should be", r.pos, want)
 	}
-	return Errorf(CodeInvalidMessage, "unexpected %s in JSON at byte %d, where %s should be", r.next(), r.pos, want)
+	return invalid("unexpected %s in JSON at byte %d, where %s should be", r.next(), r.pos, want)
 }
 
 // next names the character that is next, for an error message.
@@ -111,17 +115,17 @@ func (r *jsonReader) next() string {
 }
 
 // end reports what is left behind the value.
-func (r *jsonReader) end() *Error {
+func (r *jsonReader) end() *refusal.Error {
 	r.space()
 	if r.pos < len(r.data) {
-		return Errorf(CodeInvalidMessage, "unexpected %s in JSON at byte %d, after the end of the object; send one object",
+		return invalid("unexpected %s in JSON at byte %d, after the end of the object; send one object",
 			r.next(), r.pos)
 	}
 	return nil
 }
 
 // name reads the name of a field, and the colon and the space behind it.
-func (r *jsonReader) name() (text, *Error) {
+func (r *jsonReader) name() (text, *refusal.Error) {
 	if r.peek() != '"' {
 		return text{}, r.unexpected("a name in quotes")
 	}
@@ -139,7 +143,7 @@ func (r *jsonReader) name() (text, *Error) {
 }
 
 // value reads the value of a field and notes it in f, unless that is nil.
-func (r *jsonReader) value(f *field) *Error {
+func (r *jsonReader) value(f *field) *refusal.Error {
 	k := jsonKind(r.peek())
 	if k == kindString {
 		t, problem := r.text()
@@ -176,14 +180,14 @@ func jsonKind(c byte) kind {
 }
 
 // skip reads a value of any kind and any depth up to maxDepth, without recursion.
-func (r *jsonReader) skip() *Error {
+func (r *jsonReader) skip() *refusal.Error {
 	var objects uint64 // a bit for each open level, the innermost lowest: 1 for an object, 0 for an array
 	for depth := 0; ; {
 		open := r.peek()
 		switch open {
 		case '{', '[':
 			if depth == maxDepth {
-				return Errorf(CodeInvalidMessage, "the JSON is nested deeper than %d levels at byte %d", maxDepth, r.pos)
+				return invalid("the JSON is nested deeper than %d levels at byte %d", maxDepth, r.pos)
 			}
 			depth++
 			objects <<= 1
@@ -237,7 +241,7 @@ func (r *jsonReader) skip() *Error {
 }
 
 // scalar reads a value that holds no others.
-func (r *jsonReader) scalar() *Error {
+func (r *jsonReader) scalar() *refusal.Error {
 	switch c := r.peek(); {
 	case c == '"':
 		_, problem := r.text()
@@ -254,7 +258,7 @@ func (r *jsonReader) scalar() *Error {
 	return r.unexpected("a value")
 }
 
-func (r *jsonReader) literal(word string) *Error {
+func (r *jsonReader) literal(word string) *refusal.Error {
 	for i := range len(word) {
 		if r.peek() != word[i] {
 			return r.unexpected(word)
@@ -265,7 +269,7 @@ func (r *jsonReader) literal(word string) *Error {
 }
 
 // number reads [ minus ] int [ frac ] [ exp ] of RFC 8259 section 6.
-func (r *jsonReader) number() *Error {
+func (r *jsonReader) number() *refusal.Error {
 	if r.peek() == '-' {
 		r.pos++
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"edgechat/refusal"
 )
 
 // text is a string in the input, without its quotes or header.
@@ -33,7 +35,7 @@ func (t *text) String() string {
 }
 
 // text reads a string from its opening quote to its closing one.
-func (r *jsonReader) text() (text, *Error) {
+func (r *jsonReader) text() (text, *refusal.Error) {
 	r.pos++
 	t := text{}
 	start := r.pos
@@ -52,7 +54,7 @@ func (r *jsonReader) text() (text, *Error) {
 			t.size += utf8.RuneLen(char)
 			t.lone = t.lone || !whole
 		case c < ' ':
-			return text{}, Errorf(CodeInvalidMessage, "unexpected %s in a string of JSON at byte %d; escape it as \\u%04x",
+			return text{}, invalid("unexpected %s in a string of JSON at byte %d; escape it as \\u%04x",
 				r.next(), r.pos, c)
 		default:
 			t.size++
@@ -64,7 +66,7 @@ func (r *jsonReader) text() (text, *Error) {
 
 // escape reads an escaped character; whole is false for a lone surrogate, which
 // is read as U+FFFD.
-func (r *jsonReader) escape() (char rune, whole bool, problem *Error) {
+func (r *jsonReader) escape() (char rune, whole bool, problem *refusal.Error) {
 	r.pos++
 	c := r.peek()
 	if c != 'u' {

@@ -3,6 +3,8 @@ package codec
 import (
 	"encoding/binary"
 	"unicode/utf8"
+
+	"edgechat/refusal"
 )
 
 // The reader of this file is for frames from clients and trusts no size that
@@ -14,7 +16,7 @@ import (
 
 // readMsgPack finds the fields of one MessagePack map that is all of data. Its
 // keys must be strings, and a known one may be there once.
-func (f *fields) readMsgPack(data []byte) *Error {
+func (f *fields) readMsgPack(data []byte) *refusal.Error {
 	r := msgpackReader{data: data}
 	if len(data) == 0 {
 		return r.cut()
@@ -24,7 +26,7 @@ func (f *fields) readMsgPack(data []byte) *Error {
 		return problem
 	}
 	if top.kind != kindMap {
-		return Errorf(CodeInvalidMessage, "a message is a MessagePack map, not %s", top.describe())
+		return invalid("a message is a MessagePack map, not %s", top.describe())
 	}
 	for n := top.items / 2; n > 0; n-- {
 		at := r.pos
@@ -33,7 +35,7 @@ func (f *fields) readMsgPack(data []byte) *Error {
 			return problem
 		}
 		if name.kind != kindString {
-			return Errorf(CodeInvalidMessage, "the keys of the MessagePack map must be strings, not %s as at byte %d",
+			return invalid("the keys of the MessagePack map must be strings, not %s as at byte %d",
 				name.describe(), at)
 		}
 		known := f.named(string(name.body))
@@ -53,7 +55,7 @@ func (f *fields) readMsgPack(data []byte) *Error {
 		}
 	}
 	if r.pos < len(data) {
-		return Errorf(CodeInvalidMessage, "%d bytes after the end of the MessagePack map at byte %d; a frame holds one map",
+		return invalid("%d bytes after the end of the MessagePack map at byte %d; a frame holds one map",
 			len(data)-r.pos, r.pos)
 	}
 	return nil
@@ -80,14 +82,14 @@ func (v *msgpackValue) describe() kind {
 	return v.kind
 }
 
-func (r *msgpackReader) cut() *Error {
-	return Errorf(CodeInvalidMessage, "unexpected end of MessagePack at byte %d", len(r.data))
+func (r *msgpackReader) cut() *refusal.Error {
+	return invalid("unexpected end of MessagePack at byte %d", len(r.data))
 }
 
 // skip reads n values and all that they hold. It does not recurse: what a value
 // holds is added to what is still to be read. A value takes a byte at least, so
 // that whatever count is declared, the work ends with the input.
-func (r *msgpackReader) skip(n uint64) *Error {
+func (r *msgpackReader) skip(n uint64) *refusal.Error {
 	for ; n > 0; n-- {
 		v, problem := r.head()
 		if problem != nil {
@@ -99,7 +101,7 @@ func (r *msgpackReader) skip(n uint64) *Error {
 }
 
 // head reads one value, but not those that it holds.
-func (r *msgpackReader) head() (msgpackValue, *Error) {
+func (r *msgpackReader) head() (msgpackValue, *refusal.Error) {
 	if r.pos >= len(r.data) {
 		return msgpackValue{}, r.cut()
 	}
@@ -141,12 +143,12 @@ func (r *msgpackReader) head() (msgpackValue, *Error) {
 		n, problem := r.size(2 << (lead - 0xde))
 		return msgpackValue{kind: kindMap, items: 2 * n}, problem
 	}
-	return msgpackValue{}, Errorf(CodeInvalidMessage, "byte %d is 0x%02x, which is not MessagePack", r.pos-1, lead)
+	return msgpackValue{}, invalid("byte %d is 0x%02x, which is not MessagePack", r.pos-1, lead)
 }
 
 // sized reads a body that has its size before it, in width bytes, to which
 // more are added.
-func (r *msgpackReader) sized(k kind, width int, more uint64) (msgpackValue, *Error) {
+func (r *msgpackReader) sized(k kind, width int, more uint64) (msgpackValue, *refusal.Error) {
 	n, problem := r.size(width)
 	if problem != nil {
 		return msgpackValue{}, problem
@@ -154,7 +156,7 @@ func (r *msgpackReader) sized(k kind, width int, more uint64) (msgpackValue, *Er
 	return r.body(k, n+more)
 }
 
-func (r *msgpackReader) body(k kind, n uint64) (msgpackValue, *Error) {
+func (r *msgpackReader) body(k kind, n uint64) (msgpackValue, *refusal.Error) {
 	rest := r.data[r.pos:]
 	if n > uint64(len(rest)) {
 		return msgpackValue{}, r.cut()
@@ -164,7 +166,7 @@ func (r *msgpackReader) body(k kind, n uint64) (msgpackValue, *Error) {
 }
 
 // size reads an unsigned number of width bytes: 1, 2 or 4.
-func (r *msgpackReader) size(width int) (uint64, *Error) {
+func (r *msgpackReader) size(width int) (uint64, *refusal.Error) {
 	rest := r.data[r.pos:]
 	if len(rest) < width {
 		return 0, r.cut()

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"edgechat/refusal"
 )
 
 const (
@@ -16,22 +18,22 @@ const (
 // CheckRoom reports what is wrong with s as the name of a room: it has 1-64
 // characters, which are letters, decimal digits and marks of any script, "-",
 // "_" and ".", and is neither "." nor "..", which paths take away. Names are
-// compared byte by byte; no normal form is applied. The error is an *Error of
-// CodeInvalidRoom.
+// compared byte by byte; no normal form is applied. The error is a *refusal.Error of
+// refusal.InvalidRoom.
 func CheckRoom(s string) error {
 	switch {
 	case s == "":
-		return Errorf(CodeInvalidRoom, "the name of the room is empty; give it 1-%d characters", maxRoom)
+		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is empty; give it 1-%d characters", maxRoom)
 	case !utf8.ValidString(s):
-		return Errorf(CodeInvalidRoom, "the name of the room is not valid UTF-8")
+		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is not valid UTF-8")
 	case tooLong(s, maxRoom):
-		return Errorf(CodeInvalidRoom, "the name of the room is longer than %d characters", maxRoom)
+		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is longer than %d characters", maxRoom)
 	case s == "." || s == "..":
-		return Errorf(CodeInvalidRoom, "a room cannot be named %q, which is a step in a path", s)
+		return refusal.Errorf(refusal.InvalidRoom, "a room cannot be named %q, which is a step in a path", s)
 	}
 	for _, r := range s {
 		if r != '-' && r != '_' && r != '.' && !unicode.In(r, unicode.L, unicode.Nd, unicode.M) {
-			return Errorf(CodeInvalidRoom,
+			return refusal.Errorf(refusal.InvalidRoom,
 				"the name of the room may not hold %s; use letters, digits, marks, - _ and .", quoteRune(r))
 		}
 	}
@@ -41,39 +43,39 @@ func CheckRoom(s string) error {
 // CleanUsername returns s without the spaces around it, or what is wrong with
 // it as the name of a member: it has 1-32 characters, at least one of which can
 // be seen, and none that controls, breaks lines or changes the direction of
-// the text around it. The error is an *Error of CodeInvalidUsername.
+// the text around it. The error is a *refusal.Error of refusal.InvalidUsername.
 //
 // Of the invisible format characters only U+200C and U+200D pass: Persian,
 // Indic scripts and many emoji are written with them. Characters that this
 // version of Unicode does not know yet pass too, or new emoji would be refused.
 func CleanUsername(s string) (string, error) {
 	if !utf8.ValidString(s) {
-		return "", Errorf(CodeInvalidUsername, "the username is not valid UTF-8")
+		return "", refusal.Errorf(refusal.InvalidUsername, "the username is not valid UTF-8")
 	}
 	s = strings.TrimSpace(s)
 	if s == "" {
-		return "", Errorf(CodeInvalidUsername, "the username is empty; give it 1-%d characters", maxUsername)
+		return "", refusal.Errorf(refusal.InvalidUsername, "the username is empty; give it 1-%d characters", maxUsername)
 	}
 	if tooLong(s, maxUsername) {
-		return "", Errorf(CodeInvalidUsername, "the username is longer than %d characters", maxUsername)
+		return "", refusal.Errorf(refusal.InvalidUsername, "the username is longer than %d characters", maxUsername)
 	}
 	seen := false
 	for _, r := range s {
 		if !printable(r) {
-			return "", Errorf(CodeInvalidUsername,
+			return "", refusal.Errorf(refusal.InvalidUsername,
 				"the username may not hold %s; use characters that can be printed", quoteRune(r))
 		}
 		seen = seen || visible(r)
 	}
 	if !seen {
-		return "", Errorf(CodeInvalidUsername, "nothing of the username can be seen; add a letter or a digit")
+		return "", refusal.Errorf(refusal.InvalidUsername, "nothing of the username can be seen; add a letter or a digit")
 	}
 	return s, nil
 }
 
 // CheckKey reports what is wrong with s as an idempotency key: it has 1-64
-// characters of valid UTF-8 and no control characters. The error is an *Error of
-// CodeInvalidMessage.
+// characters of valid UTF-8 and no control characters. The error is a *refusal.Error of
+// refusal.InvalidMessage.
 func CheckKey(s string) error {
 	if problem := checkKey(s); problem != nil {
 		return problem
@@ -81,18 +83,18 @@ func CheckKey(s string) error {
 	return nil
 }
 
-func checkKey(s string) *Error {
+func checkKey(s string) *refusal.Error {
 	switch {
 	case s == "":
-		return Errorf(CodeInvalidMessage, "idempotency_key is empty; leave it out or give it 1-%d characters", maxKey)
+		return invalid("idempotency_key is empty; leave it out or give it 1-%d characters", maxKey)
 	case !utf8.ValidString(s):
-		return Errorf(CodeInvalidMessage, "idempotency_key is not valid UTF-8")
+		return invalid("idempotency_key is not valid UTF-8")
 	case tooLong(s, maxKey):
-		return Errorf(CodeInvalidMessage, "idempotency_key is longer than %d characters", maxKey)
+		return invalid("idempotency_key is longer than %d characters", maxKey)
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) {
-			return Errorf(CodeInvalidMessage, "idempotency_key may not hold the control character %s", quoteRune(r))
+			return invalid("idempotency_key may not hold the control character %s", quoteRune(r))
 		}
 	}
 	return nil

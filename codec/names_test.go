@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"edgechat/refusal"
 )
 
 func TestCheckRoom(t *testing.T) {
@@ -36,8 +38,7 @@ func TestCheckRoom(t *testing.T) {
 		"Ⅳ":                      "the name of the room may not hold 'Ⅳ' (U+2163)" + use, // Nl
 		"\ufffd":                 "the name of the room may not hold '�' (U+FFFD)" + use,
 	} {
-		e, ok := errors.AsType[*Error](CheckRoom(name))
-		if !ok || *e != (Error{Code: CodeInvalidRoom, Message: want}) {
+		if e := CheckRoom(name); !says(e, refusal.InvalidRoom, want) {
 			t.Errorf("%.70q:\n got %v\nwant %s", name, e, want)
 		}
 	}
@@ -98,14 +99,13 @@ func TestCleanUsername(t *testing.T) {
 		"\ufe0f":                blank,
 	} {
 		got, err := CleanUsername(name)
-		e, ok := errors.AsType[*Error](err)
-		if !ok || got != "" || *e != (Error{Code: CodeInvalidUsername, Message: want}) {
+		if got != "" || !says(err, refusal.InvalidUsername, want) {
 			t.Errorf("%.70q:\n got %q, %v\nwant %s", name, got, err, want)
 		}
 	}
 }
 
-// TestCheckNilError guards against a nil *Error in an error, which is not nil.
+// TestCheckNilError guards against a nil *refusal.Error in an error, which is not nil.
 func TestCheckNilError(t *testing.T) {
 	if err := CheckKey("c-17"); err != nil {
 		t.Errorf("CheckKey: %v", err)
@@ -114,8 +114,14 @@ func TestCheckNilError(t *testing.T) {
 		t.Errorf("CheckKey: %v", err)
 	}
 	for _, key := range []string{"", "\x00", "a\u0085", "\xff", strings.Repeat("x", 65)} {
-		if e, ok := errors.AsType[*Error](CheckKey(key)); !ok || e.Code != CodeInvalidMessage {
+		if e, ok := errors.AsType[*refusal.Error](CheckKey(key)); !ok || e.Code != refusal.InvalidMessage {
 			t.Errorf("CheckKey(%q): %v", key, e)
 		}
 	}
+}
+
+// says reports whether err is a refusal of code with this message.
+func says(err error, code refusal.Code, message string) bool {
+	e, ok := errors.AsType[*refusal.Error](err)
+	return ok && e.Code == code && e.Message == message
 }

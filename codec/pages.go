@@ -117,14 +117,3 @@ func AppendRooms(dst []byte, rooms []Room) []byte {
 	}
 	return append(dst, ']', '}')
 }
-
-// AppendHTTPError appends the JSON body of an HTTP answer that refuses:
-//
-//	{"error":{"code":"invalid_room","message":"..."}}
-func AppendHTTPError(dst []byte, code, message string) []byte {
-	dst = append(dst, `{"error":{"code":`...)
-	dst = appendJSONString(dst, code)
-	dst = append(dst, `,"message":`...)
-	dst = appendJSONString(dst, message)
-	return append(dst, '}', '}')
-}

@@ -49,7 +49,6 @@ func TestEncodersAllocateNothing(t *testing.T) {
 	members, rooms := []Member{{"Alice", 1, noon}}, []Room{{"general", 2, alice.ID}}
 	none(t, "members", func() { dst = AppendMembers(dst[:0], "general", members) })
 	none(t, "rooms", func() { dst = AppendRooms(dst[:0], rooms) })
-	none(t, "HTTP error", func() { dst = AppendHTTPError(dst[:0], CodeForbidden, "no") })
 	none(t, "record", func() { dst = AppendRecord(dst[:0], &record) })
 }
 

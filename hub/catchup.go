@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"edgechat/codec"
+	"edgechat/refusal"
 )
 
 const (
@@ -16,9 +17,6 @@ const (
 	// and the rest of a storm waits its turn.
 	maxLoaders = 4
 )
-
-// closeLater is the close code 1013, try again later, of IANA's registry.
-const closeLater = 1013
 
 // loaders read the next page for members that are behind.
 type loaders struct {
@@ -74,7 +72,7 @@ func (h *Hub) loadPage(m *Member) {
 			h.cfg.Logger.Error("replay failed", "room", r.name, "user", m.username, "err", err)
 		}
 		h.stats.lost.Add(1)
-		m.conn.Close(closeLater, "too far behind: come back and continue from the last message seen")
+		m.conn.Close(refusal.CloseTryAgainLater, "too far behind: come back and continue from the last message seen")
 		return
 	}
 	frames, upto := h.encode(m.format, page.Messages, target)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/refusal"
 )
 
 // A modelConn is a Conn that takes any number of whole frames at a time, as a kernel
@@ -261,7 +262,7 @@ func (c *modelConn) leave() uint64 {
 	m := c.m
 	c.m = nil
 	switch oldest := c.w.log.oldest(); {
-	case c.code != 0 && c.code != closeLater:
+	case c.code != 0 && c.code != refusal.CloseTryAgainLater:
 		c.w.failf("%s was closed with %d", c.name, c.code)
 	case c.code != 0 && c.next >= oldest:
 		c.w.failf("%s was closed though message %d is in the Log, which begins at %d", c.name, c.next, oldest)

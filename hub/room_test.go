@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/refusal"
 )
 
 func TestTalk(t *testing.T) {
@@ -238,7 +239,7 @@ func TestLost(t *testing.T) {
 	for end := time.Now().Add(5 * time.Second); s.closed() == 0 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
-	if s.closed() != closeLater || h.Stats().Lost != 1 {
+	if s.closed() != refusal.CloseTryAgainLater || h.Stats().Lost != 1 {
 		t.Errorf("closed with %d, stats %+v", s.closed(), h.Stats())
 	}
 	got := s.lines("joined")

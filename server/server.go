@@ -20,6 +20,7 @@ import (
 
 	"edgechat/auth"
 	"edgechat/hub"
+	"edgechat/refusal"
 	"edgechat/store"
 	"edgechat/ws"
 )
@@ -149,13 +150,9 @@ func (s *Server) logAddrs() {
 	}
 }
 
-// The close frame at a stop (IANA's "Service Restart", and at most 123 bytes of
-// reason). Clients that all come back at once after a restart are the heaviest
-// load a small board ever sees.
-const (
-	closeRestarting = 1012
-	stopReason      = "server is restarting: reconnect after a random time of up to 30 s"
-)
+// stopReason is what the close frame says at a stop, in at most 123 bytes. Clients that all
+// come back at once after a restart are the heaviest load a small board ever sees.
+const stopReason = "server is restarting: reconnect after a random time of up to 30 s"
 
 // stop ends the server in the order in which its parts depend on each other,
 // each step with a deadline of its own, so that one that is stuck does not take
@@ -204,7 +201,7 @@ func (s *Server) stop() error {
 func (s *Server) shutRouter() {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.DrainTimeout)
 	defer cancel()
-	if err := s.router.Shutdown(ctx, closeRestarting, stopReason); err != nil {
+	if err := s.router.Shutdown(ctx, refusal.CloseServiceRestart, stopReason); err != nil {
 		s.log.Warn("slow connections were cut", "err", err)
 	}
 }

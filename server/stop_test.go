@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -131,8 +132,9 @@ func TestRefusedWhileStopping(t *testing.T) {
 		t.Errorf("closed with %d", code)
 	}
 	c := edgetest.TryDial(t, s.url+"/chat/room/den", jsonProtocol)
-	if c.Response.StatusCode != http.StatusServiceUnavailable || c.Response.Header.Get("Retry-After") == "" {
-		t.Errorf("a new WebSocket: %s %v", c.Response.Status, c.Response.Header)
+	body, err := io.ReadAll(c.Response.Body)
+	if err != nil || c.Response.StatusCode != http.StatusServiceUnavailable || c.Response.Header.Get("Retry-After") == "" || !strings.Contains(string(body), `"code":"unavailable"`) {
+		t.Errorf("a new WebSocket: %s %v %q, %v", c.Response.Status, c.Response.Header, body, err)
 	}
 	if err := s.stop(); err != nil {
 		t.Errorf("Serve: %v", err)

@@ -13,13 +13,14 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
 	"path"
 	"strings"
 	"time"
+
+	"edgechat/refusal"
 )
 
 //go:embed static
@@ -90,12 +91,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "no-referrer")
 	f, ok := h.find(r.URL)
 	if !ok {
-		refuse(w, http.StatusNotFound, `{"error":{"code":"not_found","message":"no such page; a room is at /room/NAME"}}`)
+		refusal.New(refusal.NotFound, "no such page; a room is at /room/NAME").Answer(w, r)
 		return
 	}
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		header.Set("Allow", "GET, HEAD")
-		refuse(w, http.StatusMethodNotAllowed, `{"error":{"code":"method_not_allowed","message":"a page takes GET and HEAD"}}`)
+		refusal.New(refusal.MethodNotAllowed, "a page takes GET and HEAD").With("Allow", "GET, HEAD").Answer(w, r)
 		return
 	}
 	header.Set("Content-Type", f.contentType)
@@ -121,12 +121,6 @@ func (h *handler) find(u *url.URL) (file, bool) {
 	}
 	f, ok := h.assets[p]
 	return f, ok
-}
-
-func refuse(w http.ResponseWriter, status int, body string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	io.WriteString(w, body)
 }
 
 func newVariant(body []byte) variant {

@@ -47,18 +47,18 @@ func TestRoutes(t *testing.T) {
 		{"HEAD", "/assets/session.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/assets/style.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
-		{"GET", "/room/", 404, "application/json"},
-		{"GET", "/room/a/b", 404, "application/json"},
-		{"GET", "/rooms", 404, "application/json"},
-		{"GET", "/index.html", 404, "application/json"},
-		{"GET", "/assets/", 404, "application/json"},
-		{"GET", "/assets", 404, "application/json"},
-		{"GET", "/assets/../web.go", 404, "application/json"},
-		{"GET", "/assets/index.html", 404, "application/json"},
-		{"POST", "/", 405, "application/json"},
-		{"DELETE", "/room/general", 405, "application/json"},
-		{"OPTIONS", "/assets/app.js", 405, "application/json"},
-		{"POST", "/nowhere", 404, "application/json"},
+		{"GET", "/room/", 404, "application/json; charset=utf-8"},
+		{"GET", "/room/a/b", 404, "application/json; charset=utf-8"},
+		{"GET", "/rooms", 404, "application/json; charset=utf-8"},
+		{"GET", "/index.html", 404, "application/json; charset=utf-8"},
+		{"GET", "/assets/", 404, "application/json; charset=utf-8"},
+		{"GET", "/assets", 404, "application/json; charset=utf-8"},
+		{"GET", "/assets/../web.go", 404, "application/json; charset=utf-8"},
+		{"GET", "/assets/index.html", 404, "application/json; charset=utf-8"},
+		{"POST", "/", 405, "application/json; charset=utf-8"},
+		{"DELETE", "/room/general", 405, "application/json; charset=utf-8"},
+		{"OPTIONS", "/assets/app.js", 405, "application/json; charset=utf-8"},
+		{"POST", "/nowhere", 404, "application/json; charset=utf-8"},
 	} {
 		res := get(t, c.method, c.path)
 		if res.StatusCode != c.status || res.Header.Get("Content-Type") != c.contentType {
@@ -74,6 +74,9 @@ func TestRoutes(t *testing.T) {
 			if got := res.Header.Get(header); got != want {
 				t.Errorf("%s %s: %s %q, want %q", c.method, c.path, header, got, want)
 			}
+		}
+		if c.status != 200 && res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s %s: a refusal with Cache-Control %q", c.method, c.path, res.Header.Get("Cache-Control"))
 		}
 		if c.status == 200 && res.Header.Get("Cache-Control") != "no-cache" {
 			t.Errorf("%s %s: Cache-Control %q", c.method, c.path, res.Header.Get("Cache-Control"))

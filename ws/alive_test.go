@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 // A blocker does not come back from Receive until it is let.
@@ -110,7 +111,7 @@ func TestAliveBusy(t *testing.T) {
 // TestAliveAtEnd: who asks during a shutdown is not left waiting.
 func TestAliveAtEnd(t *testing.T) {
 	rt := newRouter(t, Config{})
-	if err := rt.Shutdown(t.Context(), closeRestart, ""); err != nil {
+	if err := rt.Shutdown(t.Context(), refusal.CloseServiceRestart, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := rt.Alive(t.Context()); err != nil {

@@ -6,29 +6,17 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-)
 
-// Close codes of RFC 6455 section 7.4.1 and the registry of IANA.
-const (
-	closeNormal   = 1000
-	closeAway     = 1001
-	closeProtocol = 1002
-	closeNoFrame  = 1006 // never sent
-	closeInvalid  = 1007
-	closePolicy   = 1008
-	closeTooBig   = 1009
-	closeInternal = 1011
-	closeRestart  = 1012
-	closeLater    = 1013
+	"edgechat/refusal"
 )
 
 // failedReason is what a peer learns of an error or panic of the handler.
 const failedReason = "the server failed on this connection"
 
-// normalEnd reports whether a peer's close code is a normal end; 0 and 1005
-// are a close frame without a code.
+// normalEnd reports whether a peer's close code is a normal end; 0 is that of a close
+// frame without a code too.
 func normalEnd(code uint16) bool {
-	return code == 0 || code == closeNormal || code == closeAway || code == 1005
+	return code == 0 || code == refusal.CloseNormal || code == refusal.CloseGoingAway || code == refusal.CloseNoStatus
 }
 
 // Close sends a close frame behind what is queued for this connection and then
@@ -92,11 +80,11 @@ func (c *core) gwsCloses(payload []byte) {
 	}
 	var reason string
 	switch code {
-	case closeProtocol:
+	case refusal.CloseProtocolError:
 		reason = "not a valid WebSocket frame (RFC 6455 section 5)"
-	case closeInvalid:
+	case refusal.CloseInvalidData:
 		reason = "text is not valid UTF-8"
-	case closeTooBig:
+	case refusal.CloseTooBig:
 		reason = fmt.Sprintf("message is longer than %d bytes", c.h.limit())
 	default:
 		reason = string(payload[2:])
@@ -179,7 +167,7 @@ func (c *core) slowLocked(reason string) {
 		return
 	}
 	c.rt.stats.slow.Add(1)
-	c.closeLocked(closeLater, reason, false)
+	c.closeLocked(refusal.CloseTryAgainLater, reason, false)
 	if c.loop != nil {
 		widenDescriptor(c.fd, 2*c.rt.cfg.SendBuffer)
 	} else if sized, ok := c.nc.(writeBuffered); ok {

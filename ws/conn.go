@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"edgechat/refusal"
+
 	"github.com/lxzan/gws"
 )
 
@@ -203,7 +205,7 @@ func (c *Conn[In]) reject(err error) {
 		c.route.Reject(c, err)
 		return
 	}
-	c.Close(closeInvalid, err.Error())
+	c.Close(refusal.CloseInvalidData, err.Error())
 }
 
 func (c *Conn[In]) closed(err error) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 func TestEchoAndReject(t *testing.T) {
@@ -19,7 +20,7 @@ func TestEchoAndReject(t *testing.T) {
 		c.Text("hi")
 		c.ExpectText("hi")
 		c.Text("bad message")
-		if code, reason := c.ExpectClose(); code != closeInvalid || reason != "text begins with bad" {
+		if code, reason := c.ExpectClose(); code != refusal.CloseInvalidData || reason != "text begins with bad" {
 			t.Errorf("closed with %d %q", code, reason)
 		}
 		_ = c.Conn.Close()
@@ -125,7 +126,7 @@ func TestGuardsAndRequest(t *testing.T) {
 	guard := func(r *Request) error {
 		switch name := r.Query().Get("name"); name {
 		case "":
-			return Refuse(http.StatusUnauthorized, "unauthorized", "who are you?").With("WWW-Authenticate", "Bearer")
+			return refusal.New(refusal.Unauthorized, "who are you?").With("WWW-Authenticate", "Bearer")
 		case "mallory":
 			return errors.New("secret")
 		case "oscar":
@@ -302,9 +303,11 @@ func TestShutdown(t *testing.T) {
 			c.ExpectText("in flight")
 		}
 		done := make(chan error)
-		go func() { done <- rt.Shutdown(context.Background(), closeRestart, "restarting, come back in 1 to 5 s") }()
+		go func() {
+			done <- rt.Shutdown(context.Background(), refusal.CloseServiceRestart, "restarting, come back in 1 to 5 s")
+		}()
 		for _, c := range clients {
-			if code, reason := c.ExpectClose(); code != closeRestart || reason != "restarting, come back in 1 to 5 s" {
+			if code, reason := c.ExpectClose(); code != refusal.CloseServiceRestart || reason != "restarting, come back in 1 to 5 s" {
 				t.Errorf("closed with %d %q", code, reason)
 			}
 			_ = c.Conn.Close()
@@ -333,7 +336,7 @@ func TestShutdownCuts(t *testing.T) {
 		c.ExpectText("hi")
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if err := rt.Shutdown(ctx, closeRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
+		if err := rt.Shutdown(ctx, refusal.CloseServiceRestart, ""); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("shutdown: %v", err)
 		}
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 const exampleHead = "GET /react HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -46,7 +47,7 @@ func TestDoorPlain(t *testing.T) {
 		return err
 	})
 	React(rt, Route[string]{Path: "/no", Decode: decodeText, Guards: []Guard{func(*Request) error {
-		return Refuse(401, "unauthorized", "a token is needed").With("WWW-Authenticate", "Bearer")
+		return refusal.New(refusal.Unauthorized, "a token is needed").With("WWW-Authenticate", "Bearer")
 	}}, Open: func(*Conn[string]) (Session[string], error) { panic("opened") }})
 	base := serve(t, rt)
 
@@ -189,7 +190,7 @@ func TestDoorCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := rt.Listen(l)
-	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), closeRestart, "") })
+	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), refusal.CloseServiceRestart, "") })
 	silent := rawClient(t, "ws://"+l.Addr().String())
 	plain := rawClient(t, "ws://"+l.Addr().String())
 	plain.Raw([]byte("GET / HTTP/1.1\r\n"))
@@ -229,7 +230,7 @@ func TestDoorCloses(t *testing.T) {
 // number was somebody else's before, takes him from nobody.
 func TestLobbyClaim(t *testing.T) {
 	rt := newRouter(t, Config{loops: 2})
-	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), closeRestart, "") })
+	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), refusal.CloseServiceRestart, "") })
 	fds := make([]int, 2)
 	if err := syscall.Pipe(fds); err != nil {
 		t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"edgechat/refusal"
+
 	"github.com/lxzan/gws"
 )
 
@@ -113,18 +115,17 @@ func (c *core) takeLoop() bool {
 
 func (rt *Router) nextLoop() *loop { return rt.loops[int(rt.turns.Add(1)%uint32(len(rt.loops)))] }
 
-// goAway answers a handshake that was good until Shutdown came in between.
-var goAway = []byte("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
-
-// abandon answers a handshake with goAway and closes the connection, of which nobody knows.
+// abandon refuses a handshake that was good until Shutdown came in between, and closes the
+// connection, of which nobody knows.
 func (c *core) abandon() {
+	answer := shuttingDown().Bytes()
 	if c.nc != nil {
 		_ = c.nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
-		_, _ = c.nc.Write(goAway)
+		_, _ = c.nc.Write(answer)
 		_ = c.nc.Close()
 		return
 	}
-	_, _ = tryDescriptor(c.fd, goAway)
+	_, _ = tryDescriptor(c.fd, answer)
 	closeDescriptor(c.fd)
 }
 
@@ -145,7 +146,7 @@ func guarded(core func() *core, f func() error) (err error) {
 			c := core()
 			c.rt.stats.panics.Add(1)
 			c.rt.cfg.Logger.Error("handler panicked", "addr", c.RemoteAddr(), "panic", p, "stack", string(debug.Stack()))
-			err = &CloseError{Code: closeInternal, Reason: failedReason}
+			err = &CloseError{Code: refusal.CloseInternalError, Reason: failedReason}
 		}
 	}()
 	return f()
@@ -154,7 +155,7 @@ func guarded(core func() *core, f func() error) (err error) {
 // closeFor closes the connection as what its handler returned says.
 func (c *core) closeFor(err error) {
 	if err == nil {
-		c.close(closeNormal, "", true)
+		c.close(refusal.CloseNormal, "", true)
 		return
 	}
 	if e, ok := errors.AsType[*CloseError](err); ok {
@@ -162,5 +163,5 @@ func (c *core) closeFor(err error) {
 		return
 	}
 	c.rt.cfg.Logger.Error("handler failed", "addr", c.RemoteAddr(), "err", err)
-	c.close(closeInternal, failedReason, true)
+	c.close(refusal.CloseInternalError, failedReason, true)
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/http"
 	"net/http/httptest"
 	"strings"
 
+	"edgechat/refusal"
 	"edgechat/ws"
 
 	"github.com/lxzan/gws"
@@ -57,7 +57,7 @@ func ExampleReact() {
 		Path: "/shout",
 		Guards: []ws.Guard{func(r *ws.Request) error {
 			if r.Query().Get("token") != "secret" {
-				return ws.Refuse(http.StatusUnauthorized, "unauthorized", "a token is needed")
+				return refusal.New(refusal.Unauthorized, "a token is needed")
 			}
 			return nil
 		}},

@@ -8,16 +8,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"edgechat/refusal"
 )
 
 // checkHandshake checks r by RFC 6455 section 4.2.1, before the connection is
 // taken from net/http, so that every refusal is plain HTTP.
 func checkHandshake(r *http.Request) error {
-	bad := func(what string) error { return Refuse(http.StatusBadRequest, "bad_handshake", what) }
+	bad := func(what string) *refusal.Error { return refusal.New(refusal.BadHandshake, what) }
 	if !headerHas(r.Header, "Upgrade", "websocket") {
-		return Refuse(http.StatusUpgradeRequired, "upgrade_required",
-			"this is a WebSocket endpoint: connect to it with ws:// or wss:// instead of http:// or https://").
-			With("Upgrade", "websocket").With("Connection", "Upgrade").With("Sec-WebSocket-Version", "13")
+		return offerUpgrade(refusal.New(refusal.UpgradeRequired,
+			"this is a WebSocket endpoint: connect to it with ws:// or wss:// instead of http:// or https://"))
 	}
 	switch {
 	case r.Method != http.MethodGet:
@@ -30,8 +31,7 @@ func checkHandshake(r *http.Request) error {
 		return bad("a WebSocket handshake has no body")
 	}
 	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
-		return Refuse(http.StatusUpgradeRequired, "bad_handshake", "Sec-WebSocket-Version must be 13").
-			With("Upgrade", "websocket").With("Connection", "Upgrade").With("Sec-WebSocket-Version", "13")
+		return offerUpgrade(bad("Sec-WebSocket-Version must be 13"))
 	}
 	key := r.Header.Values("Sec-WebSocket-Key")
 	if len(key) != 1 {
@@ -41,6 +41,13 @@ func checkHandshake(r *http.Request) error {
 		return bad("Sec-WebSocket-Key must be 16 bytes in base64")
 	}
 	return nil
+}
+
+// offerUpgrade makes r a 426, which says what is spoken here (RFC 6455 section 4.2.2, RFC 9110
+// section 15.5.22).
+func offerUpgrade(r *refusal.Error) *refusal.Error {
+	r.Status = http.StatusUpgradeRequired
+	return r.With("Upgrade", "websocket").With("Connection", "Upgrade").With("Sec-WebSocket-Version", "13")
 }
 
 // headerHas reports whether a comma-separated header names token.

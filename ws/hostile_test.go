@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 // frame is a masked frame with any first byte.
@@ -173,7 +174,7 @@ func TestHostileEnds(t *testing.T) {
 		base, rt, ends := echo(t, v.with(Config{}), 0)
 		abnormal := func(err error) bool {
 			e, ok := err.(*CloseError)
-			return ok && e.Code == closeNoFrame
+			return ok && e.Code == refusal.CloseAbnormal
 		}
 		t.Run("half-close", func(t *testing.T) {
 			c := edgetest.Dial(t, base+v.path)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 // A moody session echoes, and does what it is told.
@@ -45,7 +46,7 @@ func TestLoopPanic(t *testing.T) {
 	c := edgetest.Dial(t, url)
 	c.Raw([]byte(frame(0x81, "before") + frame(0x81, "panic") + frame(0x81, "after")))
 	c.ExpectText("before")
-	if code, reason := c.ExpectClose(); code != closeInternal || reason != failedReason {
+	if code, reason := c.ExpectClose(); code != refusal.CloseInternalError || reason != failedReason {
 		t.Errorf("closed with %d %q", code, reason)
 	}
 	other.Raw([]byte(frame(0x81, "half a frame")[9:]))

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 func TestMain(m *testing.M) { edgetest.Main(m) }
@@ -40,7 +41,7 @@ func serveHTTP(t testing.TB, rt *Router, l net.Listener, srv *http.Server) {
 		<-served
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		if err := rt.Shutdown(ctx, closeRestart, "test ends"); err != nil {
+		if err := rt.Shutdown(ctx, refusal.CloseServiceRestart, "test ends"); err != nil {
 			t.Error(err)
 		}
 	})

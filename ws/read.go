@@ -7,6 +7,8 @@ import (
 	"net"
 	"time"
 
+	"edgechat/refusal"
+
 	"github.com/lxzan/gws"
 )
 
@@ -37,7 +39,7 @@ func readLoop(socket *gws.Conn, core func() *core) {
 			return // let it pass: it is the handler's
 		}
 		if p := recover(); p != nil {
-			c.violated(closeProtocol, "a frame declares an impossible length")
+			c.violated(refusal.CloseProtocolError, "a frame declares an impossible length")
 		}
 	}()
 	socket.ReadLoop()
@@ -121,7 +123,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 	// A fragmented message may have any number of empty fragments; gws does
 	// not count them.
 	if int(c.unread) > 2*c.h.limit()+fragmentSlack {
-		c.violated(closePolicy, "too many fragments")
+		c.violated(refusal.ClosePolicyViolation, "too many fragments")
 		c.readErr = net.ErrClosed
 		return 0, c.readErr
 	}
@@ -132,7 +134,7 @@ func (w *wire) Read(p []byte) (n int, err error) {
 func (c *core) readFailed(err error) {
 	c.readErr = err
 	if c.endErr == nil && !c.isClosing() {
-		c.endErr = &CloseError{Code: closeNoFrame, Reason: err.Error()}
+		c.endErr = &CloseError{Code: refusal.CloseAbnormal, Reason: err.Error()}
 	}
 }
 

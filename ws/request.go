@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"runtime/debug"
 
+	"edgechat/refusal"
+
 	"github.com/julienschmidt/httprouter"
 )
 
@@ -54,7 +56,7 @@ func detached(r *Request, subprotocol string) *Request {
 }
 
 // A Guard decides before the upgrade, or before an HTTP handler, whether a
-// request goes on. The error it returns is the answer: a [*Refusal] as it says,
+// request goes on. The error it returns is the answer: a [*refusal.Error] as it says,
 // anything else 500. It may add values for those after it.
 type Guard func(r *Request) error
 
@@ -78,7 +80,7 @@ func (rt *Router) route(prompt func(*Request) bool, guards []Guard, h func(http.
 		r := &Request{Request: hr, params: params}
 		query, err := url.ParseQuery(hr.URL.RawQuery)
 		if err != nil {
-			rt.refuse(w, r, Refuse(http.StatusBadRequest, "invalid_query", "the query has a \";\" or a \"%\" that is not part of an escape"))
+			rt.refuse(w, r, refusal.New(refusal.InvalidQuery, "the query has a \";\" or a \"%\" that is not part of an escape"))
 			return
 		}
 		r.query = query
@@ -93,6 +95,18 @@ func (rt *Router) route(prompt func(*Request) bool, guards []Guard, h func(http.
 		}
 		serve()
 	}
+}
+
+// refuse answers r with err. What is no refusal is the server's own trouble: it is logged, and
+// the client learns no more than that.
+func (rt *Router) refuse(w http.ResponseWriter, r *Request, err error) {
+	answer, ok := errors.AsType[*refusal.Error](err)
+	if !ok {
+		rt.cfg.Logger.Error("request failed", "path", r.URL.Path, "addr", r.RemoteAddr, "err", err)
+		answer = refusal.New(refusal.Internal, "the server failed on this request, see its log")
+	}
+	rt.stats.refused.Add(1)
+	answer.Answer(w, r.Request)
 }
 
 func (rt *Router) plain(h func(http.ResponseWriter, *Request) error) http.Handler {

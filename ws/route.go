@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"edgechat/refusal"
+
 	"github.com/lxzan/gws"
 )
 
@@ -111,7 +113,7 @@ func register[In any](rt *Router, route Route[In]) {
 	// WebSocket here learns that before a name or a token matters.
 	guards := slices.Concat([]Guard{func(r *Request) error {
 		if rt.stopping.Load() {
-			return Refuse(http.StatusServiceUnavailable, "unavailable", "the server is shutting down, try again soon").With("Retry-After", "5")
+			return shuttingDown()
 		}
 		return checkHandshake(r.Request)
 	}}, route.Guards)
@@ -129,6 +131,11 @@ func register[In any](rt *Router, route Route[In]) {
 		c.start(upgraders[sub], head, route.Open != nil)
 		return nil
 	}))
+}
+
+// shuttingDown answers a handshake that came too late.
+func shuttingDown() *refusal.Error {
+	return refusal.New(refusal.Unavailable, "the server is shutting down, try again soon").With("Retry-After", "5")
 }
 
 // noSession is gws's per-connection storage, which nothing here uses; its own

@@ -3,6 +3,8 @@ package ws
 import (
 	"runtime/debug"
 	"time"
+
+	"edgechat/refusal"
 )
 
 // The sweeper is one goroutine for all connections: a timer or a deadline for
@@ -94,7 +96,7 @@ func (c *core) check(now, ping, write uint32) {
 	case closing:
 	case silent > 2*ping:
 		c.rt.stats.silent.Add(1)
-		c.Close(closeAway, "silent for two ping intervals")
+		c.Close(refusal.CloseGoingAway, "silent for two ping intervals")
 	case due:
 		c.control(opPing, nil)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 // A pipeListener hands out one end of a net.Pipe for each that it is given:
@@ -51,7 +52,7 @@ func inBubble(t *testing.T, cfg Config, f func(t *testing.T, rt *Router, c *edge
 		f(t, rt, c, ends)
 		_ = near.Close()
 		_ = srv.Close()
-		if err := rt.Shutdown(context.Background(), closeRestart, ""); err != nil {
+		if err := rt.Shutdown(context.Background(), refusal.CloseServiceRestart, ""); err != nil {
 			t.Error(err)
 		}
 	})
@@ -65,7 +66,7 @@ func TestSilentPeer(t *testing.T) {
 		if d := time.Since(start); d < 24*time.Second || d > 27*time.Second {
 			t.Errorf("pinged after %v", d)
 		}
-		if code, reason := c.ExpectClose(); code != closeAway {
+		if code, reason := c.ExpectClose(); code != refusal.CloseGoingAway {
 			t.Errorf("closed with %d %q", code, reason)
 		}
 		if d := time.Since(start); d < 49*time.Second || d > 53*time.Second {
@@ -114,7 +115,7 @@ func TestSlowOverPipe(t *testing.T) {
 func TestCloseTimeout(t *testing.T) {
 	inBubble(t, Config{}, func(t *testing.T, rt *Router, c *edgetest.Client, ends chan error) {
 		c.Text("bad message")
-		if code, _ := c.ExpectClose(); code != closeInvalid {
+		if code, _ := c.ExpectClose(); code != refusal.CloseInvalidData {
 			t.Errorf("closed with %d", code)
 		}
 		start := time.Now()

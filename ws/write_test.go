@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/refusal"
 )
 
 // A feed is a Stream of numbered frames that grows for ever.
@@ -167,7 +168,7 @@ func testSlowPeer(t *testing.T, v variant) {
 			t.Fatalf("after %d frames: %v", next, err)
 		}
 		if op == edgetest.OpClose {
-			if code := int(p[0])<<8 | int(p[1]); code != closeLater {
+			if code := int(p[0])<<8 | int(p[1]); code != refusal.CloseTryAgainLater {
 				t.Errorf("closed with %d", code)
 			}
 			break
@@ -250,7 +251,7 @@ func TestSendWaits(t *testing.T) {
 			t.Fatalf("%d bytes", len(p))
 		}
 	}
-	if code, _ := c.ExpectClose(); code != closeNormal {
+	if code, _ := c.ExpectClose(); code != refusal.CloseNormal {
 		t.Errorf("closed with %d", code)
 	}
 	if err := <-errs; err != nil {

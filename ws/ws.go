@@ -28,6 +28,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"edgechat/refusal"
+
 	"github.com/julienschmidt/httprouter"
 )
 
@@ -135,10 +137,10 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt.mux.RedirectTrailingSlash = false
 	rt.mux.RedirectFixedPath = false
 	rt.mux.NotFound = rt.plain(func(http.ResponseWriter, *Request) error {
-		return Refuse(http.StatusNotFound, "not_found", "there is nothing at this path")
+		return refusal.New(refusal.NotFound, "there is nothing at this path")
 	})
 	rt.mux.MethodNotAllowed = rt.plain(func(_ http.ResponseWriter, r *Request) error {
-		return Refuse(http.StatusMethodNotAllowed, "method_not_allowed", r.Method+" is not allowed here, see the Allow header")
+		return refusal.New(refusal.MethodNotAllowed, r.Method+" is not allowed here, see the Allow header")
 	})
 	if canLoop && cfg.driver != goroutineDriver {
 		if err := rt.startLoops(); err != nil {
@@ -198,7 +200,7 @@ func (rt *Router) stopLoops() {
 type Stats struct {
 	Open     int    // connections now
 	Accepted uint64 // upgrades done
-	Refused  uint64 // requests answered with a Refusal
+	Refused  uint64 // requests that were refused
 	Invalid  uint64 // messages that Decode refused
 	Violated uint64 // connections closed for frames against RFC 6455 or over a limit
 	Slow     uint64 // connections closed with 1013: no progress, or too much pending

@@ -209,7 +209,7 @@ func TestErrorFrames(t *testing.T) {
 	t.Parallel()
 	s := &faulty{deliver: func(_ *faulty, member int, n uint64, m codec.Message) []byte {
 		if member == 0 && n == 2 {
-			return serverFrame(opText, codec.AppendError(nil, codec.JSON, &codec.Error{Code: codec.CodeRateLimited, Message: "slower"}))
+			return serverFrame(opText, codec.AppendError(nil, codec.JSON, &codec.Error{Code: "rate_limited", Message: "slower"}))
 		}
 		return messageFrame(m)
 	}}

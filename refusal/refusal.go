@@ -1,0 +1,95 @@
+// Package refusal is how the server says no: the codes that programs read, the
+// HTTP status of each, the one form of an HTTP answer that refuses, and the close
+// codes of WebSocket. docs/protocol.md promises them.
+//
+// One rule for callers: a code is here because something sends it. A new one comes
+// with its sender, its row in docs/protocol.md, and its case in the test of package
+// server that receives them all.
+package refusal
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// A Code names a reason for programs. Its value is what is sent.
+type Code string
+
+const (
+	InvalidMessage       Code = "invalid_message"        // a frame or a body from a client
+	InvalidRoom          Code = "invalid_room"           // the name of a room
+	InvalidUsername      Code = "invalid_username"       // the name of a member
+	InvalidQuery         Code = "invalid_query"          // a parameter behind the "?", an id included
+	Unauthorized         Code = "unauthorized"           // no token, or one that is not valid
+	Forbidden            Code = "forbidden"              // a valid identity that may not do this here
+	OriginNotAllowed     Code = "origin_not_allowed"     // a web page from elsewhere
+	NotFound             Code = "not_found"              // no such path
+	MethodNotAllowed     Code = "method_not_allowed"     // the path takes other methods; see Allow
+	TooLarge             Code = "too_large"              // a body over its limit
+	UnsupportedMediaType Code = "unsupported_media_type" // a body of a kind that is not taken
+	UpgradeRequired      Code = "upgrade_required"       // this path speaks WebSocket alone
+	BadHandshake         Code = "bad_handshake"          // an upgrade that breaks RFC 6455
+	Unavailable          Code = "unavailable"            // shutting down, or not able to take this now
+	Internal             Code = "internal"               // a defect of the server; the log has more
+)
+
+// Status returns the HTTP status that goes with c. One that it does not know is
+// the server's own fault.
+func (c Code) Status() int {
+	switch c {
+	case InvalidMessage, InvalidRoom, InvalidUsername, InvalidQuery, BadHandshake:
+		return http.StatusBadRequest
+	case Unauthorized:
+		return http.StatusUnauthorized
+	case Forbidden, OriginNotAllowed:
+		return http.StatusForbidden
+	case NotFound:
+		return http.StatusNotFound
+	case MethodNotAllowed:
+		return http.StatusMethodNotAllowed
+	case TooLarge:
+		return http.StatusRequestEntityTooLarge
+	case UnsupportedMediaType:
+		return http.StatusUnsupportedMediaType
+	case UpgradeRequired:
+		return http.StatusUpgradeRequired
+	case Unavailable:
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusInternalServerError
+}
+
+// An Error is a refusal as the client gets to see it.
+type Error struct {
+	Code    Code
+	Message string      // for people, in English: what was wrong and how to mend it; may quote a little of the input
+	Header  http.Header // added to an HTTP answer; may be nil
+	Status  int         // of an HTTP answer; 0 is that of Code
+}
+
+// New returns an Error of code.
+func New(code Code, message string) *Error { return &Error{Code: code, Message: message} }
+
+// Errorf is New with a formatted message.
+func Errorf(code Code, format string, args ...any) *Error {
+	return New(code, fmt.Sprintf(format, args...))
+}
+
+// With adds a header and returns e.
+func (e *Error) With(key, value string) *Error {
+	if e.Header == nil {
+		e.Header = make(http.Header)
+	}
+	e.Header.Add(key, value)
+	return e
+}
+
+// Error returns the code and the message.
+func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+func (e *Error) status() int {
+	if e.Status != 0 {
+		return e.Status
+	}
+	return e.Code.Status()
+}

@@ -1,0 +1,191 @@
+package server
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"edgechat/auth"
+	"edgechat/internal/edgetest"
+)
+
+var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
+
+// An errorTest is a request, or a frame, that is refused with a code.
+type errorTest struct {
+	code    string
+	status  int // 0: it comes in an error frame
+	request string
+	header  string // of the answer, that must be there; "Key" or "Key: value"
+}
+
+// TestCodes receives each code that docs/protocol.md promises, with each of its statuses, from
+// servers that run. A code that is new there is missing here.
+func TestCodes(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	reader, err := auth.Create(tokens, "Ann", auth.Read, []string{"den"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{} // "code status"
+	check := func(s *running, tests []errorTest) {
+		t.Helper()
+		for _, test := range tests {
+			if test.status == 0 {
+				c := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol, "Authorization: Bearer "+reader)
+				c.JSONOf("subscribed")
+				c.Text(test.request)
+				if m := c.JSONOf("error"); m["code"] != test.code || m["message"] == "" || m["idempotency_key"] != "c-1" {
+					t.Errorf("%s: %v", test.request, m)
+				}
+				continue
+			}
+			resp, body := raw(t, s, test.request)
+			var answer struct {
+				Error struct{ Code, Message string }
+			}
+			if err := json.Unmarshal(body, &answer); err != nil || resp.StatusCode != test.status || answer.Error.Code != test.code || answer.Error.Message == "" {
+				t.Errorf("%.80q: %s %s, %v; want %d %s", test.request, resp.Status, body, err, test.status, test.code)
+				continue
+			}
+			if key, want, _ := strings.Cut(test.header, ": "); key != "" && (resp.Header.Get(key) == "" || want != "" && resp.Header.Get(key) != want) {
+				t.Errorf("%.80q: %s is %q", test.request, key, resp.Header.Get(key))
+			}
+			got[answer.Error.Code+" "+resp.Status[:3]] = true
+		}
+	}
+
+	const publish = "POST /chat/room/den/messages"
+	const handshake = "GET /chat/room/den\nUpgrade: websocket\nConnection: Upgrade"
+	open := start(t, Config{MaxContent: 100})
+	check(open, []errorTest{
+		{"invalid_message", 400, publish, ""},
+		{"invalid_room", 400, "GET /chat/room/a%20b/messages", ""},
+		{"invalid_username", 400, publish + "?username=%00\n\nhi", ""},
+		{"invalid_query", 400, "GET /chat/room/den/messages?limit=0", ""},
+		{"invalid_query", 400, "GET /chat/rooms?a;b", ""},
+		{"origin_not_allowed", 403, "GET /chat/rooms\nOrigin: https://evil.example", ""},
+		{"not_found", 404, "GET /nowhere", ""},
+		{"not_found", 404, "GET /assets/nothing.js", ""},
+		{"method_not_allowed", 405, "DELETE /chat/rooms", "Allow"},
+		{"method_not_allowed", 405, "POST /", "Allow"},
+		{"too_large", 413, publish + "\n\n" + strings.Repeat("x", 100_000), ""},
+		{"unsupported_media_type", 415, publish + "\nContent-Type: text/xml\n\n<hi/>", ""},
+		{"upgrade_required", 426, "GET /chat/room/den", "Sec-WebSocket-Version: 13"},
+		{"bad_handshake", 400, handshake + "\nSec-WebSocket-Version: 13", ""},
+		{"bad_handshake", 426, handshake + "\nSec-WebSocket-Version: 8\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"},
+	})
+	closed := start(t, Config{Tokens: tokens, Anonymous: auth.None})
+	check(closed, []errorTest{
+		{"unauthorized", 401, "GET /chat/rooms", "WWW-Authenticate"},
+		{"forbidden", 403, publish + "\nAuthorization: Bearer " + reader + "\n\nhi", ""},
+		{"forbidden", 0, `{"type":"message","content":"hi","idempotency_key":"c-1"}`, ""},
+		{"invalid_message", 0, `{"type":"message","content":1,"idempotency_key":"c-1"}`, ""},
+	})
+
+	// A disk that is gone, and a stop.
+	broken := start(t, Config{})
+	if status, body := post(t, broken, "den", "", "hi"); status != 201 {
+		t.Fatalf("%d %s", status, body)
+	}
+	if err := broken.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	check(broken, []errorTest{
+		{"internal", 500, "GET /chat/room/den/messages", ""},
+		{"unavailable", 503, publish + "\n\nhi", "Retry-After"},
+	})
+
+	_, section, _ := strings.Cut(readFile(t, filepath.Join("..", "docs", "protocol.md")), "## 6. Error codes")
+	promised := 0
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9, ]+) \\|").FindAllStringSubmatch(section, -1) {
+		for status := range strings.SplitSeq(row[2], ", ") {
+			promised++
+			if !got[row[1]+" "+status] {
+				t.Errorf("docs/protocol.md promises %s with %s, and nothing here received it", row[1], status)
+			}
+		}
+	}
+	if promised != len(got) || promised == 0 {
+		t.Errorf("docs/protocol.md promises %d codes with their statuses, received were %d: %v", promised, len(got), got)
+	}
+}
+
+// TestEnvelope holds the answer that refuses byte for byte, as a client receives it over each way
+// on which it is written.
+func TestEnvelope(t *testing.T) {
+	s := start(t, Config{})
+	golden := filepath.Join("testdata", "golden", "http_error.json")
+	const handshake = "\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+	for _, request := range []string{"GET /chat/room/a%26b/messages", "GET /chat/room/a%26b" + handshake} {
+		resp, body := raw(t, s, request)
+		if *update {
+			if err := os.WriteFile(golden, body, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := readFile(t, golden); string(body) != want || resp.StatusCode != 400 || resp.ContentLength != int64(len(want)) {
+			t.Errorf("%q: %s, %d bytes, %q; want %q", request, resp.Status, resp.ContentLength, body, want)
+		}
+		for key, want := range map[string]string{"Content-Type": "application/json; charset=utf-8", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"} {
+			if got := resp.Header.Get(key); got != want {
+				t.Errorf("%q: %s is %q, want %q", request, key, got, want)
+			}
+		}
+	}
+	for escaped, char := range map[string]string{"%3C": "'<' (U+003C)", "%3E": "'>' (U+003E)", "%22": `'\"' (U+0022)`} {
+		if _, body := raw(t, s, "GET /chat/room/a"+escaped+"b/messages"); !strings.Contains(string(body), char) {
+			t.Errorf("%s: %s", escaped, body)
+		}
+	}
+	if _, body := raw(t, s, "HEAD /chat/room/a%26b/messages"); len(body) > 0 {
+		t.Errorf("HEAD: %q", body)
+	}
+}
+
+// raw sends a request, lines of a head and then perhaps an empty one and the body, over a connection of
+// its own, and returns the answer with all of its body.
+func raw(t *testing.T, s *running, request string) (*http.Response, []byte) {
+	t.Helper()
+	head, body, _ := strings.Cut(request, "\n\n")
+	line, headers, _ := strings.Cut(head, "\n")
+	method, _, _ := strings.Cut(line, " ")
+	text := line + " HTTP/1.1\r\nHost: " + s.Addrs()[0].String() + "\r\n"
+	if headers != "" {
+		text += strings.ReplaceAll(headers, "\n", "\r\n") + "\r\n"
+	}
+	if method == "POST" {
+		text += fmt.Sprintf("Content-Length: %d\r\n", len(body))
+	}
+	c := s.dial()
+	if _, err := io.WriteString(c, text+"\r\n"+body); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), &http.Request{Method: method})
+	if err != nil {
+		t.Fatalf("%.80q: %v", request, err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatalf("%.80q: %v", request, err)
+	}
+	return resp, answer
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
