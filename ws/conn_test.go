@@ -349,8 +349,9 @@ func TestShutdownBetween(t *testing.T) {
 		base, rt, _ := echo(t, v.with(Config{}), 0)
 		rt.conns.shut()
 		c := edgetest.TryDial(t, base+v.path)
-		if c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" {
-			t.Errorf("%s %v", c.Response.Status, c.Response.Header)
+		body, err := io.ReadAll(c.Response.Body)
+		if err != nil || c.Response.StatusCode != 503 || c.Response.Header.Get("Retry-After") == "" || !strings.Contains(string(body), `"code":"unavailable"`) {
+			t.Errorf("%s %v %q, %v", c.Response.Status, c.Response.Header, body, err)
 		}
 	})
 }
