@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"edgechat/internal/durable"
 )
 
 // Prefix begins every token that Create makes, so that a scanner for leaked
@@ -105,14 +107,15 @@ func Revoke(path, name string) error {
 	})
 }
 
+// lockTimeout is how long an edit waits for another one. An edit takes
+// milliseconds, so whoever holds the lock longer is stopped or stuck.
+const lockTimeout = 5 * time.Second
+
 // edit replaces the file at path by what change makes of it; create says whether
 // it may be missing. Edits in the same folder wait for each other.
-func edit(path string, create bool, change func(raw []byte, entries []entry) ([]byte, error)) (err error) {
+func edit(path string, create bool, change func(raw []byte, entries []entry) ([]byte, error)) error {
 	// A link stays a link: what it points to is replaced.
-	real, err := filepath.EvalSymlinks(path)
-	if create && errors.Is(err, fs.ErrNotExist) {
-		real, err = path, nil
-	}
+	real, err := durable.Resolve(path)
 	if err != nil {
 		return fmt.Errorf("auth: change token file: %w", err)
 	}
@@ -122,58 +125,25 @@ func edit(path string, create bool, change func(raw []byte, entries []entry) ([]
 		return fmt.Errorf("auth: change token file %s: %w", path, err)
 	}
 	defer dir.Close()
-	// The folder is locked, not the file: the file is replaced under the lock.
-	if err := lock(dir); err != nil {
-		return fmt.Errorf("auth: change token file %s: lock folder %s: %w", path, folder, err)
-	}
-	mode := fs.FileMode(0o600)
-	old, err := os.Stat(real)
-	switch {
-	case err == nil:
-		mode = old.Mode().Perm()
-	case !create || !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("auth: change token file: %w", err)
+	// The folder is locked, not the file: the file is replaced under the lock. Where
+	// nothing can be locked the edit is a single rename all the same.
+	if err := durable.Lock(dir, false, lockTimeout); err != nil && !errors.Is(err, durable.ErrNoLocks) {
+		return fmt.Errorf("auth: change token file %s: lock folder %s for %s: %w", path, folder, lockTimeout, err)
 	}
 	var raw []byte
 	var entries []entry
-	if old != nil {
-		if raw, entries, err = readFile(real); err != nil {
-			return err
-		}
+	if raw, entries, err = readFile(real); err != nil && !(create && errors.Is(err, fs.ErrNotExist)) {
+		return err
 	}
 	if raw, err = change(raw, entries); err != nil {
 		return err
 	}
-
-	temp, err := os.CreateTemp(folder, "."+filepath.Base(real)+".*")
+	err = durable.Replace(real, func(f *os.File) error {
+		_, err := f.Write(raw)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("auth: change token file %s: %w", path, err)
 	}
-	defer func() {
-		temp.Close()
-		if err != nil {
-			os.Remove(temp.Name())
-			err = fmt.Errorf("auth: change token file %s: %w", path, err)
-		}
-	}()
-	if _, err := temp.Write(raw); err != nil {
-		return err
-	}
-	// The owner first: chown may clear mode bits.
-	if old != nil {
-		if err := sameOwner(temp, old); err != nil {
-			return fmt.Errorf("keep its owner: %w", err)
-		}
-	}
-	if err := temp.Chmod(mode); err != nil {
-		return err
-	}
-	// The bytes must be on disk before the name is, and the name before we say so.
-	if err := temp.Sync(); err != nil {
-		return err
-	}
-	if err := os.Rename(temp.Name(), real); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return nil
 }

@@ -9,8 +9,8 @@ import (
 
 // Deliver names the function that sees every message, in the order of offsets
 // within a room and one at a time within a room. It is called from within Append, with
-// the lock of the room: it must not block, call the store, or take a lock whose holder
-// calls the store. It must not change the message, which it may keep. Call
+// the lock of the room: it must not block, call the store, or take a lock under which
+// the store is called. It must not change the message, which it may keep. Call
 // Deliver once, before any Append.
 func (s *Store) Deliver(deliver func(room string, m *codec.Message)) { s.deliver = deliver }
 

@@ -25,9 +25,10 @@ type Config struct {
 	// messages go first, of whatever room. Default 64 MiB, at least 64 KiB.
 	//
 	// It bounds the memory of messages that could not be written, too, and
-	// the file: that grows to 3 times HistoryBytes + 32 MiB and no further, which leaves
-	// room for half-empty pages, for those that a commit replaces, and for messages that
-	// left the buffer and lie between others of it: twice as much as there is in the buffer, and no more than
+	// the file, which may take 3 times HistoryBytes + 32 MiB, and 8 MiB more while messages are
+	// removed from a file that is full: room for half-empty pages, for those that a commit
+	// replaces, and for messages that left the buffer and lie between others of it, of
+	// which there may be twice as much as in the buffer, up to
 	// HistoryBytes. Each of these takes 24 bytes of memory until a sweep removes it.
 	HistoryBytes int64
 

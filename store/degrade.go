@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"edgechat/internal/durable"
 )
 
 // A fault is why the store is degraded: messages are in memory alone.
@@ -193,7 +196,7 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan, rebuild bool) error {
 			_ = os.Truncate(s.cfg.Path, 0) // what bbolt could write of an empty file
 		}
 		if err == nil && sc.fresh {
-			err = syncDir(s.cfg.Path)
+			err = durable.SyncDir(filepath.Dir(s.cfg.Path))
 		}
 	}
 	if d != nil {

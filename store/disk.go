@@ -15,13 +15,14 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"edgechat/internal/durable"
 )
 
 const (
 	pageSize    = 4096        // a 16 KiB kernel would make a commit write 3 times as much
 	allocSize   = 1 << 20     // the file grows in such steps, each of which costs a sync
 	lockTimeout = time.Second // another process may be about to stop
-	lockRetry   = 50 * time.Millisecond
 	// Removing needs pages too, since none is overwritten, so it may pass
 	// the quota by this much.
 	quotaReserve = 8 << 20
@@ -58,20 +59,20 @@ func openFile(path string, create bool) (f *os.File, readOnly bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for end := time.Now().Add(lockTimeout); ; time.Sleep(lockRetry) {
-		held, err := lockFile(f, readOnly)
-		if err == nil && !held {
-			return f, readOnly, nil
-		}
-		if err == nil && time.Now().Before(end) {
-			continue
-		}
-		if err == nil {
-			err = fmt.Errorf("%w%s", ErrLocked, holder(f))
-		}
-		_ = f.Close()
-		return nil, false, &fs.PathError{Op: "lock", Path: path, Err: err}
+	// The lock that bbolt takes, through the same file, when it opens it. Where there is none
+	// it is bbolt that says so.
+	err = durable.Lock(f, readOnly, lockTimeout)
+	if err == nil || errors.Is(err, durable.ErrNoLocks) {
+		return f, readOnly, nil
 	}
+	if errors.Is(err, durable.ErrLocked) {
+		err = ErrLocked
+		if by := durable.LockedBy(f); by != "" {
+			err = fmt.Errorf("%w: %s", ErrLocked, by)
+		}
+	}
+	_ = f.Close()
+	return nil, false, &fs.PathError{Op: "lock", Path: path, Err: err}
 }
 
 // openDisk opens the database in f, which is locked and is closed if that fails.
@@ -204,16 +205,6 @@ func isBroken(err error) bool {
 		return false
 	}
 	return isFull(err) || errors.Is(err, syscall.EIO) || errors.Is(err, errFilesystem)
-}
-
-// syncDir makes the names in the folder of path durable.
-func syncDir(path string) error {
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	err = dir.Sync()
-	return errors.Join(err, dir.Close())
 }
 
 func sequenceKey(dst []byte, seq uint64) []byte { return binary.BigEndian.AppendUint64(dst, seq) }

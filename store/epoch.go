@@ -22,8 +22,7 @@ type epoch struct {
 type epochs []epoch
 
 const (
-	maxEpochs     = 64 // an older one is forgotten, and its cursors are not recovered
-	epochNameSize = 8  // 36^8 = 2.8e12: 64 known names meet with a chance of 1 in 4e10
+	maxEpochs = 64 // an older one is forgotten, and its cursors are not recovered
 	// The sequence of an epoch's first message is at least n<<epochShift, so that no
 	// sequence is used again after a crash, and what a stale page holds is
 	// never taken for a message of the present. Leaves 2^40 messages for an epoch.
@@ -73,6 +72,7 @@ func (e epochs) next(lossy bool, atLeast uint64) epochs {
 	return next[max(0, len(next)-maxEpochs):]
 }
 
+// newEpochName returns eight of 36 characters: 64 known names meet with a chance of 1 in 1e9.
 func newEpochName() string {
 	var b [8]byte
 	rand.Read(b[:])                // never fails

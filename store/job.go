@@ -8,8 +8,9 @@ import (
 	"edgechat/codec"
 )
 
-// A job is what one transaction does. It can be done again if that fails, also if
-// it was done although it seemed to fail: its keys are the same then.
+// A job is what one transaction does. It may be done twice, as it is after a commit
+// that failed and had written all the same: what is stored again has the same
+// key, and what is removed again is not there.
 type job struct {
 	entries  []*entry  // to be stored
 	removals []removal // from the log

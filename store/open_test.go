@@ -58,29 +58,29 @@ func TestEpochs(t *testing.T) {
 	t.Parallel()
 	cfg := Config{}
 	s := open(t, cfg)
-	type holder struct {
+	type witness struct {
 		room   string
 		cursor codec.ID
 		seen   string // the last that he has seen and that survived
 	}
-	var holders []holder
+	var witnesses []witness
 	all := map[string]string{"den": "", "hall": ""} // what survived
 	for run := range 6 {
 		for _, room := range []string{"den", "hall", "attic"} {
-			holders = append(holders, holder{room, s.Head(room), all[room]}) // before anything is said
+			witnesses = append(witnesses, witness{room, s.Head(room), all[room]}) // before anything is said
 			if room == "attic" || room == "hall" && run%2 == 0 {
 				continue // nothing is said there
 			}
 			content := fmt.Sprint(room, run)
 			id := sayStored(t, s, room, content, "").ID
 			all[room] = strings.TrimSpace(all[room] + " " + content)
-			holders = append(holders, holder{room, id, all[room]})
+			witnesses = append(witnesses, witness{room, id, all[room]})
 		}
 		next := crash(t, s, cfg)
 		for range run + 1 { // are delivered, and never get to the copy
 			for _, room := range []string{"den", "hall", "attic"} {
 				id := say(t, s, room, "lost")
-				holders = append(holders, holder{room, id, all[room]})
+				witnesses = append(witnesses, witness{room, id, all[room]})
 			}
 		}
 		closeStore(t, s)
@@ -89,7 +89,7 @@ func TestEpochs(t *testing.T) {
 			t.Errorf("run %d: sequences go on at %d, epoch %d, after %d", run, next.seq, e.n, s.seq)
 		}
 		s = next
-		for _, h := range holders {
+		for _, h := range witnesses {
 			left := strings.TrimSpace(strings.TrimPrefix(all[h.room], h.seen))
 			want(t, fmt.Sprintf("run %d: %s after %s", run, h.room, h.cursor), read(t, s, h.room, codec.Query{After: &h.cursor}), left)
 		}
@@ -100,7 +100,7 @@ func TestEpochs(t *testing.T) {
 	closeStore(t, s)
 	s = open(t, cfg)
 	want(t, "epoch", s.Stats().Epoch, epoch)
-	for _, h := range holders {
+	for _, h := range witnesses {
 		left := strings.TrimSpace(strings.TrimPrefix(all[h.room], h.seen))
 		want(t, fmt.Sprintf("at last: %s after %s", h.room, h.cursor), read(t, s, h.room, codec.Query{After: &h.cursor}), left)
 	}

@@ -6,13 +6,13 @@ import (
 	"edgechat/codec"
 )
 
-// A receipt is one that is about to be told to whom it is for.
+// A receipt is what done is about to be called with.
 type receipt struct {
 	done func(codec.Receipt)
 	r    codec.Receipt
 }
 
-// receipts are told by a goroutine of their own, so that one is never told from
+// Receipts are told by a goroutine of their own, so that one is never told from
 // within Append, and that a message that is on disk already does not wait for a
 // disk that stands still.
 type receipts struct {

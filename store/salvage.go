@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/internal/durable"
 )
 
 const (
@@ -182,11 +183,11 @@ func (s *Store) putInPlace(fresh bool) error {
 		}
 		s.log.Warn("store put aside", "aside", aside)
 	}
-	if err := os.Rename(s.newPath(), path); err != nil {
+	if err := durable.Rename(s.newPath(), path); err != nil {
 		return err
 	}
 	s.dropCorrupt(corruptCopies, aside)
-	return syncDir(path)
+	return nil
 }
 
 // dropCorrupt removes files that were put aside, save the newest ones, and says if

@@ -202,7 +202,7 @@ func TestEpochNames(t *testing.T) {
 	for range 200 {
 		es = es.next(false, 0)
 		name := es.now().name
-		if _, err := codec.ParseID(name + "-1"); err != nil || len(name) != epochNameSize || seen[name] {
+		if _, err := codec.ParseID(name + "-1"); err != nil || len(name) != 8 || seen[name] {
 			t.Fatalf("name %q: %v", name, err)
 		}
 		seen[name] = true

@@ -2,12 +2,7 @@
 
 package store
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
 // errFilesystem has no name of its own here.
 const errFilesystem = syscall.EIO
-
-func holder(*os.File) string { return "" }

@@ -1,4 +1,4 @@
-package store
+package durable
 
 import (
 	"fmt"
@@ -7,11 +7,9 @@ import (
 	"syscall"
 )
 
-// errFilesystem: the file system's own structures are damaged (EUCLEAN, which ext4 and xfs call EFSCORRUPTED).
-const errFilesystem = syscall.EUCLEAN
-
-// holder says which process holds the lock of f, as proc_locks(5) tells, or nothing.
-func holder(f *os.File) string {
+// LockedBy says which process holds the lock of f, as "process 1234 edgechat"
+// (proc_locks(5)), or nothing where that cannot be told.
+func LockedBy(f *os.File) string {
 	info, err := f.Stat()
 	if err != nil {
 		return ""
@@ -29,7 +27,7 @@ func holder(f *os.File) string {
 	for line := range strings.Lines(string(locks)) {
 		if f := strings.Fields(line); len(f) >= 6 && f[1] == "FLOCK" && strings.HasSuffix(f[5], inode) {
 			name, _ := os.ReadFile("/proc/" + f[4] + "/comm")
-			return strings.TrimRight(fmt.Sprintf(": process %s %s", f[4], strings.TrimSpace(string(name))), " ")
+			return strings.TrimRight(fmt.Sprintf("process %s %s", f[4], strings.TrimSpace(string(name))), " ")
 		}
 	}
 	return ""

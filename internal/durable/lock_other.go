@@ -1,15 +1,17 @@
 //go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
-package auth
+package durable
 
 import (
 	"io/fs"
 	"os"
+	"time"
 )
 
-// Systems without flock(2) and Unix owners: an edit is still a single rename,
-// but of two at the same moment one may be lost.
+// Systems without flock(2) and Unix owners: a replacement is still a single rename.
 
-func lock(*os.File) error                   { return nil }
+// Lock returns ErrNoLocks.
+func Lock(*os.File, bool, time.Duration) error { return ErrNoLocks }
+
 func sameOwner(*os.File, fs.FileInfo) error { return nil }
 func syncDir(*os.File) error                { return nil }
