@@ -10,15 +10,16 @@ import (
 
 	"edgechat/codec"
 	"edgechat/internal/edgetest"
+	"edgechat/internal/faultydisk"
 )
 
 // TestStall has the card stand still for seconds, as cards do that reorganize
-// themselves: the file system is frozen, so that the store's commit waits in the kernel.
+// themselves: no write comes back, so that the store's commit waits in the kernel.
 // Messages flow, history has them, memory is bounded; only acks wait, and come
 // once the card goes on.
 func TestStall(t *testing.T) {
 	t.Parallel()
-	card := edgetest.NewCard(t, 64<<20)
+	card := faultydisk.New(t, 64<<20)
 	const history = 100
 	s := start(t, Config{Data: filepath.Join(card.Dir, "data"), History: history})
 	alice := edgetest.Dial(t, s.url+"/chat/room/den?username=alice", jsonProtocol)
@@ -43,7 +44,7 @@ func TestStall(t *testing.T) {
 	}
 
 	written := s.Stats().Store.Written
-	card.Freeze()
+	card.Set(faultydisk.Write, faultydisk.Fault{Hang: true})
 	frozen := time.Now()
 	ids := make(map[string]string)
 	slowest := time.Duration(0)
@@ -116,7 +117,7 @@ func TestStall(t *testing.T) {
 			}
 		}
 	}
-	card.Thaw()
+	card.Mend()
 	for range acked {
 		ack := alice.JSONOf("ack")
 		key, _ := ack["idempotency_key"].(string)

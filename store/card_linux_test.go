@@ -10,6 +10,7 @@ import (
 
 	"edgechat/codec"
 	"edgechat/internal/edgetest"
+	"edgechat/internal/faultydisk"
 )
 
 // What a commit of so many messages of 200 bytes may write to the device for each, once
@@ -41,7 +42,7 @@ func TestCard(t *testing.T) {
 	} {
 		t.Run(load.name, func(t *testing.T) {
 			t.Parallel()
-			card := edgetest.NewCard(t, 256<<20)
+			card := faultydisk.New(t, 256<<20)
 			historyBytes := int64(0)
 			if edgetest.Race && load.first > 300_000 { // it makes filling 64 MiB slow
 				historyBytes, load.first = 8<<20, load.first/8
@@ -79,15 +80,15 @@ func TestCard(t *testing.T) {
 				}
 				card.Settle()
 				rounds := load.rounds[n]
-				before, was := card.Written(), s.Stats()
+				before, was := card.Stats(), s.Stats()
 				for range rounds {
 					commit(n)
 				}
-				w, st := card.Written().Sub(before), s.Stats()
+				w, st := card.Stats().Sub(before), s.Stats()
 				if got := st.Commits - was.Commits; got != uint64(rounds) {
 					t.Fatalf("%d commits were measured, not %d", got, rounds)
 				}
-				each, flushes := float64(w.Bytes)/float64(rounds*n), float64(w.Flushes)/float64(rounds)
+				each, flushes := float64(w.Written)/float64(rounds*n), float64(w.Flushes)/float64(rounds)
 				t.Logf("%3d a commit: %6.0f bytes a message, %6.0f a commit; %.2f flushes, %4.1f writes", n, each, each*float64(n), flushes, float64(w.Writes)/float64(rounds))
 				if !steady {
 					continue
@@ -114,7 +115,7 @@ var chatMessage = codec.Message{Username: "alice", Content: strings.Repeat("x", 
 // shipped, and then says nothing. Whoever reads writes nothing either.
 func TestCardSilence(t *testing.T) {
 	t.Parallel()
-	card := edgetest.NewCard(t, 64<<20)
+	card := faultydisk.New(t, 64<<20)
 	s := open(t, Config{Path: filepath.Join(card.Dir, "edgechat.db")})
 	for range 400 {
 		if _, err := s.Append("den", chatMessage, "", nil); err != nil {
@@ -123,7 +124,7 @@ func TestCardSilence(t *testing.T) {
 	}
 	sayStored(t, s, "den", "x", "")
 	card.Settle()
-	before, was := card.Written(), s.Stats()
+	before, was := card.Stats(), s.Stats()
 	const seconds = 6 // ext4 commits its journal every 5 s
 	for range 10 * seconds {
 		if _, err := s.Append("den", chatMessage, "", nil); err != nil {
@@ -132,22 +133,23 @@ func TestCardSilence(t *testing.T) {
 		time.Sleep(100 * time.Millisecond)
 	}
 	time.Sleep(2 * s.cfg.SyncInterval)
-	w, st := card.Written().Sub(before), s.Stats()
+	w, st := card.Stats().Sub(before), s.Stats()
 	want(t, "pending", st.Pending, 0)
-	each := float64(w.Bytes) / (10 * seconds)
+	each := float64(w.Written) / (10 * seconds)
 	t.Logf("%d messages in %d s, %d commits: %.0f bytes a message", 10*seconds, seconds, st.Commits-was.Commits, each)
-	if each > cardBudget[10] {
-		t.Errorf("%.0f bytes a message, want no more than %.0f", each, cardBudget[10])
+	// The file grows meanwhile, which the file system's journal notes in blocks of 4 KiB.
+	if most := 1.4 * cardBudget[10]; each > most {
+		t.Errorf("%.0f bytes a message, want no more than %.0f", each, most)
 	}
 
 	card.Settle() // the file's time, for which ext4 takes its own
-	before, was = card.Written(), s.Stats()
+	before, was = card.Stats(), s.Stats()
 	for range 100 {
 		readPage(t, s, "den", codec.Query{})
 		time.Sleep(100 * time.Millisecond)
 	}
 	want(t, "commits", s.Stats().Commits, was.Commits)
-	if w := card.Written().Sub(before); w != (edgetest.Written{}) {
+	if w := card.Stats().Sub(before); w.Writes != 0 {
 		t.Errorf("10 s of silence: %+v", w)
 	}
 }
