@@ -62,5 +62,8 @@ func (s *counter) Flush() bool {
 		m.Wrote(len(p))
 	}
 }
-func (s *counter) Later(func()) bool    { return false }
-func (s *counter) Close(uint16, string) {}
+func (s *counter) Later(func() bool) bool { return false }
+func (s *counter) Close(uint16, string)   {}
+
+func (*counter) Pause()  {}
+func (*counter) Resume() {}

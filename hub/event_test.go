@@ -36,8 +36,8 @@ func (s *tally) Flush() bool {
 	return true
 }
 
-func (s *tally) Later(func()) bool    { return false }
-func (s *tally) Close(uint16, string) {}
+func (s *tally) Later(func() bool) bool { return false }
+func (s *tally) Close(uint16, string)   {}
 
 func (s *tally) join(t *testing.T, h *Hub, name string) {
 	t.Helper()
@@ -177,3 +177,6 @@ func TestEventShare(t *testing.T) {
 		}
 	})
 }
+
+func (*tally) Pause()  {}
+func (*tally) Resume() {}

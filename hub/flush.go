@@ -49,10 +49,11 @@ func (r *room) flush() {
 
 // flushTurn walks once, at the end of a turn of an event loop. What came
 // meanwhile is a goroutine's, or the loop would never get on.
-func (r *room) flushTurn() {
+func (r *room) flushTurn() (more bool) {
 	if r.step() {
 		go r.run()
-		return
+		return false
 	}
 	r.hub.wg.Done()
+	return false
 }

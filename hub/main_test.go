@@ -171,7 +171,7 @@ func (s *sink) Flush() bool {
 	return false
 }
 
-func (s *sink) Later(func()) bool { return false }
+func (s *sink) Later(func() bool) bool { return false }
 
 func (s *sink) Close(code uint16, _ string) {
 	s.mu.Lock()
@@ -277,3 +277,6 @@ func checkOffsets(t testing.TB, got []string, first, last uint64) {
 }
 
 func someBytes() int { return rand.IntN(400) }
+
+func (*sink) Pause()  {}
+func (*sink) Resume() {}

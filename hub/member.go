@@ -13,11 +13,17 @@ type Conn interface {
 	// waiting. It reports whether nothing is left.
 	Flush() (done bool)
 	// Later has f called at the end of the event-loop turn in which the
-	// connection's handler runs, and reports whether there is such a turn. It is
-	// called where that handler calls Join, Publish or Leave.
-	Later(f func()) bool
+	// connection's handler runs, and once in each later turn while f returns
+	// true. It reports whether there is such a turn. It is called where that
+	// handler calls Join, Publish or Leave.
+	Later(f func() (more bool)) bool
 	// Close ends the connection with a close code of RFC 6455.
 	Close(code uint16, reason string)
+	// Pause stops the reading of the connection, whose input stays with the
+	// kernel and its peer; Resume goes on. Both may be called again, and Resume
+	// from any goroutine.
+	Pause()
+	Resume()
 }
 
 // A Member is somebody in a room: a cursor. Pending and Wrote make it a Stream

@@ -17,9 +17,9 @@ type modelConn struct {
 	w      *world
 	name   string
 	format int
-	free   bool     // it takes all there is, and is flushed by the room alone
-	turn   bool     // its actor is in a turn of a loop; the actor's, as is
-	later  []func() // what that turn has put off
+	free   bool          // it takes all there is, and is flushed by the room alone
+	turn   bool          // its actor is in a turn of a loop; the actor's, as is
+	later  []func() bool // what that turn has put off
 	joined *Joined
 	limit  uint64 // of the replay
 
@@ -86,7 +86,8 @@ func (c *modelConn) act(rnd *rand.Rand, i int) {
 			}
 		}
 		for _, f := range c.later {
-			f()
+			for f() {
+			}
 		}
 		c.turn, c.later = false, nil
 	case 1:
@@ -102,7 +103,7 @@ func (c *modelConn) act(rnd *rand.Rand, i int) {
 	}
 }
 
-func (c *modelConn) Later(f func()) bool {
+func (c *modelConn) Later(f func() bool) bool {
 	if c.turn {
 		c.later = append(c.later, f)
 	}
@@ -272,3 +273,6 @@ func (c *modelConn) leave() uint64 {
 	m.Leave()
 	return last
 }
+
+func (*modelConn) Pause()  {}
+func (*modelConn) Resume() {}

@@ -12,10 +12,10 @@ import (
 type room struct {
 	hub  *Hub
 	name string
-	refs int       // members and those about to be; guarded by the stripe
-	load sync.Once // reads head from the Log
-	run  func()    // flush and
-	turn func()    // flushTurn, as values that are made once
+	refs int         // members and those about to be; guarded by the stripe
+	load sync.Once   // reads head from the Log
+	run  func()      // flush and
+	turn func() bool // flushTurn, as values that are made once
 
 	mu       sync.Mutex
 	head     codec.ID

@@ -52,10 +52,10 @@ func TestSayDuringWalk(t *testing.T) {
 type turnSink struct {
 	sink
 	inTurn bool
-	later  []func()
+	later  []func() bool
 }
 
-func (s *turnSink) Later(f func()) bool {
+func (s *turnSink) Later(f func() bool) bool {
 	if s.inTurn {
 		s.later = append(s.later, f)
 	}

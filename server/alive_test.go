@@ -38,9 +38,9 @@ func TestAlive(t *testing.T) {
 // deaf is a Conn that takes what it is given.
 type deaf struct{}
 
-func (deaf) Flush() bool          { return true }
-func (deaf) Later(func()) bool    { return false }
-func (deaf) Close(uint16, string) {}
+func (deaf) Flush() bool            { return true }
+func (deaf) Later(func() bool) bool { return false }
+func (deaf) Close(uint16, string)   {}
 
 // A room whose lock is not given back is seen, while the event loops go on; so is one that
 // blocks an append, with the store's lock of that room.
@@ -180,3 +180,6 @@ func TestStatus(t *testing.T) {
 		t.Errorf("status without a store: %q", text)
 	}
 }
+
+func (deaf) Pause()  {}
+func (deaf) Resume() {}

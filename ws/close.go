@@ -44,7 +44,7 @@ func (c *core) closeLocked(code uint16, reason string, drain bool) {
 		c.farewell = append(binary.BigEndian.AppendUint16(nil, code), reason...)
 	}
 	if !drain {
-		c.stream = nil
+		c.streams = nil
 	}
 	c.wakeLocked()
 }
@@ -58,7 +58,7 @@ func (c *core) isClosing() bool {
 // endLocked queues the close frame.
 func (c *core) endLocked() {
 	c.ended = true
-	c.stream = nil
+	c.streams = nil
 	c.out = append(appendHeader(c.out, opClose, len(c.farewell)), c.farewell...)
 	c.farewell = nil
 }
@@ -107,7 +107,7 @@ func (c *core) closeWritten() {
 func (c *core) finish() {
 	if c.readErr != nil && !c.left {
 		c.mu.Lock()
-		c.stream = nil
+		c.streams = nil
 		c.flushLocked() // what a peer that hung up early will still take
 		c.mu.Unlock()
 		return
@@ -150,7 +150,7 @@ func (c *core) killLocked() {
 		return
 	}
 	c.dead = true
-	c.out, c.stream = nil, nil
+	c.out, c.streams = nil, nil
 	c.wakeLocked()
 	if c.loop != nil {
 		cutDescriptor(c.fd) // the loop sees the end, and closes it

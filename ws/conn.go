@@ -44,14 +44,17 @@ type core struct {
 	looped   bool  // ReadLoop was called
 	handling bool  // a message is with its handler
 	inTurn   bool  // Open or Closed runs on the loop
+	unheard  bool  // on a loop: there is input that was not read while it was paused
 	deaf     bool  // messages are dropped: the handler is done
 	left     bool  // the loop over Messages was left: nothing more is read
 
-	seen atomic.Uint32 // tick of the last byte from the peer
+	seen   atomic.Uint32 // tick of the last byte from the peer
+	paused atomic.Bool   // nothing is read
 
 	mu       sync.Mutex
 	out      []byte        // frames for this connection alone; the first may be the rest of one
-	stream   Stream        // frames shared with others, written when out is empty
+	streams  []Stream      // frames shared with others, written when out is empty
+	at       int           // the one of streams that is next
 	corked   bool          // nothing is written yet
 	writing  bool          // a writer goroutine, or the loop, waits for the peer
 	closing  bool          // a close frame was asked for
@@ -105,9 +108,11 @@ func (c *core) RemoteAddr() net.Addr {
 }
 
 // Later has f called at the end of the event loop's turn in which a message of
-// this connection is handled, or Open or Closed runs, and reports whether there is
-// such a turn. It is called by these alone. What a turn publishes can so go out in one write.
-func (c *core) Later(f func()) bool {
+// this connection is handled, or Open or Closed runs, and once in each later turn for as long
+// as it returns true: what is large is so done in slices, between which others get their share.
+// It reports whether there is such a turn; without one f is not called. It is called by these
+// alone. What a turn publishes can so go out in one write.
+func (c *core) Later(f func() (more bool)) bool {
 	if c.loop == nil || !c.handling && !c.inTurn {
 		return false
 	}

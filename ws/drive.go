@@ -134,7 +134,10 @@ func (c *core) end() {
 	c.inTurn = c.loop != nil
 	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
 	c.inTurn = false
-	c.Attach(nil)
+	c.mu.Lock()
+	c.streams = nil
+	c.flushLocked()
+	c.mu.Unlock()
 }
 
 // guarded turns a panic of the handler into an error.

@@ -54,15 +54,16 @@ type loop struct {
 
 	events  [maxEvents]syscall.EpollEvent
 	input   [inputSize]byte
-	conns   []*core  // by file descriptor
-	doors   []*door  // from which it accepts
-	talking []*core  // those with a coroutine
-	spare   []*talk  // coroutines that are nobody's
-	spent   []func() // the array of posted before
-	again   []*core  // those that have more input than one read takes
-	asked   []*core  // the array of again before
-	later   []func() // for the end of this turn
-	swept   uint32   // tick of the last sweep for silent ones
+	conns   []*core       // by file descriptor
+	doors   []*door       // from which it accepts
+	talking []*core       // those with a coroutine
+	spare   []*talk       // coroutines that are nobody's
+	spent   []func()      // the array of posted before
+	again   []*core       // those that have more input than one read takes
+	asked   []*core       // the array of again before
+	later   []func() bool // for the end of this turn, and of later ones while they return true
+	sliced  []func() bool // the array of later before
+	swept   uint32        // tick of the last sweep for silent ones
 	warned  time.Time
 
 	talkers atomic.Int32 // shared: how many are in talking, as of the last turn
@@ -203,7 +204,7 @@ func (l *loop) step(uintptr) (ended bool) {
 func (l *loop) rest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asleep = len(l.posted) == 0 && len(l.again) == 0
+	l.asleep = len(l.posted) == 0 && len(l.again) == 0 && len(l.later) == 0
 	return l.asleep
 }
 
@@ -270,11 +271,15 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	}
 	clear(again)
 	l.asked = again
-	for i := 0; i < len(l.later); i++ { // it may grow
-		l.later[i]()
-		l.later[i] = nil
+	later := l.later
+	l.later = l.sliced[:0]
+	for i, f := range later {
+		later[i] = nil
+		if f() {
+			l.atEnd(f)
+		}
 	}
-	l.later = l.later[:0]
+	l.sliced = later
 	if now := l.rt.tick.Load(); now != l.swept {
 		l.swept = now
 		l.parkSilent(now)
@@ -288,5 +293,5 @@ func (l *loop) turn(events []syscall.EpollEvent) (ended bool) {
 	}
 }
 
-// atEnd has f called at the end of this turn.
-func (l *loop) atEnd(f func()) { l.later = append(l.later, f) }
+// atEnd has f called at the end of this turn, and of later ones while it returns true.
+func (l *loop) atEnd(f func() bool) { l.later = append(l.later, f) }

@@ -28,4 +28,5 @@ func (l *loop) post(func())          {}
 func (l *loop) wake()                {}
 func (l *loop) nudge()               {}
 func (l *loop) add(*core, []byte)    {}
-func (l *loop) atEnd(func())         {}
+func (l *loop) hear(*core)           {}
+func (l *loop) atEnd(func() bool)    {}

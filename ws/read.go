@@ -113,6 +113,9 @@ func (w *wire) Read(p []byte) (n int, err error) {
 			return 0, err
 		}
 	default:
+		if c.paused.Load() {
+			c.awaitResume()
+		}
 		n, err = c.nc.Read(p)
 		c.seen.Store(c.rt.tick.Load())
 	}

@@ -36,6 +36,9 @@ func (l *loop) serve(c *core, events uint32) {
 	if events&^uint32(syscall.EPOLLOUT) != 0 {
 		l.read(c)
 	}
+	if events&(syscall.EPOLLHUP|syscall.EPOLLERR) != 0 && !c.gone && c.paused.Load() {
+		c.paused.Store(false) // it is cut: that must show
+	}
 	if events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0 && !c.gone {
 		l.again = append(l.again, c) // the end stands behind what was read, and is not reported twice
 	}
@@ -43,6 +46,10 @@ func (l *loop) serve(c *core, events uint32) {
 
 // read gives a connection what it was sent.
 func (l *loop) read(c *core) {
+	if c.paused.Load() && !c.over {
+		c.unheard = true
+		return
+	}
 	n, errno := rawIO(syscall.SYS_READ, c.fd, l.input[:])
 	switch {
 	case errno == syscall.EAGAIN:
@@ -67,6 +74,14 @@ func (l *loop) read(c *core) {
 	case c.over: // what comes behind the end is nobody's
 	default:
 		l.feed(c, l.input[:max(n, 0)], err)
+	}
+}
+
+// hear reads what was not read while c was paused.
+func (l *loop) hear(c *core) {
+	if c.unheard && !c.gone {
+		c.unheard = false
+		l.read(c)
 	}
 }
 
@@ -168,7 +183,7 @@ func (l *loop) end(c *core, err error) {
 	c.end()
 	if c.readErr != nil {
 		c.mu.Lock()
-		c.stream = nil
+		c.streams = nil
 		c.flushLocked() // what a peer that hung up early will still take
 		c.mu.Unlock()
 		l.drop(c)
@@ -192,7 +207,7 @@ func (l *loop) drop(c *core) {
 	l.conns[c.fd] = nil
 	c.mu.Lock()
 	c.dead = true
-	c.out, c.stream = nil, nil
+	c.out, c.streams = nil, nil
 	_ = syscall.Close(int(c.fd))
 	c.wakeLocked()
 	c.mu.Unlock()

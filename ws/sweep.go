@@ -78,6 +78,9 @@ func (s *storm) over(accepted, open uint64) bool {
 // check pings a peer that is silent, drops one that stays so, and closes one
 // that takes nothing of what is pending.
 func (c *core) check(now, ping, write uint32) {
+	if c.paused.Load() {
+		c.seen.Store(now) // its pongs are not read either
+	}
 	silent := now - c.seen.Load()
 	c.mu.Lock()
 	stuck := c.writing && now-c.moved > write

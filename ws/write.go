@@ -22,16 +22,32 @@ type Stream interface {
 // that its progress is seen.
 const pieceSize = 16 << 10
 
-// Attach has the connection write what s has pending, behind everything that
-// was sent before. nil detaches: no method of the former Stream is called any more.
+// Attach has the connection write what s has pending too, behind everything that
+// was sent before. It takes its streams in turns.
 func (c *core) Attach(s Stream) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closing && !c.drain || c.ended || c.dead {
-		s = nil
+		return
 	}
-	c.stream = s
+	c.streams = append(c.streams, s)
 	c.flushLocked()
+}
+
+// Detach ends that: from its return on no method of s is called and no byte of what
+// Pending returned is read any more.
+func (c *core) Detach(s Stream) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.Index(c.streams, s)
+	if i < 0 {
+		return
+	}
+	c.streams = slices.Delete(c.streams, i, i+1)
+	if c.at > i {
+		c.at--
+	}
+	c.flushLocked() // a close frame may have waited for it
 }
 
 // Flush writes what is pending as far as the kernel takes it without waiting,
@@ -109,9 +125,14 @@ func (c *core) nextLocked() (p []byte, s Stream) {
 	if len(c.out) > 0 {
 		return c.out, nil
 	}
-	if c.stream != nil {
-		if p := c.stream.Pending(); len(p) > 0 {
-			return p, c.stream
+	for range c.streams {
+		if c.at >= len(c.streams) {
+			c.at = 0
+		}
+		s := c.streams[c.at]
+		c.at++
+		if p := s.Pending(); len(p) > 0 {
+			return p, s
 		}
 	}
 	if c.closing && !c.ended {
@@ -133,7 +154,7 @@ func (c *core) wroteLocked(p []byte, s Stream, n int) {
 		// frames.
 		end := wholeFrames(p, n)
 		c.out = slices.Insert(c.out, 0, p[n:end]...)
-		if s == c.stream { // it may be detached since
+		if slices.Contains(c.streams, s) { // it may be detached since
 			s.Wrote(end)
 		}
 		return
@@ -206,10 +227,15 @@ func (c *core) startWriter() {
 func (c *core) writer() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var buf []byte
 	for !c.dead {
 		p, s := c.nextLocked()
 		if len(p) == 0 {
 			break
+		}
+		if s != nil { // a copy: it may be detached while this is written
+			buf = append(buf[:0], p[:wholeFrames(p, min(len(p), pieceSize))]...)
+			p = buf
 		}
 		c.mu.Unlock()
 		n, err := c.writeWaiting(p[:min(len(p), pieceSize)])
