@@ -76,8 +76,8 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 		return nil, err
 	}
 	ctl := &Controller{cfg: cfg, limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
-	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read)}
-	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write)}
+	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
+	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat/room/:roomId",
 		Guards:       append(reader, ctl.checkJoin),

@@ -70,6 +70,14 @@ func username(id *auth.Identity, wanted string) (string, error) {
 	return codec.CleanUsername(wanted)
 }
 
+// checkUsername is a guard: a name in the query can be had. It comes after those that find
+// out who the caller is. A browser does not learn why a handshake was refused, and asks
+// the other routes of the room: they have to say the same.
+func checkUsername(r *ws.Request) error {
+	_, err := username(identityOf(r), r.Query().Get("username"))
+	return err
+}
+
 // keyScope makes an idempotency key the caller's own. Callers without an
 // identity share one only with those of the same name.
 func keyScope(id *auth.Identity, username, key string) string {

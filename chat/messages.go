@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"encoding/json"
 	"io"
 	"mime"
 	"net/http"
@@ -118,10 +119,11 @@ func idempotencyKey(h http.Header) string {
 	return key
 }
 
-// readPost reads the body: JSON, or the content as it is. The latter is also what
-// "curl -d" sends, though it calls it a form.
+// readPost reads the body: JSON, or the content as it is. "curl -d" calls all that it sends
+// a form, text as well as JSON: there, and where no type is named, an object that has
+// "content" is a post, and anything else is text. The name may be in the query in any case.
 func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
-	media := typeText
+	media := typeForm
 	if h := r.Header.Get("Content-Type"); h != "" {
 		if media, _, err = mime.ParseMediaType(h); err != nil {
 			return post, unsupported(h)
@@ -138,14 +140,30 @@ func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post code
 	if err != nil {
 		return post, refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")
 	}
-	if media == typeJSON {
-		return ctl.limits.DecodePost(body)
-	}
-	if len(body) == 0 {
+	switch {
+	case media == typeJSON, media == typeForm && isPost(body):
+		post, err = ctl.limits.DecodePost(body)
+	case len(body) == 0:
 		return post, refusal.Errorf(refusal.InvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
+	default:
+		post.Content = string(body)
+		err = ctl.limits.CheckContent(post.Content)
 	}
-	post = codec.Post{Content: string(body), Username: r.Query().Get("username")}
-	return post, ctl.limits.CheckContent(post.Content)
+	if post.Username == "" {
+		post.Username = r.Query().Get("username")
+	}
+	return post, err
+}
+
+// isPost reports whether a body of no particular type is a JSON object with "content". What
+// is wrong with that is then said, rather than published.
+func isPost(body []byte) bool {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(body, &object); err != nil {
+		return false
+	}
+	_, ok := object["content"]
+	return ok
 }
 
 func unsupported(media string) error {

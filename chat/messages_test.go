@@ -25,6 +25,16 @@ func TestPost(t *testing.T) {
 		{"?username=nas", "backup done", []string{"Content-Type: text/plain"}, "nas", "backup done"},
 		{"?username=curl", "a=b&c", []string{"Content-Type: application/x-www-form-urlencoded"}, "curl", "a=b&c"},
 		{"?username=bare", "{}", nil, "bare", "{}"},
+		// What curl -d sends is a form to it. An object with content is a post all the same.
+		{"", `{"content":"drei","username":"nas"}`, []string{"Content-Type: application/x-www-form-urlencoded"}, "nas", "drei"},
+		{"?username=nas", ` {"other":[1],"content":"vier"}`, nil, "nas", "vier"},
+		{"?username=query", `{"content":"five","username":"body"}`, []string{"Content-Type: application/json"}, "body", "five"},
+		{"?username=query", `{"content":"six"}`, []string{"Content-Type: application/json"}, "query", "six"},
+		// What only looks like one is text, and so is what is called text.
+		{"", `{"content":"seven"`, nil, "Anonymous", `{"content":"seven"`},
+		{"", `{"Content":"eight"}`, nil, "Anonymous", `{"Content":"eight"}`},
+		{"", `["content"]`, nil, "Anonymous", `["content"]`},
+		{"", `{"content":"nine"}`, []string{"Content-Type: text/plain"}, "Anonymous", `{"content":"nine"}`},
 	} {
 		status, header, body := r.do("POST", path+test.query, test.body, test.headers...)
 		live := string(c.Expect(edgetest.OpText))
@@ -60,6 +70,11 @@ func TestPostRefused(t *testing.T) {
 		{"POST", "/chat/room/den/messages", "{}", json, 400, "invalid_message", "content"},
 		{"POST", "/chat/room/den/messages", `{"content":1}`, json, 400, "invalid_message", "content"},
 		{"POST", "/chat/room/den/messages", `{"content":"x"`, json, 400, "invalid_message", ""},
+		{"POST", "/chat/room/den/messages", `{"content":1}`, "", 400, "invalid_message", "must be a string"},
+		{"POST", "/chat/room/den/messages", `{"content":"x","username":"a\u0000b"}`, "", 400, "invalid_username", ""},
+		{"POST", "/chat/room/den/messages?username=%00", `{"content":"x"}`, json, 400, "invalid_username", ""},
+		{"GET", "/chat/room/den/members?username=%E2%80%AEx", "", "", 400, "invalid_username", ""},
+		{"GET", "/chat/room/den/messages?username=%E2%80%AEx", "", "", 400, "invalid_username", ""},
 		{"POST", "/chat/room/den/messages", `{"content":"x","username":"a\u0000b"}`, json, 400, "invalid_username", ""},
 		{"POST", "/chat/room/den/messages?username=%E2%80%AEx", "x", "", 400, "invalid_username", ""},
 		{"POST", "/chat/room/den/messages", "a\xffb", "", 400, "invalid_message", "UTF-8"},
