@@ -134,6 +134,39 @@ test('the page', async (t) => {
     assert.deepEqual([...alice.complaints, ...bob.complaints], []);
   });
 
+  await t.test('who has two connections is counted once', async (t) => {
+    const tabs = [await server.connect('twice', { username: 'Alice' }), await server.connect('twice', { username: 'Alice' })];
+    const bob = await Person.arrive(t, browser);
+    // Every number that the page ever shows, not the last alone.
+    await bob.page.addInitScript(() => {
+      window.counts = [];
+      document.addEventListener('DOMContentLoaded', () => {
+        const button = document.getElementById('members-button');
+        new MutationObserver(() => window.counts.push(button.textContent)).observe(button, { childList: true });
+      });
+    });
+    await bob.join(server, 'Bob', 'twice');
+    await bob.page.locator('#member-list').getByText('Alice').waitFor();
+    assert.deepEqual(await bob.page.locator('#member-list li').allTextContents(), ['Alice', 'Bob']);
+    const carol = await server.connect('twice', { username: 'Carol' });
+    await bob.page.getByRole('button', { name: '3 here' }).waitFor();
+    await carol.close();
+    await bob.page.getByRole('button', { name: '2 here' }).waitFor();
+    const counts = await bob.page.evaluate(() => window.counts);
+    assert.deepEqual(counts.filter((text, n) => text !== counts[n - 1]), ['2 here', '3 here', '2 here']);
+    for (const tab of tabs) await tab.close();
+  });
+
+  await t.test('a name that is refused is said at the door', async (t) => {
+    const eve = await Person.arrive(t, browser, phone);
+    await eve.page.goto(server.http);
+    await eve.page.getByLabel('Your name').fill('Eve\u202e');
+    await eve.page.getByLabel('Room').fill('door');
+    await eve.page.getByRole('button', { name: 'Join' }).click();
+    await eve.page.getByRole('alert').filter({ hasText: 'the username may not hold' }).waitFor();
+    assert.ok(await eve.page.getByLabel('Your name').isVisible());
+  });
+
   await t.test('what is too long is not sent', async (t) => {
     const alice = await Person.arrive(t, browser);
     await alice.join(server, 'Alice', 'long');

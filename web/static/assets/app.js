@@ -14,7 +14,7 @@ const typists = new Map(); // name to timer
 let session = null;
 let room = '';
 let username = '';
-let count = 0; // members of the room
+let connections = 0; // to the room; somebody may have several
 let maxContent = 0; // bytes; 0 until the server said so
 let unread = 0;
 let typedAt = 0;
@@ -33,8 +33,8 @@ function remember(storage, name, value) {
   return value ?? '';
 }
 
-// A token in the address goes into this tab's memory, so that it is in no history,
-// bookmark or screenshot.
+// A token in the address goes into this tab's memory, so that it stands in no bookmark or
+// screenshot, and the back button does not bring it back.
 let token = new URLSearchParams(location.search).get('token') ?? '';
 if (token) {
   remember('sessionStorage', 'edgechat.token', token);
@@ -93,7 +93,7 @@ function join(wanted) {
   session?.stop();
   room = wanted;
   username = remember('localStorage', 'edgechat.name');
-  maxContent = count = unread = 0;
+  maxContent = connections = unread = 0;
   log.clear();
   log.me = username;
   for (const timer of typists.values()) clearTimeout(timer);
@@ -123,8 +123,10 @@ const on = {
     log.me = username = frame.username;
     log.resumed();
     maxContent = frame.max_content_bytes;
-    showCount(frame.members);
-    listMembers();
+    connections = frame.members;
+    clearTimeout(membersTimer);
+    membersTimer = 0;
+    listMembers(Math.min(5_000, connections)); // at once, or nearly: there is no number before it
   },
   message(frame, live) {
     log.message(frame, live);
@@ -247,9 +249,9 @@ function showTyping() {
   $('typing').textContent = texts[names.length] ?? 'Several people are typing…';
 }
 
-function showCount(n) {
-  count = n;
-  $('members-button').textContent = `${count} here`;
+// Names are counted: who has two pages open is here once.
+function showCount(names) {
+  $('members-button').textContent = `${names} here`;
   $('members-button').hidden = false;
 }
 
@@ -262,7 +264,7 @@ $('members-button').addEventListener('click', () => showMembers($('members').hid
 
 // One who joins a room of a thousand makes a thousand pages ask: they spread out, and
 // ask once for many who come and go.
-function listMembers() {
+function listMembers(spread = Math.min(60_000, connections ** 2)) {
   if (membersTimer) return;
   membersTimer = setTimeout(async () => {
     membersTimer = 0;
@@ -272,6 +274,7 @@ function listMembers() {
       const answer = await fetch(`/chat/room/${encodeURIComponent(room)}/members`, { headers });
       if (!answer.ok || asked !== session) return;
       const { members } = await answer.json();
+      connections = members.reduce((sum, member) => sum + member.connections, 0);
       showCount(members.length);
       $('member-list').replaceChildren(...members.map((member) => {
         const item = document.createElement('li');
@@ -282,7 +285,7 @@ function listMembers() {
     } catch {
       // The list stays as it was; the next who comes or goes asks again.
     }
-  }, 100 + Math.random() * Math.min(60_000, count ** 2));
+  }, 100 + Math.random() * spread);
 }
 
 // ---- the browser

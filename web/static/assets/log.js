@@ -3,7 +3,7 @@
 //
 // What others wrote becomes text by textContent alone, never markup.
 
-const ITEMS_MAX = 1_000; // what a phone scrolls with ease; older ones are a reload away
+const ITEMS_MAX = 1_000; // what a phone scrolls with ease; older ones leave the page
 const GROUP = 5 * 60_000; // ms; messages of one author within it share a headline
 const QUIET = 500; // ms without a message after which a replay is over
 

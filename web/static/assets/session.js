@@ -21,7 +21,7 @@ const BACKOFF_MIN = 500; // ms
 const BACKOFF_MAX = 30_000; // ms
 const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
 const ACK_TIMEOUT = 15_000; // ms; a server or a network that is silent for longer is gone
-const SEEN_MAX = 5_000; // ids; many times the longest replay
+const SEEN_MAX = 5_000; // ids; many times what the server replays by default
 
 // What no second try would mend: a bad name, no right to be here, no such path.
 const FINAL = new Set([400, 401, 403, 404]);
