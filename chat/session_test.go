@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/internal/edgetest"
@@ -30,13 +31,27 @@ func TestPlainClient(t *testing.T) {
 			t.Errorf("message %v", m)
 		}
 	}
+	// Once what was published later is settled, so is hers: an ack would come next.
+	settled := make(chan codec.Receipt, 1)
+	m := codec.Message{Username: "x", Content: "later", Time: time.Now().UnixMilli()}
+	if _, err := r.hub.Publish("general", m, "", func(rec codec.Receipt) { settled <- rec }); err != nil {
+		t.Fatal(err)
+	}
+	<-settled
+	for _, c := range []*edgetest.Client{alice, bob} {
+		if m := c.JSON(); m["content"] != "later" {
+			t.Errorf("behind her own message: %v", m)
+		}
+	}
 	alice.Text(`{"type":"typing"}`)
 	if m := bob.JSON(); m["type"] != "typing" || m["username"] != "Alice" {
 		t.Errorf("typing %v", m)
 	}
-	alice.JSONOf("typing")
+	if m := alice.JSON(); m["type"] != "typing" {
+		t.Errorf("behind what is settled: %v", m)
+	}
 	alice.Text(`{"type":"nonsense"}`)
-	if m := alice.JSON(); m["type"] != "error" || m["code"] != "invalid_message" { // and no ack before it
+	if m := alice.JSON(); m["type"] != "error" || m["code"] != "invalid_message" {
 		t.Errorf("error %v", m)
 	}
 	alice.Close()

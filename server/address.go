@@ -33,33 +33,37 @@ func urls(addr net.Addr, hosts func() []netip.Addr) []string {
 	return list
 }
 
-// localHosts lists the addresses of the interfaces that are up, IPv4 first: it
-// is what one can type into a phone. A sandbox may forbid to ask; then there
-// are none.
+// localHosts lists the addresses of the interfaces that are up, as reachable
+// orders them. A sandbox may forbid to ask; then there are none.
 func localHosts() []netip.Addr {
-	var four, six []netip.Addr
 	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
+	var all []net.Addr
 	for _, i := range interfaces {
 		if i.Flags&net.FlagRunning == 0 || i.Flags&net.FlagLoopback != 0 {
 			continue
 		}
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue
+		if addrs, err := i.Addrs(); err == nil {
+			all = append(all, addrs...)
 		}
-		for _, a := range addrs {
-			p, err := netip.ParsePrefix(a.String())
-			if err != nil || !p.Addr().IsGlobalUnicast() {
-				continue
-			}
-			if p.Addr().Is4() {
-				four = append(four, p.Addr())
-			} else {
-				six = append(six, p.Addr())
-			}
+	}
+	return reachable(all)
+}
+
+// reachable returns those of an interface's addresses where others can connect,
+// IPv4 first: it is what one can type into a phone.
+func reachable(addrs []net.Addr) []netip.Addr {
+	var four, six []netip.Addr
+	for _, a := range addrs {
+		p, err := netip.ParsePrefix(a.String())
+		switch {
+		case err != nil || !p.Addr().IsGlobalUnicast():
+		case p.Addr().Is4():
+			four = append(four, p.Addr())
+		default:
+			six = append(six, p.Addr())
 		}
 	}
 	return append(four, six...)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -141,6 +142,17 @@ func TestURLs(t *testing.T) {
 	many := func() []netip.Addr { return make([]netip.Addr, 100) }
 	if got := len(urls(&net.TCPAddr{IP: net.IPv6unspecified}, many)); got != maxURLs {
 		t.Errorf("%d URLs of 100 interfaces, want %d", got, maxURLs)
+	}
+	var addrs []net.Addr
+	for _, text := range []string{"2001:db8::5/64", "127.0.0.1/8", "192.168.1.5/24", "fe80::1/64", "169.254.7.7/16", "fd00::5/8", "224.0.0.1/4", "10.0.0.5/8", "::1/128"} {
+		ip, subnet, err := net.ParseCIDR(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		addrs = append(addrs, &net.IPNet{IP: ip, Mask: subnet.Mask})
+	}
+	if got, want := fmt.Sprint(reachable(addrs)), "[192.168.1.5 10.0.0.5 2001:db8::5 fd00::5]"; got != want {
+		t.Errorf("of %v others reach %s, want %s", addrs, got, want)
 	}
 	for _, ip := range localHosts() {
 		if ip.IsLoopback() || ip.IsLinkLocalUnicast() {

@@ -44,13 +44,9 @@ func Listeners() (ls []Listener, err error) {
 	if err != nil || n < 0 || n > maxDescriptors {
 		return nil, fmt.Errorf("systemd: LISTEN_FDS is %q: a number from 0 to %d is expected", fds, maxDescriptors)
 	}
-	// All of them at once, also those behind one that is wrong: nothing that is
-	// started from here on gets them.
-	files := make([]*os.File, n)
-	for i := range files {
-		closeOnExec(firstDescriptor + i)
-		files[i] = os.NewFile(uintptr(firstDescriptor+i), "")
-		defer files[i].Close() // FileListener has a copy of its own
+	files := descriptors(n)
+	for _, f := range files {
+		defer f.Close() // FileListener has a copy of its own
 	}
 	for i, f := range files {
 		l := Listener{}
@@ -66,6 +62,17 @@ func Listeners() (ls []Listener, err error) {
 		ls = append(ls, l)
 	}
 	return ls, nil
+}
+
+// descriptors takes all n at once, also those behind one that is wrong: nothing that
+// is started from here on gets them.
+func descriptors(n int) []*os.File {
+	files := make([]*os.File, n)
+	for i := range files {
+		closeOnExec(firstDescriptor + i)
+		files[i] = os.NewFile(uintptr(firstDescriptor+i), "")
+	}
+	return files
 }
 
 func listener(f *os.File, fd int) (net.Listener, error) {

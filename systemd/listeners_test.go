@@ -19,8 +19,17 @@ import (
 // In a process of its own the test binary takes what it was given, says what that
 // is, and answers one connection on each. The real thing: descriptors of a parent.
 func init() {
-	if os.Getenv("EDGECHAT_TEST_TAKES") == "" {
+	switch os.Getenv("EDGECHAT_TEST_TAKES") {
+	case "":
 		return
+	case "descriptors": // and starts something before they are closed
+		files := descriptors(2)
+		listOfChild()
+		for _, f := range files {
+			_, err := f.Stat()
+			fmt.Println(f.Fd(), err)
+		}
+		os.Exit(0)
 	}
 	ls, err := Listeners()
 	failed := err != nil
@@ -35,12 +44,7 @@ func init() {
 	for _, l := range ls {
 		fmt.Println(l.Name, l.Addr().Network(), l.Addr())
 	}
-	// What we start has none of them. The shell lists its own.
-	out, err := exec.Command("sh", "-c", "for fd in 3 4 5 6 7 8 9; do (: <&$fd) 2>/dev/null && echo child has $fd; done; true").Output()
-	fmt.Print(string(out))
-	if err != nil {
-		fmt.Println(err)
-	}
+	listOfChild()
 	if failed {
 		os.Exit(1)
 	}
@@ -57,13 +61,28 @@ func init() {
 	os.Exit(0)
 }
 
+// listOfChild prints which of our descriptors what we start has: the shell lists its own.
+func listOfChild() {
+	out, err := exec.Command("sh", "-c", "for fd in 3 4 5 6 7 8 9; do (: <&$fd) 2>/dev/null && echo child has $fd; done; true").Output()
+	fmt.Print(string(out))
+	if err != nil {
+		fmt.Println(err)
+	}
+}
+
 // hand starts this binary with files from descriptor 3 on, as a service manager does.
 // LISTEN_PID is known only in the process itself, hence the shell.
 func hand(t *testing.T, names, pid string, files ...*os.File) (output string, err error) {
 	t.Helper()
+	return handTo(t, "listeners", names, pid, files...)
+}
+
+// handTo is hand with what the process is to do with them.
+func handTo(t *testing.T, what, names, pid string, files ...*os.File) (output string, err error) {
+	t.Helper()
 	cmd := exec.Command("sh", "-c", `LISTEN_PID=`+pid+` exec "$0"`, os.Args[0])
 	cmd.ExtraFiles = files
-	cmd.Env = append(os.Environ(), "EDGECHAT_TEST_TAKES=1", fmt.Sprint("LISTEN_FDS=", len(files)), "LISTEN_FDNAMES="+names)
+	cmd.Env = append(os.Environ(), "EDGECHAT_TEST_TAKES="+what, fmt.Sprint("LISTEN_FDS=", len(files)), "LISTEN_FDNAMES="+names)
 	timer := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	out, err := cmd.CombinedOutput()
@@ -120,6 +139,20 @@ func TestListeners(t *testing.T) {
 		if _, err := os.Stat(path); err != nil {
 			t.Errorf("round %d: the socket file is gone: %v", round, err)
 		}
+	}
+}
+
+// A process that is started while Listeners looks at what it was given has none of it.
+func TestDescriptorsAreNotInherited(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	f := fileOf(t, l.(*net.TCPListener))
+	out, err := handTo(t, "descriptors", "", "$$", f, f)
+	if want := "3 <nil>\n4 <nil>\n"; err != nil || out != want {
+		t.Errorf("output %q, %v; want %q", out, err, want)
 	}
 }
 

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -105,18 +106,34 @@ func again(c *Conn[string]) error {
 	return nil
 }
 
-func TestMessagesEnd(t *testing.T) {
-	base, _, ends := echo(t, Config{}, 0)
-	c := edgetest.Dial(t, base+"/handle")
-	c.Close()
-	if err := <-ends; err != nil {
-		t.Errorf("a normal end is %v", err)
-	}
-	c = edgetest.Dial(t, base+"/handle")
-	c.Raw(edgetest.Frame(edgetest.OpClose, []byte("\x0f\xa0going")))
-	if err, ok := (<-ends).(*CloseError); !ok || *err != (CloseError{4000, "going"}) {
-		t.Errorf("4000 is %v", err)
-	}
+// TestEnds: what a session learns of how its peer went. The close codes of a normal end are
+// no error, in either driver.
+func TestEnds(t *testing.T) {
+	each(t, func(t *testing.T, v variant) {
+		base, _, ends := echo(t, v.with(Config{}), 0)
+		for _, test := range []struct {
+			payload string
+			want    *CloseError // nil is a normal end
+		}{
+			{"", nil},
+			{"\x03\xe8", nil},
+			{"\x03\xe8bye", nil},
+			{"\x03\xe9", nil},
+			{"\x03\xe9leaving the page", nil},
+			{"\x03\xeb", &CloseError{1003, ""}},
+			{"\x03\xf3broken", &CloseError{1011, "broken"}},
+			{"\x0f\xa0going", &CloseError{4000, "going"}},
+		} {
+			c := edgetest.Dial(t, base+v.path)
+			c.Raw(edgetest.Frame(edgetest.OpClose, []byte(test.payload)))
+			err := <-ends
+			got, isClose := err.(*CloseError)
+			if test.want == nil && err != nil || test.want != nil && (!isClose || *got != *test.want) {
+				t.Errorf("close frame %q ends with %v, want %v", test.payload, err, test.want)
+			}
+			_ = c.Conn.Close()
+		}
+	})
 }
 
 type user struct{}
@@ -236,45 +253,51 @@ func testHandshake(t *testing.T, driver driver) {
 	for _, test := range []struct {
 		name, request string
 		status        int
+		code          string // of the body; "" is a refusal of net/http's own, or none
 	}{
-		{"good", good, 101},
-		{"spelled otherwise", strings.NewReplacer("websocket\r", "WebSocket\r", "Connection: Upgrade", "connection: keep-alive, upgrade").Replace(good), 101},
-		{"two Connection lines", swap("Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade"), 101},
-		{"no Upgrade", swap("Upgrade: websocket\r\n", ""), 426},
-		{"Upgrade to h2c", swap("websocket\r\n", "h2c\r\n"), 426},
-		{"no Connection", swap("Connection: Upgrade\r\n", ""), 400},
-		{"HTTP/1.0", swap("HTTP/1.1", "HTTP/1.0"), 400},
-		{"HEAD", swap("GET", "HEAD"), 400},
-		{"POST", swap("GET", "POST"), 405},
-		{"no version", swap("Sec-WebSocket-Version: 13\r\n", ""), 426},
-		{"version 8", swap(": 13", ": 8"), 426},
-		{"no key", swap("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), 400},
-		{"short key", swap("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), 400},
-		{"key that is no base64", swap("dGhlIHNhbXBsZSBub25jZQ==", "????????????????????????"), 400},
-		{"two keys", swap("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key"), 400},
-		{"no Host", swap("Host: x\r\n", ""), 400},
-		{"two Hosts", swap("Host: x", "Host: x\r\nHost: y"), 400},
-		{"a Host that is none", swap("Host: x", "Host: a b"), 400},
-		{"empty Host", swap("Host: x", "Host: "), 101},
-		{"a folded line", swap("Upgrade: websocket", "Upgrade:\r\n websocket"), 101},
-		{"a space before the colon", swap("Upgrade: websocket", "Upgrade : websocket"), 400},
-		{"a control character", swap("Host: x", "Host: x\r\nX: a\x01b"), 400},
-		{"a name that is none", swap("Host: x", "Host: x\r\nX[]: a"), 400},
-		{"lines that end in LF", strings.ReplaceAll(good, "\r\n", "\n"), 101},
-		{"the whole URL", swap("/react", "http://x/react"), 101},
-		{"no path", swap("/react", "react"), 400},
-		{"an escape that is none", swap("/react", "/react%zz"), 400},
-		{"nothing there", swap("/react", "/nothing"), 404},
-		{"a query that is none", swap("/react", "/react?a=%zz"), 400},
-		{"chunks", swap("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400},
-		{"a long head", swap("Host: x", "Host: x\r\nX: "+strings.Repeat("x", 2*maxHead)), 101},
-		{"a body", swap("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nhi"), 400},
+		{"good", good, 101, ""},
+		{"spelled otherwise", strings.NewReplacer("websocket\r", "WebSocket\r", "Connection: Upgrade", "connection: keep-alive, upgrade").Replace(good), 101, ""},
+		{"two Connection lines", swap("Connection: Upgrade", "Connection: keep-alive\r\nConnection: Upgrade"), 101, ""},
+		{"no Upgrade", swap("Upgrade: websocket\r\n", ""), 426, "upgrade_required"},
+		{"Upgrade to h2c", swap("websocket\r\n", "h2c\r\n"), 426, "upgrade_required"},
+		{"no Connection", swap("Connection: Upgrade\r\n", ""), 400, "bad_handshake"},
+		{"HTTP/1.0", swap("HTTP/1.1", "HTTP/1.0"), 400, "bad_handshake"},
+		{"HEAD", swap("GET", "HEAD"), 400, ""},
+		{"POST", swap("GET", "POST"), 405, "method_not_allowed"},
+		{"no version", swap("Sec-WebSocket-Version: 13\r\n", ""), 426, "bad_handshake"},
+		{"version 8", swap(": 13", ": 8"), 426, "bad_handshake"},
+		{"no key", swap("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", ""), 400, "bad_handshake"},
+		{"short key", swap("dGhlIHNhbXBsZSBub25jZQ==", "dGhl"), 400, "bad_handshake"},
+		{"key that is no base64", swap("dGhlIHNhbXBsZSBub25jZQ==", "????????????????????????"), 400, "bad_handshake"},
+		{"two keys", swap("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key"), 400, "bad_handshake"},
+		{"no Host", swap("Host: x\r\n", ""), 400, ""},
+		{"two Hosts", swap("Host: x", "Host: x\r\nHost: y"), 400, ""},
+		{"a Host that is none", swap("Host: x", "Host: a b"), 400, ""},
+		{"empty Host", swap("Host: x", "Host: "), 101, ""},
+		{"a folded line", swap("Upgrade: websocket", "Upgrade:\r\n websocket"), 101, ""},
+		{"a space before the colon", swap("Upgrade: websocket", "Upgrade : websocket"), 400, ""},
+		{"a control character", swap("Host: x", "Host: x\r\nX: a\x01b"), 400, ""},
+		{"a name that is none", swap("Host: x", "Host: x\r\nX[]: a"), 400, ""},
+		{"lines that end in LF", strings.ReplaceAll(good, "\r\n", "\n"), 101, ""},
+		{"the whole URL", swap("/react", "http://x/react"), 101, ""},
+		{"no path", swap("/react", "react"), 400, ""},
+		{"an escape that is none", swap("/react", "/react%zz"), 400, ""},
+		{"nothing there", swap("/react", "/nothing"), 404, "not_found"},
+		{"a query that is none", swap("/react", "/react?a=%zz"), 400, "invalid_query"},
+		{"chunks", swap("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400, "bad_handshake"},
+		{"a long head", swap("Host: x", "Host: x\r\nX: "+strings.Repeat("x", 2*maxHead)), 101, ""},
+		{"a body", swap("\r\n\r\n", "\r\nContent-Length: 2\r\n\r\nhi"), 400, "bad_handshake"},
 	} {
 		c := rawClient(t, base)
 		c.Raw([]byte(test.request))
 		c.ReadResponse()
 		if c.Response.StatusCode != test.status {
 			t.Errorf("%s: %s, want %d", test.name, c.Response.Status, test.status)
+		}
+		if strings.HasPrefix(test.request, "HEAD") {
+			// A refusal without its body.
+		} else if code := refusalCode(t, c.Response); code != test.code {
+			t.Errorf("%s: refused with the code %q, want %q", test.name, code, test.code)
 		}
 		switch test.status {
 		case 101:
@@ -289,6 +312,19 @@ func testHandshake(t *testing.T, driver driver) {
 		}
 		_ = c.Conn.Close()
 	}
+}
+
+// refusalCode is the code in the JSON body of a refusal, "" if it is none.
+func refusalCode(t *testing.T, res *http.Response) string {
+	t.Helper()
+	if res.StatusCode == http.StatusSwitchingProtocols || !strings.HasPrefix(res.Header.Get("Content-Type"), "application/json") {
+		return ""
+	}
+	var body struct{ Error struct{ Code string } }
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil {
+		t.Error(err)
+	}
+	return body.Error.Code
 }
 
 func TestShutdown(t *testing.T) {

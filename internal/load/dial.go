@@ -54,6 +54,9 @@ func (r *run) subprotocol() string {
 	return "edgechat.v1.json"
 }
 
+// maxAnswer bounds what is read of the answer to a handshake, the body of a refusal included.
+const maxAnswer = 64 << 10
+
 // perSource bounds the connections from one address: the kernel has some 28 000
 // ports to give by default (net.ipv4.ip_local_port_range, 32768 to 60999) for each pair of source and
 // destination.
@@ -138,7 +141,7 @@ func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
 		return nil, err
 	}
 	// Bounded, so that what is no web server does not fill memory.
-	br := bufio.NewReaderSize(io.LimitReader(conn, 64<<10), 1<<10)
+	br := bufio.NewReaderSize(io.LimitReader(conn, maxAnswer), 1<<10)
 	resp, err := http.ReadResponse(br, nil)
 	if err != nil {
 		return nil, fmt.Errorf("the answer is no HTTP: %w", err)
@@ -160,7 +163,7 @@ func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
 
 func refusalOf(resp *http.Response) error {
 	e := &Refusal{Status: resp.StatusCode}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 4<<10))
+	body, _ := io.ReadAll(resp.Body) // the handshake is bounded as a whole
 	var x struct {
 		Error struct{ Code, Message string }
 	}

@@ -69,36 +69,45 @@ type Progress struct {
 }
 
 func (cfg Config) withDefaults() (Config, error) {
-	positive := func(v *int, def int) {
+	negative := ""
+	if !(cfg.Rate >= 0) {
+		negative = "Rate"
+	}
+	positive := func(name string, v *int, def int) {
+		if *v < 0 {
+			negative = name
+		}
 		if *v == 0 {
 			*v = def
 		}
 	}
-	lasting := func(v *time.Duration, def time.Duration) {
+	lasting := func(name string, v *time.Duration, def time.Duration) {
+		if *v < 0 {
+			negative = name
+		}
 		if *v == 0 {
 			*v = def
 		}
 	}
-	positive(&cfg.Clients, 100)
-	positive(&cfg.Rooms, 10)
-	positive(&cfg.Publishers, 1)
-	positive(&cfg.Size, 100)
-	positive(&cfg.Window, 16)
-	positive(&cfg.Connecting, 64)
-	positive(&cfg.MaxFrame, 1<<20)
-	lasting(&cfg.Duration, 10*time.Second)
-	lasting(&cfg.ConnectTimeout, 10*time.Second)
-	lasting(&cfg.WriteTimeout, 10*time.Second)
-	lasting(&cfg.Settle, 10*time.Second)
-	lasting(&cfg.Patience, 3*time.Second)
-	lasting(&cfg.Drain, 30*time.Second)
+	positive("Clients", &cfg.Clients, 100)
+	positive("Rooms", &cfg.Rooms, 10)
+	positive("Publishers", &cfg.Publishers, 1)
+	positive("Size", &cfg.Size, 100)
+	positive("Window", &cfg.Window, 16)
+	positive("Connecting", &cfg.Connecting, 64)
+	positive("MaxFrame", &cfg.MaxFrame, 1<<20)
+	lasting("Duration", &cfg.Duration, 10*time.Second)
+	lasting("ConnectTimeout", &cfg.ConnectTimeout, 10*time.Second)
+	lasting("WriteTimeout", &cfg.WriteTimeout, 10*time.Second)
+	lasting("Settle", &cfg.Settle, 10*time.Second)
+	lasting("Patience", &cfg.Patience, 3*time.Second)
+	lasting("Drain", &cfg.Drain, 30*time.Second)
 	u, err := url.Parse(cfg.URL)
 	switch {
 	case err != nil || u.Scheme != "ws" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "":
 		return cfg, fmt.Errorf("load: URL %q is not of the form ws://host:port", cfg.URL)
-	case min(cfg.Clients, cfg.Rooms, cfg.Publishers, cfg.Window, cfg.Connecting, cfg.MaxFrame) < 0,
-		min(cfg.Duration, cfg.ConnectTimeout, cfg.WriteTimeout, cfg.Settle, cfg.Patience, cfg.Drain) < 0, !(cfg.Rate >= 0):
-		return cfg, fmt.Errorf("load: a number of the configuration is negative")
+	case negative != "":
+		return cfg, fmt.Errorf("load: %s is negative, or no number", negative)
 	case cfg.Size < MinSize:
 		return cfg, fmt.Errorf("load: content of %d bytes has no room for what is checked: %d at least", cfg.Size, MinSize)
 	case cfg.Rooms > maxRooms || cfg.Publishers > maxPublishers:
