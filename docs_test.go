@@ -91,6 +91,44 @@ func TestMakeTargets(t *testing.T) {
 	}
 }
 
+// The README begins with what one types first, and names what make test installs.
+func TestReadme(t *testing.T) {
+	readme := read(t, "README.md")
+	if commands := regexp.MustCompile("(?m)^    (.*?)(?: *#.*)?$").FindAllStringSubmatch(readme, 2); len(commands) < 2 ||
+		commands[0][1] != "make run" || commands[1][1] != "make test" {
+		t.Errorf("README.md begins with %q", commands)
+	}
+
+	packageOf := map[string]string{}
+	for _, pair := range regexp.MustCompile(`\[([a-z0-9.-]+)\]=([a-z0-9-]+)`).FindAllStringSubmatch(read(t, "scripts/install"), -1) {
+		packageOf[pair[1]] = pair[2]
+	}
+	line := regexp.MustCompile(`(?m)^bash scripts/install (.+)$`).FindStringSubmatch(read(t, "scripts/test"))
+	if line == nil || len(packageOf) == 0 {
+		t.Fatal("scripts/test installs nothing")
+	}
+	var packages []string
+	for program := range strings.FieldsSeq(line[1]) {
+		packages = append(packages, packageOf[program])
+	}
+	slices.Sort(packages)
+	want := strings.Join(slices.Compact(packages), ", ")
+	list := regexp.MustCompile(`(?s)installs the Debian packages that it misses \(([^)]*)\)`).FindStringSubmatch(readme)
+	if list == nil || strings.Join(strings.Fields(list[1]), " ") != want {
+		t.Errorf("README.md says that make test installs %q, and scripts/test installs %s", list, want)
+	}
+
+	targets := regexp.MustCompile(`(?m)^all='(.*)'$`).FindStringSubmatch(read(t, "cross-build.sh"))
+	if targets == nil {
+		t.Fatal("cross-build.sh names no targets")
+	}
+	for target := range strings.FieldsSeq(targets[1]) {
+		if !strings.Contains(strings.ToLower(readme), target) {
+			t.Errorf("README.md does not say that make dist builds for %s", target)
+		}
+	}
+}
+
 // sections returns the anchors that a heading gets: lower case, no punctuation, hyphens for spaces.
 func sections(markdown string) (anchors []string) {
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(markdown, -1) {

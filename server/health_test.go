@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,11 +35,28 @@ func fetch(t *testing.T, method, url string) (*http.Response, string) {
 	return resp, string(body)
 }
 
+// documented returns the bodies of /healthz and /readyz as docs/protocol.md has them.
+func documented(t *testing.T) []string {
+	t.Helper()
+	text, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for _, line := range regexp.MustCompile(`(?m)^    (\{"status".*)$`).FindAllStringSubmatch(string(text), -1) {
+		bodies = append(bodies, line[1]+"\n")
+	}
+	if len(bodies) != 2 {
+		t.Fatalf("docs/protocol.md has %d bodies with a status: %q", len(bodies), bodies)
+	}
+	return bodies
+}
+
 func TestHealth(t *testing.T) {
 	s := start(t, Config{})
 	for _, path := range []string{"/healthz", "/readyz"} {
 		resp, body := fetch(t, "GET", s.url+path)
-		if resp.StatusCode != 200 || body != `{"status":"ok"}`+"\n" || resp.Header.Get("Content-Type") != "application/json; charset=utf-8" {
+		if resp.StatusCode != 200 || body != documented(t)[0] || resp.Header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("GET %s: %s %v %q", path, resp.Status, resp.Header, body)
 		}
 		head, body := fetch(t, "HEAD", s.url+path)
@@ -57,7 +76,7 @@ func TestHealth(t *testing.T) {
 func TestDraining(t *testing.T) {
 	s := start(t, Config{})
 	s.draining.Store(true)
-	if resp, body := fetch(t, "GET", s.url+"/readyz"); resp.StatusCode != 503 || !strings.Contains(body, `"draining"`) || resp.Header.Get("Retry-After") == "" {
+	if resp, body := fetch(t, "GET", s.url+"/readyz"); resp.StatusCode != 503 || body != documented(t)[1] || resp.Header.Get("Retry-After") == "" {
 		t.Errorf("/readyz: %s %q", resp.Status, body)
 	}
 	if resp, _ := fetch(t, "GET", s.url+"/healthz"); resp.StatusCode != 200 {

@@ -7,18 +7,20 @@ import (
 )
 
 const (
-	// leastMemory: below it the collector would do nothing but collect.
+	// leastMemory: below it the collector would run all the time, and Go lets it have half of
+	// the processor.
 	leastMemory = 32 << 20
 	// leastDescriptors is what the warning is about: each connection takes one, and
-	// the store, the listeners and the event loops some twenty.
+	// the store, the listeners and the event loops a dozen or two.
 	leastDescriptors = 4096
 )
 
-// memoryLimit returns the soft limit of the Go heap (GOMEMLIMIT) in bytes, the same
-// as text, and where it comes from; 0 if there is none. Go itself knows neither the cgroup nor
-// how small the board is, and lets the heap grow to twice what is in use. Where
-// the kernel counts no memory for cgroups, as Raspberry Pi OS boots by default,
-// the half of the board is what is left.
+// memoryLimit returns the soft limit of what Go's runtime holds, heap and stacks (GOMEMLIMIT), in
+// bytes, the same as text, and where it comes from. The limit is 0, and text says nothing, if
+// neither the machine nor a cgroup tells its memory; GOMEMLIMIT=off is math.MaxInt64. Go itself
+// knows neither the cgroup's memory nor how small the board is, and lets the heap grow to twice
+// what is in use. Where the kernel counts no memory for cgroups, as that of Raspberry Pi OS does
+// unless cmdline.txt says cgroup_enable=memory, the half of the board counts alone.
 func memoryLimit(getenv func(string) string) (limit int64, text, from string) {
 	if text := getenv("GOMEMLIMIT"); text != "" {
 		return debug.SetMemoryLimit(-1), text, "environment GOMEMLIMIT" // -1 asks
@@ -42,7 +44,7 @@ func lowestLimit(machine, cgroup int64, group string) (limit int64, from string)
 	return limit &^ (1<<20 - 1), from // whole MiB are easier to read
 }
 
-// useLimits sets the limit of the heap, and says what this process may use.
+// useLimits sets the limit of the memory, and says what this process may use.
 func useLimits(log *slog.Logger, getenv func(string) string) {
 	limit, text, from := memoryLimit(getenv)
 	if limit > 0 {

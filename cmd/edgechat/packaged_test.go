@@ -90,7 +90,7 @@ func defaultFile(t *testing.T) string {
 		}
 		fmt.Fprintf(&b, "#%s=%s\n", s.env(), def)
 	}
-	b.WriteString("\n# Soft limit of the heap, for example 100MiB.\n# (default four fifths of the memory cgroup, at most half of the memory)\n#GOMEMLIMIT=\n")
+	b.WriteString("\n# Soft limit of what Go holds, heap and stacks, for example 100MiB.\n# (default four fifths of the memory cgroup, at most half of the memory, at least 32MiB)\n#GOMEMLIMIT=\n")
 	for name := range inService {
 		if !slices.ContainsFunc(settings, func(s setting) bool { return s.name == name }) {
 			t.Errorf("there is a note about --%s, and no such setting", name)
@@ -153,6 +153,13 @@ is also a variable:
 is
 .BR EDGECHAT_SYNC_INTERVAL .
 A flag wins over its variable. A variable that is empty counts as not set.
+.B edgechat token
+reads
+.BR EDGECHAT_TOKENS ,
+.B edgechat bench
+.B EDGECHAT_URL
+and
+.BR EDGECHAT_TOKEN .
 .SH SIGNALS
 .TP
 .BR SIGTERM , " SIGINT"

@@ -9,8 +9,9 @@ import (
 )
 
 // A setting is one row of the table that flags, environment variables, their
-// help, "edgechat config" and docs/settings.md come from. Settings name files
-// that hold secrets, never a secret.
+// help, "edgechat config" and docs/settings.md come from. Those of serve, which
+// config prints, name files that hold secrets and are none themselves; the token of bench
+// is printed by nothing.
 type setting struct {
 	name    string // of the flag, without dashes
 	takes   string // what kind of value, for help: "DURATION"

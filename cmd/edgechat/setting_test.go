@@ -130,7 +130,7 @@ The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Eve
 
 | variable | from | meaning |
 |---|---|---|
-| ` + "`GOMEMLIMIT`" + ` | anyone | soft limit of the heap, such as ` + "`200MiB`" + `; default 0.8 of the cgroup's ` + "`memory.max`" + ` or half of the machine's memory, whichever is less, and never under 32MiB |
+| ` + "`GOMEMLIMIT`" + ` | anyone | soft limit of what Go holds, heap and stacks, such as ` + "`200MiB`" + `; default 0.8 of the cgroup's ` + "`memory.max`" + ` or half of the machine's memory, whichever is less, and never under 32MiB |
 | ` + "`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`" + ` | a .socket unit | sockets to serve on in place of ` + "`--listen`" + `: TCP and unix streams, Accept=no. Who connects during a restart waits in their queues |
 | ` + "`NOTIFY_SOCKET`" + ` | Type=notify | where to say that the start, a reload or a stop begins and ends, and what ` + "`systemctl status`" + ` shows |
 | ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 10 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |

@@ -48,6 +48,27 @@ rm /etc/credstore/edgechat.tokens
 systemctl restart edgechat.service
 [ "$(code http://127.0.0.1:3000/chat/rooms)" = 200 ]
 
+say tokens that count on a reload, as docs/pi.md has them
+install -m 600 -o edgechat /dev/null /etc/edgechat.tokens
+echo EDGECHAT_TOKENS=/etc/edgechat.tokens >>/etc/default/edgechat
+token=$(edgechat token create alice --tokens /etc/edgechat.tokens)
+systemctl restart edgechat.service
+[ "$(code -H "Authorization: Bearer $token" http://127.0.0.1:3000/chat/rooms)" = 200 ] || fail "it does not take the token"
+edgechat token revoke alice --tokens /etc/edgechat.tokens
+systemctl reload edgechat.service
+[ "$(code -H "Authorization: Bearer $token" http://127.0.0.1:3000/chat/rooms)" = 401 ] || fail "it takes a token that was revoked"
+sed -i '/^EDGECHAT_TOKENS=/d' /etc/default/edgechat # the file stays, for the purge to take
+systemctl restart edgechat.service
+
+say what the service uses
+edgechat token create alice --tokens /etc/credstore/edgechat.tokens >/dev/null
+systemctl restart edgechat.service
+xargs -0 -a "/proc/$(pid)/environ" sh -c 'env -i "$@" edgechat config' - | tee /run/config
+grep -E '^tokens +/run/credentials/edgechat.service/tokens +credential tokens$' /run/config || fail "config does not know of the credential"
+grep -E '^data +/var/lib/edgechat +environment STATE_DIRECTORY$' /run/config
+rm /etc/credstore/edgechat.tokens
+systemctl restart edgechat.service
+
 say reload
 systemctl reload edgechat.service
 active

@@ -24,6 +24,11 @@ test('plain HTTP', async (t) => {
       assert.equal(message.content, `backup done, as ${type}`);
       assert.equal(message.username, 'nas');
     }
+    // An object with content is a post all the same.
+    const asForm = await post('{"content":"typed in a hurry"}', { 'Content-Type': 'application/x-www-form-urlencoded' }, '?username=nas');
+    assert.equal(asForm.status, 201);
+    const { username, content } = await client.next('message');
+    assert.deepEqual({ username, content }, { username: 'nas', content: 'typed in a hurry' });
     await client.close();
   });
 
