@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz bench compare lint generate dist deb install uninstall test-pi clean
+.PHONY: help run build test check race e2e fuzz mutate bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ e2e: build ## the node and browser tests against the built binary
 
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 	@bash scripts/fuzz
+
+mutate: ## a package's tests on mutated code; PKG=./codec, MUTATETIME=30m
+	@bash scripts/mutate $(PKG)
 
 bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)
