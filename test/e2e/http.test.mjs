@@ -1,9 +1,13 @@
 // The same chat over plain HTTP.
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'node:test';
+import { promisify } from 'node:util';
 import { decode } from '@msgpack/msgpack';
-import { Server } from './harness.mjs';
+import { Server, root } from './harness.mjs';
 
 test('plain HTTP', async (t) => {
   const server = await (await Server.start(t)).up();
@@ -30,6 +34,16 @@ test('plain HTTP', async (t) => {
     const { username, content } = await client.next('message');
     assert.deepEqual({ username, content }, { username: 'nas', content: 'typed in a hurry' });
     await client.close();
+  });
+
+  await t.test('what the README tells to type into a shell', async () => {
+    const lines = readFileSync(path.join(root, 'README.md'), 'utf8').match(/^ {4}curl .*$/gm);
+    assert.ok(lines.length >= 6, lines.join('\n'));
+    for (const line of lines) {
+      const { stdout } = await promisify(execFile)('sh', ['-c', line.trim().replace('curl', 'curl -sS --fail').replace('http://pi.local:3000', server.http)]);
+      for (const answer of stdout.trim().split('\n')) assert.equal(typeof JSON.parse(answer), 'object', line);
+      if (line.includes('backup done')) assert.equal(JSON.parse(stdout).content, 'backup done');
+    }
   });
 
   await t.test('a key is kept once', async () => {
