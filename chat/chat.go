@@ -85,7 +85,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 		MaxMessage:   ctl.limits.MaxFrame(),
 		Decode:       ctl.limits.DecodeClient,
 		Open:         ctl.open,
-		Prompt:       prompt,
+		Prompt:       func(*ws.Request) bool { return true }, // joins wait for nothing
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
@@ -99,11 +99,11 @@ func Formats() []hub.Format {
 	format := func(f codec.Format) hub.Format {
 		binary := f == codec.MsgPack
 		return hub.Format{
-			Message: func(dst []byte, m *codec.Message) []byte {
+			Message: func(dst []byte, _ string, m *codec.Message) []byte {
 				start := len(dst)
 				return ws.EndFrame(codec.AppendMessage(ws.BeginFrame(dst), f, m), start, binary)
 			},
-			Event: func(dst []byte, e *codec.Event) []byte {
+			Event: func(dst []byte, _ string, e *codec.Event) []byte {
 				start := len(dst)
 				return ws.EndFrame(codec.AppendEvent(ws.BeginFrame(dst), f, e), start, binary)
 			},

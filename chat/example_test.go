@@ -42,20 +42,17 @@ func Example() {
 		Decode: codec.Limits{}.DecodeClient,
 		Handle: func(c *ws.Conn[codec.Client]) error {
 			r := c.Request()
-			joined, err := rooms.Join(r.Param("roomId"), c, hub.Join{Username: r.Query().Get("username")})
-			if err != nil {
-				return err
-			}
-			defer joined.Member.Leave()
-			c.Attach(joined.Member)
+			member := rooms.Join(r.Param("roomId"), c, hub.Join{Username: r.Query().Get("username")}, nil)
+			defer member.Leave()
+			c.Attach(member)
 			for msg, err := range c.Messages() {
 				switch {
 				case err != nil:
 					return err
 				case msg.Type == codec.TypeTyping:
-					joined.Member.Typing()
+					member.Typing()
 				default:
-					_, _ = joined.Member.Publish(msg.Content, "", nil)
+					_, _ = member.Publish(msg.Content, "", nil)
 				}
 			}
 			return nil

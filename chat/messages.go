@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/hub"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -31,11 +33,21 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	if part.since != nil && part.before != nil {
 		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
 	}
-	page, err := ctl.cfg.Log.Read(roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
+	history, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
+	if errors.Is(err, hub.ErrBusy) {
+		return refusal.New(refusal.Unavailable, "many histories are being read: try again soon").With("Retry-After", "1")
+	}
 	if err != nil {
 		return err
 	}
-	page.Room = roomOf(r)
+	defer history.Close()
+	page := codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered}
+	for piece, err := range history.Pieces() {
+		if err != nil {
+			return err
+		}
+		page.Messages = append(page.Messages, piece...)
+	}
 	switch accept := accepted(r.Header, typeJSON, typeLines, typeMsgPack); accept {
 	case typeLines:
 		var body []byte

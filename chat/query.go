@@ -39,9 +39,6 @@ func (ctl *Controller) parseWindow(r *ws.Request) (w window, err error) {
 	return w, err
 }
 
-// prompt reports whether a join reads no history, and so waits for no disk.
-func prompt(r *ws.Request) bool { return r.Query().Get("since") == "" }
-
 func parseCursor(name, s string) (*codec.ID, error) {
 	id, err := codec.ParseID(s)
 	if err != nil {

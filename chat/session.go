@@ -63,26 +63,32 @@ func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 	case protocolMsgPack:
 		s.format = codec.MsgPack
 	}
-	joined, err := ctl.cfg.Hub.Join(roomOf(r), c, hub.Join{
+	if want.window.asked {
+		c.Pause() // subscribed comes before any answer
+	}
+	room, recovering := roomOf(r), want.window.since != nil
+	s.member = ctl.cfg.Hub.Join(room, c, hub.Join{
 		Username: want.username, Format: int(s.format),
 		Replay: want.window.asked, Since: want.window.since, Limit: want.window.limit,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.member = joined.Member
-	if s.control || want.window.asked {
-		recovering := want.window.since != nil
-		s.send(func(dst []byte) []byte {
-			return codec.AppendSubscribed(dst, s.format, &codec.Subscribed{
-				Room: roomOf(r), Head: joined.Head, Oldest: joined.Oldest,
-				WasRecovering: recovering, Recovered: recovering && joined.Recovered,
-				Username: want.username, Members: joined.Members,
-				MaxContent: ctl.cfg.MaxContent, PingInterval: int(ctl.cfg.PingInterval.Milliseconds()),
+	}, func(joined hub.Joined, err error) {
+		defer c.Resume()
+		if err != nil {
+			ctl.cfg.Logger.Error("join failed", "room", room, "user", want.username, "err", err)
+			c.Close(refusal.CloseTryAgainLater, "the history could not be read: come back")
+			return
+		}
+		if s.control || want.window.asked {
+			s.send(func(dst []byte) []byte {
+				return codec.AppendSubscribed(dst, s.format, &codec.Subscribed{
+					Room: room, Head: joined.Head, Oldest: joined.Oldest,
+					WasRecovering: recovering, Recovered: recovering && joined.Recovered,
+					Username: want.username, Members: joined.Members,
+					MaxContent: ctl.cfg.MaxContent, PingInterval: int(ctl.cfg.PingInterval.Milliseconds()),
+				})
 			})
-		})
-	}
-	c.Attach(joined.Member)
+		}
+	})
+	c.Attach(s.member)
 	return s, nil
 }
 

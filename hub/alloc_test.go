@@ -12,15 +12,11 @@ import (
 // it, and that a delivery costs nothing.
 func TestPublishAllocs(t *testing.T) {
 	h := newHub(t, Config{Log: newPlainLog(1)})
-	h.cfg.Formats[0].Message = func(dst []byte, m *codec.Message) []byte { return append(append(dst, m.Content...), '\n') }
+	h.cfg.Formats[0].Message = func(dst []byte, _ string, m *codec.Message) []byte { return append(append(dst, m.Content...), '\n') }
 	var sinks []*counter
 	for range 100 {
 		s := &counter{}
-		joined, err := h.Join("den", s, Join{Username: "ann"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.m.Store(joined.Member)
+		s.m.Store(enter(t, h, "den", s, Join{Username: "ann"}).Member)
 		sinks = append(sinks, s)
 	}
 	r := h.find("den")

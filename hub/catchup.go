@@ -1,102 +1,144 @@
 package hub
 
 import (
-	"sync"
-
 	"edgechat/codec"
 	"edgechat/refusal"
 )
 
-const (
-	// pageBytes bounds the frames that are made for a member that is behind
-	// before it has taken those that it has, in bytes.
-	pageBytes = 64 << 10
-	// pageMessages is how many messages are read from the Log at a time.
-	pageMessages = 64
-	// maxLoaders is how many pages are read from the Log at once: one disk,
-	// and the rest of a storm waits its turn.
-	maxLoaders = 4
-)
-
-// loaders read the next page for members that are behind.
-type loaders struct {
-	mu      sync.Mutex
-	queue   []*Member
-	running int
+// A catchup is how a member that is behind goes on from the Log, up to a
+// target, from where it goes on from its cursor in the room's log. room.mu guards it.
+//
+//	        Pending            a loader has read
+//	(none) ---------> asked ---------------------> page
+//	   ^                                             |
+//	   +---------------------------------------------+
+//	       all of it is written, or it was recalled
+//
+// It ends when what was written reaches target.
+type catchup struct {
+	reader
+	target uint64
+	told   bool  // that something is missing was said, or nothing was promised
+	asked  bool  // a loader was asked for a page
+	page   *page // what it brought, nil if that is written
+	at     int   // how much of the page is written
 }
 
-// ask has the next page of m read. It takes no lock of a room and does not
-// block.
-func (h *Hub) ask(m *Member) {
-	l := &h.loaders
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.queue = append(l.queue, m)
-	if l.running < maxLoaders {
-		l.running++
-		h.wg.Go(h.loader)
+// behindLocked has m go on from the Log, from m.last up to target.
+func (m *Member) behindLocked(target codec.ID) {
+	m.catchup = &catchup{
+		reader: m.room.hub.newReader(m.room.name, window{head: target, first: m.last + 1, last: target.Offset}),
+		target: target.Offset,
 	}
 }
 
-// loader works until the queue is empty.
-func (h *Hub) loader() {
-	l := &h.loaders
-	for {
-		l.mu.Lock()
-		if len(l.queue) == 0 {
-			l.queue = nil
-			l.running--
-			l.mu.Unlock()
-			return
-		}
-		m := l.queue[0]
-		l.queue[0] = nil
-		l.queue = l.queue[1:]
-		l.mu.Unlock()
-		h.loadPage(m)
+// askLocked has the next page read, unless it is about to be.
+func (c *catchup) askLocked(m *Member) {
+	if !c.asked {
+		c.asked = true
+		m.room.hub.ask(m)
 	}
 }
 
-// loadPage reads what comes after m.last, up to m.target.
-func (h *Hub) loadPage(m *Member) {
+// load is a loader's work for m: the first page of a replay, or the next.
+func (m *Member) load() {
 	r := m.room
 	r.mu.Lock()
-	after := codec.ID{Epoch: r.head.Epoch, Offset: m.last}
-	target := m.target
-	r.mu.Unlock()
-	page, err := h.cfg.Log.Read(r.name, codec.Query{After: &after, Limit: pageMessages})
-	if err != nil || !page.Recovered {
-		// What it missed is gone. It may come back with its cursor, and is
-		// told so then: never a silent gap.
-		if err != nil {
-			h.cfg.Logger.Error("replay failed", "room", r.name, "user", m.username, "err", err)
-		}
-		h.stats.lost.Add(1)
-		m.conn.Close(refusal.CloseTryAgainLater, "too far behind: come back and continue from the last message seen")
+	c, opening := m.catchup, m.opening
+	if m.gone {
+		r.mu.Unlock()
 		return
 	}
-	frames, upto := h.encode(m.format, page.Messages, target)
+	if opening != nil {
+		r.mu.Unlock()
+		m.open(opening)
+		return
+	}
+	c.next, c.epoch = m.last+1, r.head.Epoch // a page that was recalled is read again
+	rd := c.reader
+	r.mu.Unlock()
+
+	p, what, err := m.read(&rd)
+	if err != nil || what == trimmed || what == damaged && !c.told {
+		m.lose(err)
+		return
+	}
+	m.give(c, p, rd)
+}
+
+// give lets m have the page p, or nothing if there is no more. What rd has learnt of the
+// size of messages is kept.
+func (m *Member) give(c *catchup, p *page, rd reader) {
+	r := m.room
+	if p != nil {
+		r.hub.pages.add(p)
+	}
 	r.mu.Lock()
-	m.asked = false
-	if len(frames) > 0 {
-		m.page, m.upto = frames, upto
-	} else {
-		m.caughtUpLocked(target)
+	c.asked, c.step = false, rd.step
+	switch {
+	case m.gone:
+		if p != nil {
+			r.hub.pages.remove(p)
+		}
+	case p != nil && r.hub.pages.holds(p):
+		c.page, c.at = p, 0
+	case p == nil:
+		m.last = c.target
+		m.catchup = nil
 	}
 	r.mu.Unlock()
 	m.conn.Flush()
 }
 
-// encode makes the frames of messages up to offset target, as many as a page
-// may hold. upto is the offset of the last.
-func (h *Hub) encode(format int, messages []codec.Message, target uint64) (frames []byte, upto uint64) {
-	for i := range messages {
-		m := &messages[i]
-		if m.ID.Offset > target || len(frames) > pageBytes {
-			break
+// read makes the next page from the Log, nil at the end of it.
+func (m *Member) read(rd *reader) (p *page, what missing, err error) {
+	message, name := m.room.hub.cfg.Formats[m.format].Message, m.room.name
+	for (p == nil || len(p.buf) < pageBytes) && !rd.ended() {
+		left := pageBytes
+		if p != nil {
+			left -= len(p.buf)
 		}
-		frames = h.cfg.Formats[format].Message(frames, m)
-		upto = m.ID.Offset
+		messages, lacks, err := rd.read(left)
+		if err != nil {
+			return nil, what, err
+		}
+		if lacks == trimmed && p != nil {
+			return p, what, nil // the next page finds that too
+		}
+		what = max(what, lacks)
+		for i := range messages {
+			next := &messages[i]
+			switch {
+			case p == nil:
+				p = &page{owner: m, chunk: chunk{before: next.ID.Offset - 1}}
+			case len(p.buf) > pageBytes:
+				rd.unread(next)
+				return p, what, nil
+			}
+			p.buf = message(p.buf, name, next)
+			p.marks = append(p.marks, mark{uint32(len(p.buf)), uint32(next.ID.Offset - p.before)})
+		}
 	}
-	return frames, upto
+	return p, what, nil
+}
+
+// lose closes m's connection: the Log no longer has what it missed. It may come back
+// with its cursor, and is told so then: never a silent gap.
+func (m *Member) lose(err error) {
+	h := m.room.hub
+	if err != nil {
+		h.cfg.Logger.Error("replay failed", "room", m.room.name, "user", m.username, "err", err)
+	}
+	h.stats.lost.Add(1)
+	m.conn.Close(refusal.CloseTryAgainLater, "too far behind: come back and continue from the last message seen")
+}
+
+// recall takes p, which pages has given up, away from m. If a write of it is
+// under way, that goes on.
+func (m *Member) recall(p *page) {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	if c := m.catchup; c != nil && c.page == p {
+		c.page = nil
+	}
 }

@@ -30,7 +30,7 @@ const (
 func (r *room) announceLocked(e *codec.Event) {
 	for i, l := range r.logs {
 		if l != nil {
-			l.append(0, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Event(dst, e) })
+			l.append(0, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Event(dst, r.name, e) })
 		}
 	}
 	r.urgent = r.urgent || r.unwalkedLocked(eventPart)

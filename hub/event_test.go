@@ -41,12 +41,9 @@ func (s *tally) Close(uint16, string)   {}
 
 func (s *tally) join(t *testing.T, h *Hub, name string) {
 	t.Helper()
-	joined, err := h.Join("den", s, Join{Username: name})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := enter(t, h, "den", s, Join{Username: name}).Member
 	s.mu.Lock()
-	s.m = joined.Member
+	s.m = m
 	s.mu.Unlock()
 	s.Flush()
 }

@@ -12,8 +12,11 @@
 // held, so the hub never calls a Conn while it holds a room's lock; and it
 // calls the Log with no lock at all, since the Log delivers with its own.
 //
-// The one rule for callers: Join, attach the Member to the connection once the
-// first frames are queued, Leave when the connection ends.
+// Who has to wait for the disk has it done by a loader: joins with a replay, members that
+// fell behind, histories for HTTP. Their pages are small, and bounded all together.
+//
+// The one rule for callers: Join, attach the Member to the connection, Leave when
+// the connection ends.
 package hub
 
 import (
@@ -31,8 +34,8 @@ import (
 // included. Its functions append to dst and may be called from several
 // goroutines at once.
 type Format struct {
-	Message func(dst []byte, m *codec.Message) []byte
-	Event   func(dst []byte, e *codec.Event) []byte
+	Message func(dst []byte, room string, m *codec.Message) []byte
+	Event   func(dst []byte, room string, e *codec.Event) []byte
 }
 
 // A Config says what a Hub works with.
@@ -45,6 +48,15 @@ type Config struct {
 	// format, in bytes. Three quarters of it are always held: who is not further
 	// behind misses no event. Default 256 KiB.
 	LogBytes int
+	// PageBytes bounds, all together, the frames that members which are behind have from the
+	// Log and have not been written, in bytes. What is over it is taken away from those who
+	// have had it for longest, and read again once they take something. Default 8 MiB.
+	PageBytes int
+	// HistoryReads is how many histories are read at once, each of which holds messages of
+	// 64 KiB; others wait. Default 32.
+	HistoryReads int
+	// HistoryQueue is how many may wait; who comes then gets ErrBusy. Default 256.
+	HistoryQueue int
 	// TypingInterval, in milliseconds: a member's typing is passed on once in
 	// that time. Default 1000.
 	TypingInterval int64
@@ -62,6 +74,9 @@ type Hub struct {
 	seed    maphash.Seed
 	stripes [stripes]stripe
 	loaders loaders
+	pages   pages
+	reads   chan struct{} // a place for each history that is read
+	queued  atomic.Int64  // histories that wait for one
 	stats   counters
 	wg      sync.WaitGroup // flushers and loaders
 }
@@ -77,13 +92,26 @@ func New(cfg Config) (*Hub, error) {
 	if cfg.TypingInterval == 0 {
 		cfg.TypingInterval = 1000
 	}
+	if cfg.PageBytes == 0 {
+		cfg.PageBytes = 8 << 20
+	}
+	if cfg.HistoryReads == 0 {
+		cfg.HistoryReads = 32
+	}
+	if cfg.HistoryQueue == 0 {
+		cfg.HistoryQueue = 256
+	}
 	if cfg.LogBytes < chunkMin || cfg.TypingInterval < 0 {
 		return nil, fmt.Errorf("hub: LogBytes is %d, must be at least %d; TypingInterval is %d, must not be negative", cfg.LogBytes, chunkMin, cfg.TypingInterval)
+	}
+	if cfg.PageBytes < 0 || cfg.HistoryReads < 0 || cfg.HistoryQueue < 0 {
+		return nil, fmt.Errorf("hub: PageBytes is %d, HistoryReads is %d, HistoryQueue is %d; none may be negative", cfg.PageBytes, cfg.HistoryReads, cfg.HistoryQueue)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	h := &Hub{cfg: cfg, seed: maphash.MakeSeed()}
+	h := &Hub{cfg: cfg, seed: maphash.MakeSeed(), reads: make(chan struct{}, cfg.HistoryReads)}
+	h.pages.init(cfg.PageBytes)
 	for i := range h.stripes {
 		h.stripes[i].rooms = make(map[string]*room)
 	}
@@ -123,16 +151,21 @@ func (h *Hub) deliver(roomName string, m *codec.Message) {
 // Stats are counters since the start, save for Rooms and Members.
 type Stats struct {
 	Rooms     int    // live rooms now
-	Members   int    // members now
+	Members   int    // members now, without the quiet ones
+	Quiet     int    // quiet members now, see Join.Quiet
 	Published uint64 // messages given to the Log
 	Joins     uint64
 	Lagged    uint64 // times that a member fell out of its room's log and went on from the Log
 	Lost      uint64 // members closed because the Log no longer had what they missed
 	Typing    uint64 // typing events left out because they came too fast
+	Pages     int    // bytes that members which are behind have from the Log now, see Config.PageBytes
+	Recalled  uint64 // times that a page was taken away to keep that bound
+	Histories uint64 // histories that were read
+	Busy      uint64 // and that were refused with ErrBusy
 }
 
 type counters struct {
-	published, joins, lagged, lost, typing atomic.Uint64
+	published, joins, lagged, lost, typing, histories, busy atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -140,11 +173,13 @@ func (h *Hub) Stats() Stats {
 	s := Stats{
 		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Lagged: h.stats.lagged.Load(),
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
+		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
 	}
 	for _, r := range h.live() {
 		s.Rooms++
 		r.mu.Lock()
-		s.Members += len(r.members)
+		s.Members += len(r.members) - r.quiet
+		s.Quiet += r.quiet
 		r.mu.Unlock()
 	}
 	return s

@@ -12,8 +12,11 @@ import (
 type Join struct {
 	Username string
 	Format   int // index of Config.Formats
+	// Quiet has nobody hear of it: no joined, left and typing, and no place among
+	// those who are in the room.
+	Quiet bool
 	// Replay asks for what is in the buffer: the newest Limit messages after Since, or of all
-	// if Since is nil. Limit 0 is no limit. Without it Join does not wait for the disk.
+	// if Since is nil. Limit 0 is no limit.
 	Replay bool
 	Since  *codec.ID
 	Limit  int
@@ -21,46 +24,92 @@ type Join struct {
 
 // Joined is where a new member stands.
 type Joined struct {
-	Member    *Member
 	Head      codec.ID // newest message; what has a greater offset comes live
 	Oldest    codec.ID // oldest message in the buffer; zero while that is empty
 	Recovered bool     // nothing is missing between Join.Since and the first message
-	Members   int      // in the room, the new one included
+	Members   int      // in the room, the new one included if it is not quiet
 }
 
-// Join puts a member into a room and announces it. Nothing is written until
-// conn has Member as its stream. Replay and live messages meet without a gap
-// or a duplicate: the cursor and the head are taken under one lock, messages up to
-// the head come from the Log and those after it from the cursor.
-func (h *Hub) Join(roomName string, conn Conn, join Join) (*Joined, error) {
+// An opening is a join whose replay has not begun.
+type opening struct {
+	join   Join
+	joined Joined
+	ready  func(Joined, error)
+}
+
+// Join puts a member into a room and announces it. It waits for nothing.
+//
+// ready is called once, unless the member leaves before: by Join itself without a replay,
+// else from another goroutine once the first page was read. The member has nothing
+// pending before ready has returned, so that what ready sends comes first. It must
+// not block. An error is that of the Log: the member has left then. nil is nobody
+// who wants to know.
+//
+// Nothing is written until conn has the Member as its stream. A conn may have several, of
+// several rooms. Replay and live messages meet without a gap or a duplicate: the cursor and the
+// head are taken under one lock, messages up to the head come from the Log and
+// those after it from the cursor.
+func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, error)) *Member {
+	if ready == nil {
+		ready = func(Joined, error) {}
+	}
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
-	m := &Member{room: r, conn: conn, format: join.Format, username: strings.Clone(join.Username), since: now}
+	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, username: strings.Clone(join.Username), since: now}
 	r.hold()
 	r.mu.Lock()
 	r.addLocked(m)
 	m.last = r.head.Offset
-	joined := &Joined{Member: m, Head: r.head, Members: len(r.members)}
-	r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: join.Username, Time: now})
+	joined := Joined{Head: r.head, Members: len(r.members) - r.quiet}
+	if join.Replay {
+		m.opening = &opening{join, joined, ready}
+	}
+	if !m.quiet {
+		r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: m.username, Time: now})
+	}
 	r.mu.Unlock()
 	r.unhold(conn)
 	h.stats.joins.Add(1)
 
-	if !join.Replay {
+	if join.Replay {
+		h.ask(m)
+	} else {
 		joined.Oldest, joined.Recovered = h.cfg.Log.Oldest(roomName), join.Since == nil
-		return joined, nil
+		ready(joined, nil)
 	}
-	page, err := h.cfg.Log.Read(roomName, codec.Query{After: join.Since, Limit: join.Limit, Newest: true})
+	return m
+}
+
+// open is a loader's: it finds where the replay of m begins, reads the first page, and
+// lets m begin.
+func (m *Member) open(o *opening) {
+	r := m.room
+	w, err := r.hub.look(r.name, codec.Query{After: o.join.Since, Limit: o.join.Limit, Newest: true}, o.joined.Head.Offset)
+	rd := r.hub.newReader(r.name, w)
+	var p *page
+	var lacks missing
+	if err == nil {
+		p, lacks, err = m.read(&rd)
+	}
 	if err != nil {
-		m.Leave()
-		return nil, fmt.Errorf("hub: replay of room %q: %w", roomName, err)
+		if m.leave(nil) {
+			o.ready(Joined{}, fmt.Errorf("hub: replay of room %q: %w", r.name, err))
+		}
+		return
 	}
-	joined.Oldest, joined.Recovered = page.Oldest, page.Recovered
-	if frames, upto := h.encode(m.format, page.Messages, joined.Head.Offset); len(frames) > 0 {
-		r.mu.Lock()
-		m.page, m.upto = frames, upto
-		m.behind, m.target = true, joined.Head.Offset
-		r.mu.Unlock()
+	o.joined.Oldest, o.joined.Recovered = w.oldest, w.recovered && lacks == nothing
+	last := w.first - 1
+	if lacks == trimmed {
+		o.joined.Oldest = rd.oldest
+		last = max(rd.oldest.Offset, 1) - 1
 	}
-	return joined, nil
+	if m.hasLeft() {
+		return
+	}
+	o.ready(o.joined, nil)
+	c := &catchup{reader: rd, target: o.joined.Head.Offset, told: o.join.Since == nil || !o.joined.Recovered, asked: true}
+	r.mu.Lock()
+	m.opening, m.catchup, m.last = nil, c, last
+	r.mu.Unlock()
+	m.give(c, p, rd)
 }

@@ -108,10 +108,10 @@ func (l *plainLog) Head(name string) codec.ID {
 // and "<mark> <type> <user>".
 func lines(mark string) Format {
 	return Format{
-		Message: func(dst []byte, m *codec.Message) []byte {
+		Message: func(dst []byte, _ string, m *codec.Message) []byte {
 			return fmt.Appendf(dst, "%s m %d %s %s\n", mark, m.ID.Offset, m.Username, m.Content)
 		},
-		Event: func(dst []byte, e *codec.Event) []byte {
+		Event: func(dst []byte, _ string, e *codec.Event) []byte {
 			return fmt.Appendf(dst, "%s %s %s\n", mark, e.Type, e.Username)
 		},
 	}
@@ -238,14 +238,31 @@ func (s *sink) await(t testing.TB, what string) {
 	}
 }
 
-func join(t testing.TB, h *Hub, room string, s *sink, j Join) *Joined {
+// A place is what somebody got who has joined.
+type place struct {
+	Joined
+	Member *Member
+}
+
+// enter joins and waits until the member may begin.
+func enter(t testing.TB, h *Hub, room string, conn Conn, j Join) place {
 	t.Helper()
-	joined, err := h.Join(room, s, j)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.attach(joined.Member)
-	return joined
+	joined := make(chan Joined, 2)
+	p := place{Member: h.Join(room, conn, j, func(to Joined, err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		joined <- to
+	})}
+	p.Joined = <-joined
+	return p
+}
+
+func join(t testing.TB, h *Hub, room string, s *sink, j Join) place {
+	t.Helper()
+	p := enter(t, h, room, s, j)
+	s.attach(p.Member)
+	return p
 }
 
 func say(t testing.TB, h *Hub, room, content string) {

@@ -34,19 +34,17 @@ type Member struct {
 	format   int
 	username string
 	since    int64 // milliseconds since 1970
+	quiet    bool
 
 	// Guarded by room.mu.
-	place  int    // in room.members
-	gone   bool   // it has left
-	typed  int64  // when its typing was last passed on, milliseconds since 1970
-	pos    uint64 // where it goes on in the room's log
-	held   *chunk // of what Pending returned; it may have left the log since
-	last   uint64 // offset of the last message that it has, or does without
-	behind bool   // it goes on from the Log, and from pos only once it has target
-	target uint64 // offset up to which it does
-	asked  bool   // a loader was asked for the next page
-	page   []byte // frames from the Log that are not written
-	upto   uint64 // offset of the last message in page
+	gone    bool     // it has left
+	place   int      // in room.members
+	typed   int64    // when its typing was last passed on, milliseconds since 1970
+	pos     uint64   // where it goes on in the room's log
+	lent    *chunk   // of what Pending returned; it may have left the log since
+	last    uint64   // offset of the last message that it has, or does without
+	opening *opening // its replay has not begun: nothing is pending
+	catchup *catchup // it goes on from the Log, and from pos only after that
 }
 
 // Username returns the name under which the member is in the room.
@@ -64,7 +62,7 @@ func (m *Member) Typing() {
 	now := time.Now().UnixMilli()
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
-	if m.gone {
+	if m.gone || m.quiet {
 		return
 	}
 	// A clock that was set back must not silence anyone.
@@ -78,21 +76,36 @@ func (m *Member) Typing() {
 
 // Leave takes m out of its room, announces it, and removes the room if it was the last. Only the
 // first call does anything. The handler of m's connection calls it.
-func (m *Member) Leave() {
+func (m *Member) Leave() { m.leave(m.conn) }
+
+// leave is Leave in the turn of conn, or of nobody. It reports whether it was the first.
+func (m *Member) leave(conn Conn) bool {
 	r := m.room
 	r.hold()
-	defer r.unhold(m.conn)
+	defer r.unhold(conn)
 	r.mu.Lock()
 	if m.gone {
 		r.mu.Unlock()
-		return
+		return false
 	}
 	m.gone = true
-	m.page = nil
+	if c := m.catchup; c != nil && c.page != nil {
+		r.hub.pages.remove(c.page)
+	}
+	m.opening, m.catchup = nil, nil
 	r.removeLocked(m)
-	r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
+	if !m.quiet {
+		r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
+	}
 	r.mu.Unlock()
 	r.hub.release(r)
+	return true
+}
+
+func (m *Member) hasLeft() bool {
+	m.room.mu.Lock()
+	defer m.room.mu.Unlock()
+	return m.gone
 }
 
 // Pending returns frames that m has not been written, or none. They stay as they are
@@ -106,26 +119,28 @@ func (m *Member) Pending() []byte {
 }
 
 func (m *Member) pendingLocked() []byte {
-	r := m.room
-	if m.gone {
+	if m.gone || m.opening != nil {
 		return nil
 	}
-	if !m.behind {
-		l := r.logs[m.format]
+	if m.catchup == nil {
+		l := m.room.logs[m.format]
 		if m.pos >= l.base() {
-			if m.held = l.at(m.pos); m.held == nil {
+			if m.lent = l.at(m.pos); m.lent == nil {
 				return nil
 			}
-			return m.held.buf[m.pos-m.held.start:]
+			return m.lent.buf[m.pos-m.lent.start:]
 		}
-		r.hub.stats.lagged.Add(1)
-		m.behind, m.target, m.pos = true, r.head.Offset, l.top
+		m.room.hub.stats.lagged.Add(1)
+		m.behindLocked(m.room.head)
+		m.pos = l.top
 	}
-	if len(m.page) == 0 && !m.asked {
-		m.asked = true
-		r.hub.ask(m)
+	c := m.catchup
+	if c.page == nil {
+		c.askLocked(m)
+		return nil
 	}
-	return m.page
+	m.lent = &c.page.chunk
+	return m.lent.buf[c.at:]
 }
 
 // Wrote says that n bytes of what Pending returned, whole frames, are written.
@@ -137,22 +152,22 @@ func (m *Member) Wrote(n int) {
 }
 
 func (m *Member) wroteLocked(n int) {
+	lent, c := m.lent, m.catchup
+	m.lent = nil
 	switch {
 	case m.gone:
-	case !m.behind:
+	case c == nil:
 		m.pos += uint64(n)
-		m.last = m.held.offsetAt(m.pos)
-		m.held = nil
+		m.last = lent.offsetAt(m.pos)
 	default:
-		if m.page = m.page[n:]; len(m.page) == 0 {
-			m.page = nil
-			m.caughtUpLocked(m.upto)
+		c.at += n
+		m.last = lent.offsetAt(uint64(c.at))
+		if c.at == len(lent.buf) && c.page != nil { // else it was recalled meanwhile
+			m.room.hub.pages.remove(c.page)
+			c.page = nil
+		}
+		if m.last >= c.target {
+			m.catchup = nil
 		}
 	}
-}
-
-// caughtUpLocked says that m has everything up to offset.
-func (m *Member) caughtUpLocked(offset uint64) {
-	m.last = offset
-	m.behind = offset < m.target
 }

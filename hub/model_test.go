@@ -142,10 +142,10 @@ func newWorld(t *testing.T, seed uint64, sum *tried) *world {
 // "<format> e <number of the event> <offset of the message before> <type> <user>".
 func (w *world) format(format int) Format {
 	return Format{
-		Message: func(dst []byte, m *codec.Message) []byte {
+		Message: func(dst []byte, _ string, m *codec.Message) []byte {
 			return fmt.Appendf(dst, "%d m %d %s\n", format, m.ID.Offset, m.Content)
 		},
-		Event: func(dst []byte, e *codec.Event) []byte { // called with the room locked
+		Event: func(dst []byte, _ string, e *codec.Event) []byte { // called with the room locked
 			w.events[format]++
 			return fmt.Appendf(dst, "%d e %d %d %s %s\n", format, w.events[format], w.hub.find("den").head.Offset, e.Type, e.Username)
 		},

@@ -20,6 +20,10 @@ func (c *modelConn) frameLocked(line string) bool {
 		c.w.failf("%s got %.100q", c.name, line)
 		return false
 	}
+	if c.joined == nil {
+		c.w.failf("%s got %.100q before it was ready", c.name, line)
+		return false
+	}
 	live := c.joined.Head.Offset + 1
 	if f[1] == "m" {
 		c.w.tried.messages.Add(1)

@@ -20,10 +20,10 @@ type modelConn struct {
 	free   bool          // it takes all there is, and is flushed by the room alone
 	turn   bool          // its actor is in a turn of a loop; the actor's, as is
 	later  []func() bool // what that turn has put off
-	joined *Joined
-	limit  uint64 // of the replay
 
 	mu      sync.Mutex
+	joined  *Joined // nil until it may begin
+	limit   uint64  // of the replay
 	rnd     *rand.Rand
 	m       *Member // nil once it has left
 	budget  int     // frames that it takes until it gets more, if not free
@@ -50,15 +50,33 @@ func (c *modelConn) join(rnd *rand.Rand, last uint64) bool {
 	if j.Replay && rnd.IntN(4) == 0 {
 		j.Limit = 1 + rnd.IntN(100)
 	}
-	joined, err := c.w.hub.Join("den", c, j)
-	if err != nil {
-		c.w.failf("%v", err)
-		return false
-	}
+	ready := make(chan bool, 2)
+	m := c.w.hub.Join("den", c, j, func(joined Joined, err error) {
+		if err != nil {
+			c.w.failf("%v", err)
+		}
+		c.begin(j, joined, last)
+		ready <- true
+	})
 	c.w.tried.joins.Add(1)
-	c.joined, c.limit = joined, uint64(j.Limit)
 	c.mu.Lock()
-	c.m = joined.Member
+	c.m = m
+	c.mu.Unlock()
+	c.Flush()
+	if rnd.IntN(2) == 0 {
+		<-ready
+	}
+	return true
+}
+
+// begin is told where the member stands, before it has anything.
+func (c *modelConn) begin(j Join, joined Joined, last uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.joined != nil {
+		c.w.failf("%s was ready twice", c.name)
+	}
+	c.joined, c.limit = &joined, uint64(j.Limit)
 	switch live := joined.Head.Offset + 1; {
 	case !j.Replay:
 		c.next = live
@@ -70,9 +88,6 @@ func (c *modelConn) join(rnd *rand.Rand, last uint64) bool {
 	default:
 		c.next = min(joined.Oldest.Offset, live)
 	}
-	c.mu.Unlock()
-	c.Flush()
-	return true
 }
 
 // act does one thing.
@@ -254,7 +269,7 @@ func (c *modelConn) settled() bool {
 	r := c.m.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return c.code != 0 || !c.m.behind && c.m.pos == r.logs[c.format].top
+	return c.code != 0 || c.m.opening == nil && c.m.catchup == nil && c.m.pos == r.logs[c.format].top
 }
 
 // leave leaves, and returns the offset of the last message that it has.

@@ -8,7 +8,7 @@ import (
 )
 
 // Members returns who is in a room, by name, with how many connections and
-// since when; nothing for a room that is not live.
+// since when; nothing for a room that is not live. Quiet members are not among them.
 func (h *Hub) Members(roomName string) []codec.Member {
 	r := h.find(roomName)
 	if r == nil {
@@ -17,6 +17,9 @@ func (h *Hub) Members(roomName string) []codec.Member {
 	byName := make(map[string]*codec.Member)
 	r.mu.Lock()
 	for _, m := range r.members {
+		if m.quiet {
+			continue
+		}
 		if who := byName[m.username]; who == nil {
 			byName[m.username] = &codec.Member{Username: m.username, Connections: 1, Since: m.since}
 		} else {
@@ -33,15 +36,15 @@ func (h *Hub) Members(roomName string) []codec.Member {
 	return members
 }
 
-// Rooms returns the live rooms by name.
+// Rooms returns the live rooms by name, without those that have quiet members alone.
 func (h *Hub) Rooms() []codec.Room {
 	live := h.live()
 	rooms := make([]codec.Room, 0, len(live))
 	for _, r := range live {
 		r.mu.Lock()
-		room := codec.Room{Name: r.name, Members: len(r.members), ID: r.head}
+		room := codec.Room{Name: r.name, Members: len(r.members) - r.quiet, ID: r.head}
 		r.mu.Unlock()
-		if room.Members > 0 { // it may be about to end
+		if room.Members > 0 { // it may be about to end, or have quiet ones alone
 			rooms = append(rooms, room)
 		}
 	}

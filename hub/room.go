@@ -22,6 +22,7 @@ type room struct {
 	logs     []*frameLog // by format; nil while no member uses it
 	using    []int       // members by format
 	members  []*Member   // each knows its place; those before at have been walked to
+	quiet    int         // of members that are
 	at       int         // how far the flusher's walk is; 0 between walks
 	dirty    bool        // there is something that the flusher has not seen
 	urgent   bool        // and it is no event, or too many of them
@@ -65,7 +66,7 @@ func (r *room) deliver(m *codec.Message) {
 	r.head = m.ID
 	for i, l := range r.logs {
 		if l != nil {
-			l.append(m.ID.Offset, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Message(dst, m) })
+			l.append(m.ID.Offset, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Message(dst, r.name, m) })
 		}
 	}
 	r.urgent = true
@@ -81,6 +82,9 @@ func (r *room) addLocked(m *Member) {
 		r.logs[m.format] = l
 	}
 	r.using[m.format]++
+	if m.quiet {
+		r.quiet++
+	}
 	m.place = len(r.members)
 	r.members = append(r.members, m)
 	m.pos = l.top
@@ -100,6 +104,9 @@ func (r *room) removeLocked(m *Member) {
 	r.moveLocked(last, hole)
 	r.members[last] = nil
 	r.members = r.members[:last]
+	if m.quiet {
+		r.quiet--
+	}
 	if r.using[m.format]--; r.using[m.format] == 0 {
 		r.logs[m.format] = nil
 	}

@@ -42,7 +42,7 @@ func (r *room) walk(at *int) {
 
 func (r *room) allTakenLocked() bool {
 	for _, m := range r.members {
-		if m.behind || m.pos != r.logs[m.format].top {
+		if m.catchup != nil || m.pos != r.logs[m.format].top {
 			return false
 		}
 	}

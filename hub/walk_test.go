@@ -15,10 +15,7 @@ func TestSayDuringWalk(t *testing.T) {
 			h := newHub(t, Config{})
 			a, b := &turnSink{}, &sink{room: endless}
 			a.room = endless
-			joined, err := h.Join("den", a, Join{Username: "ann"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			joined := enter(t, h, "den", a, Join{Username: "ann"})
 			a.attach(joined.Member)
 			join(t, h, "den", b, Join{Username: "bob"})
 			time.Sleep(time.Minute)

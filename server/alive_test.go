@@ -53,8 +53,8 @@ func TestAliveHeld(t *testing.T) {
 	// Encoding happens with the room's lock held; this hub's takes its time.
 	encoding, until := make(chan struct{}), make(chan struct{})
 	srv.hub, err = hub.New(hub.Config{Log: srv.store, Formats: []hub.Format{{
-		Message: func(dst []byte, _ *codec.Message) []byte { close(encoding); <-until; return dst },
-		Event:   func(dst []byte, _ *codec.Event) []byte { return dst },
+		Message: func(dst []byte, _ string, _ *codec.Message) []byte { close(encoding); <-until; return dst },
+		Event:   func(dst []byte, _ string, _ *codec.Event) []byte { return dst },
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +63,7 @@ func TestAliveHeld(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(ctx) })
-	joined, err := srv.hub.Join("den", deaf{}, hub.Join{Username: "u"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	member := srv.hub.Join("den", deaf{}, hub.Join{Username: "u"}, nil)
 	wg.Go(func() { _, _ = srv.hub.Publish("den", codec.Message{Username: "u", Content: "x"}, "", nil) })
 	<-encoding
 	for range 2 {
@@ -83,7 +80,7 @@ func TestAliveHeld(t *testing.T) {
 	if err := r.alive(10 * time.Second); err != nil {
 		t.Errorf("when it is free: %v", err)
 	}
-	joined.Member.Leave()
+	member.Leave()
 	stop()
 	wg.Wait()
 }

@@ -36,13 +36,10 @@ func TestClock(t *testing.T) {
 	}
 	say := func(t *testing.T, h *hub.Hub) {
 		t.Helper()
-		joined, err := h.Join("den", deaf{}, hub.Join{Username: "u"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer joined.Member.Leave()
+		member := h.Join("den", deaf{}, hub.Join{Username: "u"}, nil)
+		defer member.Leave()
 		stored := make(chan codec.Receipt, 1)
-		id, err := joined.Member.Publish(fmt.Sprint(len(ids)), fmt.Sprint("key", len(ids)), func(r codec.Receipt) { stored <- r })
+		id, err := member.Publish(fmt.Sprint(len(ids)), fmt.Sprint("key", len(ids)), func(r codec.Receipt) { stored <- r })
 		if err != nil {
 			t.Fatal(err)
 		}
