@@ -41,7 +41,7 @@ func (o *options) settings(getenv func(string) string) []setting {
 		duration(setting{name: "write-timeout", def: "10s",
 			usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow"}, &c.WriteTimeout, time.Second, 5*time.Minute),
 		duration(setting{name: "drain-timeout", def: "10s",
-			usage: "time that a stop gives to requests and frames under way"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
+			usage: "time that a stop gives to frames under way, and then again to requests, 5s at most"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
 		list(setting{name: "allowed-origins", takes: "ORIGIN", defText: "the server's own pages alone",
 			usage: "web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas"}, &c.AllowedOrigins, checkOrigin),
 		tokens(setting{name: "tokens", takes: "FILE", defText: "$CREDENTIALS_DIRECTORY/tokens if there is one, else none",

@@ -66,10 +66,9 @@ func (s *setting) words() []string {
 
 // What a setting means in the service, where systemd has a part in it.
 var inService = map[string]string{
-	"listen":        "The port is that of edgechat.socket, which wins: sudo systemctl edit edgechat.socket",
-	"data":          "The service may write to /var/lib/edgechat alone, which is its default.",
-	"tokens":        "The service reads /etc/credstore/edgechat.tokens if it is there, without this line.",
-	"drain-timeout": "With more than 10s, raise TimeoutStopSec= too: sudo systemctl edit edgechat.service",
+	"listen": "The port is that of edgechat.socket, which wins: sudo systemctl edit edgechat.socket",
+	"data":   "The service may write to /var/lib/edgechat alone, which is its default.",
+	"tokens": "The service reads /etc/credstore/edgechat.tokens if it is there, without this line.",
 }
 
 func defaultFile(t *testing.T) string {

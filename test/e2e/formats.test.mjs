@@ -55,6 +55,9 @@ test('formats', async (t) => {
     same(await json.next('joined', 'Third'), await pack.next('joined', 'Third'));
     assert.ok(Number.isInteger((await third.next('joined')).timestamp), 'format=msgpack without a subprotocol');
     await third.close();
+    const agreed = await server.connect('agreed', { format: 'msgpack' }, 'edgechat.v1.json');
+    assert.equal(typeof (await agreed.next('joined')).timestamp, 'string', 'a subprotocol decides, whatever format says');
+    await agreed.close();
     same(await json.next('left', 'Third'), await pack.next('left', 'Third'));
   });
 
