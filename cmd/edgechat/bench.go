@@ -58,6 +58,7 @@ func (o *benchOptions) settings() []setting {
 
 // bench puts a running server under load and reports what it held.
 func bench(ctx context.Context, a *app) error {
+	a.warnOfStrays()
 	var o benchOptions
 	rest, _, err := resolve("bench", o.settings(), bare(a.args, "json", "saturate"), a.getenv)
 	if err != nil {

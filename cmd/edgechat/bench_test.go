@@ -25,7 +25,7 @@ import (
 func runBench(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	a := &app{args: args, getenv: func(string) string { return "" }, stdin: strings.NewReader(""), stdout: &out, stderr: &errs}
+	a := &app{args: args, getenv: func(string) string { return "" }, stdout: &out, stderr: &errs}
 	code = report(&errs, a.getenv, bench(t.Context(), a))
 	return code, out.String(), errs.String()
 }

@@ -8,6 +8,7 @@ import (
 
 // config prints what serve would use with the same flags and environment.
 func config(_ context.Context, a *app) error {
+	a.warnOfStrays()
 	var o options
 	rest, values, err := resolve("config", o.settings(a.getenv), a.args, a.getenv)
 	if err != nil {

@@ -17,16 +17,16 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Getenv, os.Stdout, os.Stderr))
 }
 
 // An app is what a subcommand sees of the world.
 type app struct {
-	args   []string // after the name of the subcommand
-	getenv func(string) string
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
+	args    []string // after the name of the subcommand
+	environ []string // each variable as name=value
+	getenv  func(string) string
+	stdout  io.Writer
+	stderr  io.Writer
 }
 
 type command struct {
@@ -67,8 +67,8 @@ func misuse(hint, format string, args ...any) *failure {
 var errHelp = errors.New("help asked for")
 
 // run is main without the process around it. It returns the exit code.
-func run(ctx context.Context, args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
+func run(ctx context.Context, args, environ []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	a := &app{environ: environ, getenv: getenv, stdout: stdout, stderr: stderr}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage())
 		return 2

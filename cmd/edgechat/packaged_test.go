@@ -43,18 +43,7 @@ func TestPackagedFiles(t *testing.T) {
 	}
 }
 
-// commandSettings are the flags of each command that takes any.
-func commandSettings(name string) []setting {
-	switch name {
-	case "serve", "config":
-		return new(options).settings(func(string) string { return "" })
-	case "token":
-		return new(tokenOptions).settings()
-	case "bench":
-		return new(benchOptions).settings()
-	}
-	return nil
-}
+func noEnv(string) string { return "" }
 
 // words are the values that a setting is one of, if it is one of a few.
 func (s *setting) words() []string {
@@ -77,7 +66,7 @@ func defaultFile(t *testing.T) string {
 # They take effect at the next start: sudo systemctl restart edgechat
 # What is wrong here is named by: journalctl -u edgechat -n 20
 `)
-	settings := commandSettings("serve")
+	settings := commandSettings("serve", noEnv)
 	for _, s := range settings {
 		def := s.def
 		if s.defText != "" {
@@ -140,7 +129,7 @@ As a service it listens on port 3000 and keeps its data in /var/lib/edgechat.
 			b.WriteString("It takes the flags of\n.BR serve .\n")
 			continue
 		}
-		for _, s := range commandSettings(c.name) {
+		for _, s := range commandSettings(c.name, noEnv) {
 			fmt.Fprintf(&b, ".TP\n.B \\-\\-%s\n%s\n.br\n(%s)\n", roff(strings.TrimSpace(s.name+" "+s.takes)), roff(sentence(s.usage)), roff(s.limits()))
 		}
 	}
@@ -212,7 +201,7 @@ _edgechat() {
 	case ${COMP_WORDS[1]}:$prev in
 `, strings.Join(names, " "))
 	for _, c := range commands() {
-		for _, s := range commandSettings(c.name) {
+		for _, s := range commandSettings(c.name, noEnv) {
 			label := c.name + ":--" + s.name
 			switch {
 			case s.takes == "":
@@ -230,7 +219,7 @@ _edgechat() {
 	b.WriteString("	esac\n	case ${COMP_WORDS[1]} in\n")
 	for _, c := range commands() {
 		var flags []string
-		for _, s := range commandSettings(c.name) {
+		for _, s := range commandSettings(c.name, noEnv) {
 			flags = append(flags, "--"+s.name)
 		}
 		switch c.name {
@@ -275,7 +264,7 @@ _edgechat() {
 	case $command in
 `)
 	for _, c := range commands() {
-		settings := commandSettings(c.name)
+		settings := commandSettings(c.name, noEnv)
 		if c.name == "help" {
 			fmt.Fprintf(&b, "	%s) _describe command commands ;;\n", c.name)
 			continue
@@ -329,7 +318,7 @@ func fishCompletion() string {
 				fmt.Fprintf(&b, "complete -c edgechat -n %s -a %s\n", seen, of.name)
 			}
 		}
-		for _, s := range commandSettings(c.name) {
+		for _, s := range commandSettings(c.name, noEnv) {
 			takes := " -x"
 			switch {
 			case s.takes == "":

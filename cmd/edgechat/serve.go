@@ -25,6 +25,7 @@ func serve(ctx context.Context, a *app) error {
 		return err
 	}
 	o.Logger = newLogger(a.stderr, o.format, o.level, a.getenv)
+	logStrays(o.Logger, a.environ)
 	useLimits(o.Logger, a.getenv)
 	super := newSupervisor(o.Logger)
 	if o.Listeners, err = handedOver(o.Logger, values); err != nil {

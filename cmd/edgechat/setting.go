@@ -30,12 +30,14 @@ type setting struct {
 	set func(values []string) error
 }
 
+const envPrefix = "EDGECHAT_"
+
 // env is the environment variable of the setting, or "".
 func (s *setting) env() string {
 	if s.noenv {
 		return ""
 	}
-	return "EDGECHAT_" + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(s.name, "-", "_"))
 }
 
 func (s *setting) limits() string {

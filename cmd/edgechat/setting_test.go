@@ -100,7 +100,8 @@ func TestSettingsFile(t *testing.T) {
 What ` + "`edgechat serve`" + ` can be told. Each flag is also an environment variable; a flag wins over the
 variable, the variable over the default, and a variable that is empty counts as not set.
 ` + "`edgechat config`" + `, with the same flags and environment, prints each value and where it came from.
-A value that is unknown or out of range is named, and the exit code is 2.
+A value that is unknown or out of range is named, and the exit code is 2. A variable ` + "`EDGECHAT_...`" + ` that
+is no setting is a warning with the nearest one.
 
 | flag | environment | default | allowed | meaning |
 |---|---|---|---|---|

@@ -33,6 +33,7 @@ func (o *tokenOptions) settings() []setting {
 }
 
 func token(_ context.Context, a *app) error {
+	a.warnOfStrays()
 	var o tokenOptions
 	rest, values, err := resolve("token", o.settings(), a.args, a.getenv)
 	if err != nil {

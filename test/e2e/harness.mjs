@@ -14,6 +14,8 @@ import WebSocket from 'ws';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const root = path.resolve(here, '../..');
+// What EDGECHAT_... says here is for the tests, not for the servers they start.
+const serverEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDGECHAT_')));
 const binary = path.resolve(process.env.EDGECHAT_BIN ?? path.join(root, 'bin/edgechat'));
 const patience = 10_000; // ms; a board under load is slow, a test that hangs is slower
 
@@ -62,7 +64,7 @@ export class Server {
   async up() {
     const args = ['serve', '--listen', `127.0.0.1:${this.port}`, '--data', path.join(this.folder, 'data'), ...this.flags];
     this.output = '';
-    this.process = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.process = spawn(binary, args, { env: serverEnv, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream.on('data', (chunk) => { this.output += chunk; });
     }
