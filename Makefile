@@ -14,7 +14,7 @@ run: build ## build, and serve on http://localhost:3000 with the data in ./data
 build: ## build ./bin/edgechat
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/edgechat ./cmd/edgechat
 
-test: ## everything that must pass; installs what it needs
+test: ## everything that must pass; installs what it needs; PART=check for one part
 	@bash scripts/test
 
 check: ## format, vet, lint, generated code, module files, imports, documents, scripts
@@ -24,7 +24,7 @@ race: ## the Go tests under the race detector
 	CGO_ENABLED=1 go test -race ./...
 
 e2e: build ## the node and browser tests against the built binary
-	@bash scripts/e2e
+	@bash scripts/e2e $(E2E)
 
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 	@bash scripts/fuzz

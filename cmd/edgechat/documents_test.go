@@ -36,7 +36,7 @@ func TestDocumentedCommands(t *testing.T) {
 	var all, variables []string
 	for _, c := range commands() {
 		flags[c.name] = nil
-		for _, s := range commandSettings(c.name) {
+		for _, s := range commandSettings(c.name, noEnv) {
 			flags[c.name] = append(flags[c.name], s.name)
 			all = append(all, s.name)
 			if s.env() != "" {
