@@ -40,7 +40,7 @@ var table = []row{
 	{1, "codec", []string{"refusal", "github.com/tinylib/msgp/msgp"}},
 	{1, "ws", []string{"refusal", "github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{1, "web", []string{"refusal"}},
-	{2, "auth", []string{"codec", "internal/durable"}},
+	{2, "auth", []string{"refusal", "codec", "internal/durable"}},
 	{2, "hub", []string{"refusal", "codec"}},
 	{2, "store", []string{"codec", "internal/durable", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors"}},
 	{3, "chat", []string{"refusal", "codec", "auth", "hub", "ws", "github.com/julienschmidt/httprouter"}},

@@ -36,12 +36,10 @@ func New(cfg Config) (*Checker, error) {
 	return &Checker{cfg.Tokens, &Identity{Access: a, Anonymous: true}}, nil
 }
 
-// Anonymous returns what a caller without a token may do: None, Read or Write.
-func (c *Checker) Anonymous() Access { return c.anonymous.Access }
-
-// Identify returns whose token r bears, or the anonymous identity if it bears
-// none and that may do something. A wrong token is refused even then: its owner
-// believes to be somebody. The errors are ErrNoToken, ErrBadToken, ErrRequest.
+// Identify returns whose token r bears. Without a token that is the anonymous
+// identity if it may do anything, else ErrNoToken. A token that is not valid is
+// ErrBadToken also where none is needed: its owner believes to be somebody. The third
+// error is ErrRequest, see FromRequest.
 func (c *Checker) Identify(r *http.Request) (*Identity, error) {
 	token, ok, err := FromRequest(r)
 	if err != nil {

@@ -53,7 +53,7 @@ func List(path string) ([]Token, error) {
 // reads it meanwhile sees the old one or the new one, and two Creates at once
 // both count. The error is ErrExists if the name is taken.
 func Create(path, name string, access Access, rooms []string) (token string, err error) {
-	if err := CheckName(name); err != nil {
+	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
 	if access < None || access > Write {

@@ -105,7 +105,7 @@ func parseLine(line []byte) (entry, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return e, errors.New("there is more after the JSON object: put one on each line")
 	}
-	if err := CheckName(e.Name); err != nil {
+	if err := checkName(e.Name); err != nil {
 		return e, err
 	}
 	if b, err := hex.DecodeString(e.SHA256); err != nil || len(b) != len(e.hash) {

@@ -68,32 +68,3 @@ func isB64token(s string) bool {
 	}
 	return s != ""
 }
-
-// Redact returns u as text for a log: without a token or a password.
-func Redact(u *url.URL) string {
-	if u == nil {
-		return ""
-	}
-	c := *u
-	if c.RawQuery != "" {
-		var b strings.Builder
-		rest := c.RawQuery
-		for rest != "" {
-			// Semicolons separate for some parsers; to cut too often hides more, not less.
-			pair, sep := rest, ""
-			if i := strings.IndexAny(rest, "&;"); i >= 0 {
-				pair, sep = rest[:i], rest[i:i+1]
-			}
-			rest = rest[len(pair)+len(sep):]
-			key, _, has := strings.Cut(pair, "=")
-			name, err := url.QueryUnescape(key)
-			if has && (err != nil || strings.EqualFold(name, queryKey)) {
-				pair = key + "=redacted"
-			}
-			b.WriteString(pair)
-			b.WriteString(sep)
-		}
-		c.RawQuery = b.String()
-	}
-	return c.Redacted()
-}

@@ -70,9 +70,10 @@ func (t *Tokens) Len() int { return len(*t.set.Load()) }
 
 // Lookup returns the identity of token.
 //
-// How long it takes tells nothing of the tokens that exist: what is compared is
-// a SHA-256, and nobody can choose inputs whose hash begins as somebody
-// else's does without already being able to search for the token itself.
+// How long it takes may tell how far the hash of token agrees with one that is there: with
+// work, a caller could find tokens that agree in some first bits. That helps nobody: the
+// rest of the hash says nothing of a token of 256 random bits, and only the whole one lets
+// its bearer in.
 func (t *Tokens) Lookup(token string) (*Identity, bool) {
 	id, ok := (*t.set.Load())[sha256.Sum256([]byte(token))]
 	return id, ok

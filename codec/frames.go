@@ -7,9 +7,9 @@ import (
 
 // The functions of this file append one frame from the server to dst and return
 // the longer slice. They never fail, keep nothing and allocate nothing but a longer
-// dst. Both formats have the same keys in the same order, and leave out the same
-// ones; text that is not valid UTF-8 is sent with U+FFFD for each bad byte, as a
-// browser drops the connection that brings it any.
+// dst, and in MessagePack a copy of text that is not valid UTF-8: that is sent with
+// U+FFFD for each bad byte, as a browser drops the connection that brings it any. Both
+// formats have the same keys in the same order, and leave out the same ones.
 
 // AppendMessage appends a stored message, the same bytes wherever it is sent:
 //

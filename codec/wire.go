@@ -4,13 +4,15 @@ package codec
 
 // The frames and records as MessagePack sees them, from which wire_gen.go is
 // generated. The order of the fields is the order of the keys, the same as in
-// JSON. Nothing from the network is decoded into these types (client.go reads
-// frames of clients itself): the records of the store alone are. None of them
-// holds a slice or a map, whose declared size a decoder would allocate before it
-// has seen the bytes; the limits below keep it so if one is ever added.
+// JSON. Frames are only ever written from these types (client.go reads those of
+// clients itself), so that the record of the store alone has a decoder. It holds
+// no slice or map, whose declared size a decoder would allocate before it has seen
+// the bytes; the limits below keep it so if one is ever added.
 
 //msgp:limit arrays:64 maps:16
 //msgp:tuple wireRecord
+//msgp:unmarshal ignore wireMessage wireEvent wireSubscribed wireAck wireError
+//msgp:test ignore wireMessage wireEvent wireSubscribed wireAck wireError
 
 // wireMessage is a stored message. Time is an integer here, milliseconds since
 // 1970 in UTC, as small devices parse no dates.

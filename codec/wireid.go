@@ -1,10 +1,6 @@
 package codec
 
-import (
-	"fmt"
-
-	"github.com/tinylib/msgp/msgp"
-)
+import "github.com/tinylib/msgp/msgp"
 
 // wireID is an ID as MessagePack: a string, written into the buffer without
 // building it first. Its methods are those that generated code calls.
@@ -14,24 +10,6 @@ type wireID ID
 func (id wireID) MarshalMsg(dst []byte) ([]byte, error) {
 	var text [maxID]byte
 	return msgp.AppendStringFromBytes(dst, ID(id).Append(text[:0])), nil
-}
-
-// UnmarshalMsg reads what MarshalMsg wrote and returns what follows it.
-func (id *wireID) UnmarshalMsg(b []byte) ([]byte, error) {
-	text, rest, err := msgp.ReadStringBytes(b)
-	if err != nil {
-		return b, err
-	}
-	if text == "" {
-		*id = wireID{}
-		return rest, nil
-	}
-	parsed, err := ParseID(text)
-	if err != nil {
-		return b, fmt.Errorf("codec: id in MessagePack: %w", err)
-	}
-	*id = wireID(parsed)
-	return rest, nil
 }
 
 // Msgsize returns the most bytes that MarshalMsg appends.
