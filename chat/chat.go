@@ -18,18 +18,19 @@ import (
 	"edgechat/ws"
 )
 
-// A Config says what a Controller works with.
+// DefaultReplayLimit is the ReplayLimit of a Config that names none.
+const DefaultReplayLimit = 300
+
+// A Config says what the chat routes work with.
 type Config struct {
 	Hub  *hub.Hub      // required; its formats are those of Formats
 	Log  hub.Log       // required; history is read from it
 	Auth *auth.Checker // required
-	// MaxContent bounds the content of a message, in bytes. Default 4096.
+	// MaxContent bounds the content of a message, in bytes. Default codec.DefaultMaxContent.
 	MaxContent int
 	// ReplayLimit is how many messages a replay or a page of history has, and the
-	// most that a client may ask for. Default 300.
+	// most that a client may ask for. Default DefaultReplayLimit.
 	ReplayLimit int
-	// PingInterval is told to clients. Default 25 s.
-	PingInterval time.Duration
 	// AllowedOrigins are web origins ("https://example.org") that may use the
 	// server beside its own pages; "*" allows all.
 	AllowedOrigins []string
@@ -37,10 +38,11 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A Controller serves the chat routes. It has no state of its own: any number
+// A controller serves the chat routes. It has no state of its own: any number
 // of requests may run at once.
-type Controller struct {
+type controller struct {
 	cfg     Config
+	ping    time.Duration // after which the router pings a silent client, which is told so
 	limits  codec.Limits
 	origins map[string]bool
 }
@@ -52,30 +54,27 @@ const (
 )
 
 // Register adds the chat routes to rt.
-func Register(rt *ws.Router, cfg Config) (*Controller, error) {
+func Register(rt *ws.Router, cfg Config) error {
 	if cfg.Hub == nil || cfg.Log == nil || cfg.Auth == nil {
-		return nil, errors.New("chat: Config needs a Hub, a Log and a Checker")
+		return errors.New("chat: Config needs a Hub, a Log and a Checker")
 	}
 	if cfg.MaxContent == 0 {
 		cfg.MaxContent = codec.DefaultMaxContent
 	}
 	if cfg.ReplayLimit == 0 {
-		cfg.ReplayLimit = 300
-	}
-	if cfg.PingInterval == 0 {
-		cfg.PingInterval = 25 * time.Second
+		cfg.ReplayLimit = DefaultReplayLimit
 	}
 	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
-		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
+		return fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	origins, err := parseOrigins(cfg.AllowedOrigins)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	ctl := &Controller{cfg: cfg, limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
+	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
 	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
 	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
 	ws.React(rt, ws.Route[codec.Client]{
@@ -91,7 +90,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
 	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.checkOrigin, ctl.identify)
-	return ctl, nil
+	return nil
 }
 
 // Formats are the hub's formats for WebSocket members, by codec.Format: a message in a frame.

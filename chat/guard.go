@@ -21,7 +21,7 @@ type identityKey struct{}
 func identityOf(r *ws.Request) *auth.Identity { return r.Value(identityKey{}).(*auth.Identity) }
 
 // identify is a guard: who the caller is can be told, and is somebody.
-func (ctl *Controller) identify(r *ws.Request) error {
+func (ctl *controller) identify(r *ws.Request) error {
 	id, err := ctl.cfg.Auth.Identify(r.Request)
 	switch {
 	case err == nil:
@@ -42,7 +42,7 @@ func challenge(header, message string) error {
 }
 
 // require is a guard: the caller may do this in the room of the path.
-func (ctl *Controller) require(access auth.Access) ws.Guard {
+func (ctl *controller) require(access auth.Access) ws.Guard {
 	return func(r *ws.Request) error {
 		if err := ctl.identify(r); err != nil {
 			return err

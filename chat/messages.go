@@ -25,7 +25,7 @@ const (
 )
 
 // getMessages answers with a part of a room's history.
-func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	part, err := ctl.parseWindow(r)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 }
 
 // postMessage publishes one message and answers once it is on disk.
-func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	post, err := ctl.readPost(w, r)
 	if err != nil {
 		return err
@@ -105,14 +105,14 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 }
 
 // notTaken answers a message that the Log did not take.
-func (ctl *Controller) notTaken(username string, err error) *refusal.Error {
+func (ctl *controller) notTaken(username string, err error) *refusal.Error {
 	ctl.cfg.Logger.Error("publish failed", "user", username, "err", err)
 	return refusal.New(refusal.Unavailable, "the message could not be taken: send it again")
 }
 
 // original returns the message that has m's ID: m itself, or what was sent
 // before with the same key.
-func (ctl *Controller) original(room string, m codec.Message) codec.Message {
+func (ctl *controller) original(room string, m codec.Message) codec.Message {
 	before := codec.ID{Epoch: m.ID.Epoch, Offset: m.ID.Offset - 1}
 	page, err := ctl.cfg.Log.Read(room, codec.Query{After: &before, Limit: 1})
 	if err == nil && len(page.Messages) == 1 && page.Messages[0].ID.Offset == m.ID.Offset {
@@ -134,7 +134,7 @@ func idempotencyKey(h http.Header) string {
 // readPost reads the body: JSON, or the content as it is. "curl -d" calls all that it sends
 // a form, text as well as JSON: there, and where no type is named, an object that has
 // "content" is a post, and anything else is text. The name may be in the query in any case.
-func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
+func (ctl *controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
 	media := typeForm
 	if h := r.Header.Get("Content-Type"); h != "" {
 		if media, _, err = mime.ParseMediaType(h); err != nil {

@@ -53,7 +53,7 @@ func hostOf(host, scheme string) string {
 // checkOrigin is a guard against web pages from elsewhere that use a visitor's
 // browser to talk to this server (RFC 6455 section 10.2). Browsers name the page's
 // origin; what names none is no page. A page served under the same host and port may.
-func (ctl *Controller) checkOrigin(r *ws.Request) error {
+func (ctl *controller) checkOrigin(r *ws.Request) error {
 	values := r.Header.Values("Origin")
 	if len(values) == 0 || ctl.origins[anyOrigin] {
 		return nil

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"strconv"
 
 	"edgechat/codec"
@@ -20,7 +21,7 @@ type window struct {
 }
 
 // parseWindow reads "since", "before" and "limit".
-func (ctl *Controller) parseWindow(r *ws.Request) (w window, err error) {
+func (ctl *controller) parseWindow(r *ws.Request) (w window, err error) {
 	q := r.Query()
 	if w.limit, err = ctl.parseLimit(q.Get("limit")); err != nil {
 		return w, err
@@ -41,19 +42,19 @@ func (ctl *Controller) parseWindow(r *ws.Request) (w window, err error) {
 
 func parseCursor(name, s string) (*codec.ID, error) {
 	id, err := codec.ParseID(s)
-	if err != nil {
-		hint := "the id of a message"
+	if e, ok := errors.AsType[*refusal.Error](err); ok {
+		hint := ""
 		if name == "since" {
-			hint += ", or " + all
+			hint = `; "` + all + `" asks for all that is there`
 		}
-		return nil, refusal.Errorf(refusal.InvalidQuery, "%s is %.40q, must be %s", name, s, hint)
+		return nil, refusal.Errorf(e.Code, "%s: %s%s", name, e.Message, hint)
 	}
-	return &id, nil
+	return &id, err
 }
 
 // parseLimit returns how many messages are wanted: the setting's number unless
 // fewer are asked for.
-func (ctl *Controller) parseLimit(s string) (int, error) {
+func (ctl *controller) parseLimit(s string) (int, error) {
 	if s == "" {
 		return ctl.cfg.ReplayLimit, nil
 	}

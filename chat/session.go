@@ -10,7 +10,7 @@ import (
 
 // A session is one client in a room over WebSocket.
 type session struct {
-	ctl      *Controller
+	ctl      *controller
 	conn     *ws.Conn[codec.Client]
 	member   *hub.Member
 	identity *auth.Identity
@@ -30,7 +30,7 @@ type joinRequest struct {
 
 // checkJoin is the last guard of the WebSocket route: what is wrong with a
 // query is said before the upgrade.
-func (ctl *Controller) checkJoin(r *ws.Request) (err error) {
+func (ctl *controller) checkJoin(r *ws.Request) (err error) {
 	join := new(joinRequest)
 	q := r.Query()
 	if join.username, err = username(identityOf(r), q.Get("username")); err != nil {
@@ -50,7 +50,7 @@ func (ctl *Controller) checkJoin(r *ws.Request) (err error) {
 }
 
 // open joins the room: subscribed, then the replay, then live.
-func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
+func (ctl *controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
 	r := c.Request()
 	id, want := identityOf(r), r.Value(joinKey{}).(*joinRequest)
 	s := &session{
@@ -83,7 +83,7 @@ func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 					Room: room, Head: joined.Head, Oldest: joined.Oldest,
 					WasRecovering: recovering, Recovered: recovering && joined.Recovered,
 					Username: want.username, Members: joined.Members,
-					MaxContent: ctl.cfg.MaxContent, PingInterval: int(ctl.cfg.PingInterval.Milliseconds()),
+					MaxContent: ctl.cfg.MaxContent, PingInterval: int(ctl.ping.Milliseconds()),
 				})
 			})
 		}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func (p *probe) ask(s *Server, answer chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.err = nil
-	if p.committer.stuck(time.Now(), st, ready, s.cfg.SyncInterval+committerPatience) {
+	if p.committer.stuck(time.Now(), st, ready, cmp.Or(s.cfg.SyncInterval, store.DefaultSyncInterval)+committerPatience) {
 		p.err = errCommitter
 	}
 	p.answer = nil

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/codec"
 	"edgechat/internal/edgetest"
+	"edgechat/ws"
 )
 
 // The settings reach the parts that they are for.
@@ -40,6 +42,16 @@ func TestSettingsArrive(t *testing.T) {
 	stats := s.Stats()
 	if stats.WS.Open != 1 || stats.Hub.Members != 1 || stats.Store.Written != 8 {
 		t.Errorf("Stats: %+v", stats)
+	}
+}
+
+// What is not set is the default of the package that knows it.
+func TestDefaultsArrive(t *testing.T) {
+	s := start(t, Config{})
+	c := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol)
+	m := c.JSONOf("subscribed")
+	if m["max_content_bytes"] != float64(codec.DefaultMaxContent) || m["ping_interval_ms"] != float64(ws.DefaultPingInterval.Milliseconds()) {
+		t.Errorf("subscribed: %v", m)
 	}
 }
 

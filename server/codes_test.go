@@ -158,7 +158,7 @@ func raw(t *testing.T, s *running, request string) (*http.Response, []byte) {
 	head, body, _ := strings.Cut(request, "\n\n")
 	line, headers, _ := strings.Cut(head, "\n")
 	method, _, _ := strings.Cut(line, " ")
-	text := line + " HTTP/1.1\r\nHost: " + s.Addrs()[0].String() + "\r\n"
+	text := line + " HTTP/1.1\r\nHost: " + s.addr(0).String() + "\r\n"
 	if headers != "" {
 		text += strings.ReplaceAll(headers, "\n", "\r\n") + "\r\n"
 	}

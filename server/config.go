@@ -11,11 +11,17 @@ import (
 	"edgechat/auth"
 )
 
+// What a Config that names none has.
+const (
+	DefaultListen       = ":3000"
+	DefaultDrainTimeout = 10 * time.Second
+)
+
 // Config is what one edgechat process is told. Zero values stand for the
 // defaults; those of the packages below are theirs.
 type Config struct {
 	// Listen are the addresses to serve on: "host:port", ":port", "host:0" for
-	// any free port, or "unix:PATH". Default ":3000".
+	// any free port, or "unix:PATH". Default DefaultListen.
 	Listen []string
 
 	// Listeners, if there are any, are served on in place of Listen: sockets that
@@ -28,18 +34,18 @@ type Config struct {
 	// It must be set.
 	Data string
 
-	History      int           // messages kept of each room; default 200
-	HistoryBytes int64         // bytes kept of all rooms; default 64 MiB
-	SyncInterval time.Duration // longest time that a message nobody waits for is in memory alone; default 1 s
+	History      int           // messages kept of each room; default store.DefaultHistory
+	HistoryBytes int64         // bytes kept of all rooms; default store.DefaultHistoryBytes
+	SyncInterval time.Duration // longest time that a message nobody waits for is in memory alone; default store.DefaultSyncInterval
 
-	ReplayLimit int // messages that one request for history gets at most; default 300
-	MaxContent  int // bytes of the content of one message; default 4096
+	ReplayLimit int // messages that one request for history gets at most; default chat.DefaultReplayLimit
+	MaxContent  int // bytes of the content of one message; default codec.DefaultMaxContent
 
-	PingInterval time.Duration // between pings of a silent connection; default 25 s
-	WriteTimeout time.Duration // without progress, after which a peer is too slow; default 10 s
+	PingInterval time.Duration // between pings of a silent connection; default ws.DefaultPingInterval
+	WriteTimeout time.Duration // without progress, after which a peer is too slow; default ws.DefaultWriteTimeout
 
 	// DrainTimeout is what a stop gives to frames that are still to be written,
-	// and after that (5 s of it at most) to requests that still run. Default 10 s.
+	// and after that (5 s of it at most) to requests that still run. Default DefaultDrainTimeout.
 	DrainTimeout time.Duration
 
 	HeaderTimeout  time.Duration // for the head of a request to arrive; default 10 s
@@ -67,19 +73,19 @@ func (cfg *Config) defaults() error {
 		return errors.New("server: Data is empty: name the folder for edgechat.db")
 	}
 	if len(cfg.Listen) == 0 {
-		cfg.Listen = []string{":3000"}
+		cfg.Listen = []string{DefaultListen}
 	}
-	// Those with a default of 0 here are passed on, and are 0 to the packages
-	// below too, which know their own.
+	// Those with a default of 0 here are passed on as they are to the packages below,
+	// which know their own.
 	for _, d := range []struct {
 		name string
 		v    *time.Duration
 		def  time.Duration
 	}{
 		{"SyncInterval", &cfg.SyncInterval, 0},
-		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
-		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
-		{"DrainTimeout", &cfg.DrainTimeout, 10 * time.Second},
+		{"PingInterval", &cfg.PingInterval, 0},
+		{"WriteTimeout", &cfg.WriteTimeout, 0},
+		{"DrainTimeout", &cfg.DrainTimeout, DefaultDrainTimeout},
 		{"HeaderTimeout", &cfg.HeaderTimeout, 10 * time.Second},
 		{"RequestTimeout", &cfg.RequestTimeout, time.Minute},
 		{"IdleTimeout", &cfg.IdleTimeout, 2 * time.Minute},
@@ -100,7 +106,6 @@ func (cfg *Config) defaults() error {
 			return fmt.Errorf("server: %s is %d: it must not be negative", n.name, n.v)
 		}
 	}
-	cfg.MaxContent = cmp.Or(cfg.MaxContent, 4096)
 	cfg.MaxHeaderBytes = cmp.Or(cfg.MaxHeaderBytes, 16<<10)
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -13,7 +13,7 @@ import (
 // who sends nothing does not hold it up for long.
 func TestRequestAtStop(t *testing.T) {
 	s := start(t, Config{})
-	addr := s.Addrs()[0].String()
+	addr := s.addr(0).String()
 	c, silent := s.dial(), s.dial()
 	defer silent.Close()
 	until := func(what string, done func() bool) {

@@ -112,7 +112,7 @@ func TestStopLog(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=listening addr=" + s.Addrs()[0].String() + " url=" + s.url, "msg=stopping", "msg=stopped"} {
+	for _, want := range []string{"msg=listening addr=" + s.addr(0).String() + " url=" + s.url, "msg=stopping", "msg=stopped"} {
 		if !s.log.Has(want) {
 			t.Errorf("the log lacks %q:\n%s", want, s.log)
 		}
@@ -158,7 +158,7 @@ func TestListenerBreaks(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("Serve goes on")
 	}
-	if addr := s.Addrs()[1].String(); s.err == nil || !strings.Contains(s.err.Error(), "accept on "+addr) {
+	if addr := s.addr(1).String(); s.err == nil || !strings.Contains(s.err.Error(), "accept on "+addr) {
 		t.Errorf("Serve returned %v", s.err)
 	}
 	if !s.log.Has("msg=stopped") {

@@ -18,8 +18,8 @@ import (
 func TestPortInUse(t *testing.T) {
 	first := start(t, Config{})
 	data := filepath.Join(t.TempDir(), "data")
-	_, err := New(Config{Listen: []string{"127.0.0.1:0", first.Addrs()[0].String()}, Data: data})
-	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), first.Addrs()[0].String()) {
+	_, err := New(Config{Listen: []string{"127.0.0.1:0", first.addr(0).String()}, Data: data})
+	if !errors.Is(err, syscall.EADDRINUSE) || !strings.Contains(err.Error(), first.addr(0).String()) {
 		t.Errorf("second server on the port: %v", err)
 	}
 	if _, err := os.Stat(data); !errors.Is(err, os.ErrNotExist) {
@@ -28,7 +28,7 @@ func TestPortInUse(t *testing.T) {
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	start(t, Config{Listen: []string{first.Addrs()[0].String()}})
+	start(t, Config{Listen: []string{first.addr(0).String()}})
 }
 
 func TestUnixSocket(t *testing.T) {

@@ -39,7 +39,7 @@ func start(t *testing.T, cfg Config) *running {
 	if r.Server, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	r.url = "http://" + r.Addrs()[0].String()
+	r.url = "http://" + r.addr(0).String()
 	ctx, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
 	go func() { // ends when the clean-up below cancels ctx, and is waited for there
@@ -61,10 +61,13 @@ func (r *running) stop() error {
 	return r.err
 }
 
+// addr is the address of the listener i.
+func (r *running) addr(i int) net.Addr { return r.listeners[i].Addr() }
+
 // dial connects to the server for bytes as they are.
 func (r *running) dial() net.Conn {
 	r.t.Helper()
-	addr := r.Addrs()[0]
+	addr := r.addr(0)
 	c, err := net.Dial(addr.Network(), addr.String())
 	if err != nil {
 		r.t.Fatal(err)

@@ -46,13 +46,12 @@ func (s *Server) open() (err error) {
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, Logger: s.log}); err != nil {
 		return err
 	}
-	_, err = chat.Register(s.router, chat.Config{
+	err = chat.Register(s.router, chat.Config{
 		Hub:            s.hub,
 		Log:            s.store,
 		Auth:           checker,
 		MaxContent:     s.cfg.MaxContent,
 		ReplayLimit:    s.cfg.ReplayLimit,
-		PingInterval:   s.cfg.PingInterval,
 		AllowedOrigins: s.cfg.AllowedOrigins,
 		Logger:         s.log,
 	})

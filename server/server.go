@@ -25,14 +25,14 @@ import (
 	"edgechat/ws"
 )
 
-// A Server is one edgechat process. Addrs, Alive, Reload, Stats and Status may be
+// A Server is one edgechat process. Alive, Reload, Stats and Status may be
 // called from any goroutine.
 type Server struct {
 	cfg       Config
 	log       *slog.Logger
 	tokens    *auth.Tokens // nil without a token file
 	listeners []net.Listener
-	doors     []net.Listener // the same, as they are accepted from
+	entries   []net.Listener // the same, as they are accepted from
 	store     *store.Store
 	hub       *hub.Hub
 	router    *ws.Router
@@ -89,16 +89,6 @@ func New(cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// Addrs returns the addresses that are listened on, in the order of
-// Config.Listen or Config.Listeners, with the ports that were chosen for ":0".
-func (s *Server) Addrs() []net.Addr {
-	var addrs []net.Addr
-	for _, l := range s.listeners {
-		addrs = append(addrs, l.Addr())
-	}
-	return addrs
-}
-
 // Reload reads the token file again, if there is one, and logs the outcome. If
 // it cannot be read the tokens stay as they were. Connections stay in any case.
 func (s *Server) Reload() {
@@ -122,7 +112,7 @@ func (s *Server) Serve(ctx context.Context) error {
 	defer cancel(nil)
 	for _, l := range s.listeners {
 		l = s.router.Listen(l)
-		s.doors = append(s.doors, l)
+		s.entries = append(s.entries, l)
 		s.accepting.Go(func() { // until stop closes l, when cancel does nothing any more
 			cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), s.http.Serve(l)))
 		})
@@ -172,7 +162,7 @@ func (s *Server) stop() error {
 	s.log.Info("stopping", "open", s.router.Stats().Open)
 
 	if len(s.cfg.Listeners) > 0 {
-		closeAll(s.doors)
+		closeAll(s.entries)
 		s.accepting.Wait()
 		// Who was accepted last still gets in, to be told to come back as all others.
 		ctx, cancel := context.WithTimeout(context.Background(), freshDrain)
@@ -181,7 +171,7 @@ func (s *Server) stop() error {
 	}
 	s.shutRouter()
 
-	closeAll(s.doors)
+	closeAll(s.entries)
 	s.accepting.Wait() // whoever was accepted is known to requests now
 	s.http.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(context.Background(), min(s.cfg.DrainTimeout, requestDrain))

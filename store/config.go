@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// What a Config that names none has.
+const (
+	DefaultHistory      = 200
+	DefaultHistoryBytes = 64 << 20
+	DefaultSyncInterval = time.Second
+)
+
 // A Config says where a store lives and what it keeps. Only Path is required;
 // a zero value of any other field stands for its default. Open refuses values
 // outside of the ranges given here and names the field.
@@ -17,12 +24,12 @@ type Config struct {
 	Path string
 
 	// History is how many messages a room keeps; older ones are no longer
-	// read. Default 200, at most 1,000,000.
+	// read. Default DefaultHistory, at most 1,000,000.
 	History int
 
 	// HistoryBytes is what all rooms keep together, in bytes: each message
 	// counts the bytes of its texts and 64 for what surrounds them. Beyond it the oldest
-	// messages go first, of whatever room. Default 64 MiB, at least 64 KiB.
+	// messages go first, of whatever room. Default DefaultHistoryBytes, at least 64 KiB.
 	//
 	// It bounds the memory of messages that could not be written, too, and
 	// the file, which may take 3 times HistoryBytes + 32 MiB, and 8 MiB more while messages are
@@ -33,7 +40,7 @@ type Config struct {
 	HistoryBytes int64
 
 	// SyncInterval is the longest time that a message lives in memory alone
-	// while nobody waits for it. Default 1 s.
+	// while nobody waits for it. Default DefaultSyncInterval.
 	SyncInterval time.Duration
 
 	// AckDelay is the least time between two commits that somebody waits for, so
@@ -102,9 +109,9 @@ func (c Config) withDefaults() (Config, error) {
 		most = 128 << 20
 	}
 	for _, err := range []error{
-		limit("History", &c.History, 200, 1, maxHistory),
-		limit("HistoryBytes", &c.HistoryBytes, 64<<20, minHistory, most),
-		limit("SyncInterval", &c.SyncInterval, time.Second, time.Nanosecond, time.Hour),
+		limit("History", &c.History, DefaultHistory, 1, maxHistory),
+		limit("HistoryBytes", &c.HistoryBytes, DefaultHistoryBytes, minHistory, most),
+		limit("SyncInterval", &c.SyncInterval, DefaultSyncInterval, time.Nanosecond, time.Hour),
 		limit("AckDelay", &c.AckDelay, maxAckDelay, time.Nanosecond, maxAckDelay),
 		limit("CommitBytes", &c.CommitBytes, 1<<20, 4<<10, 64<<20),
 		limit("MaxWaiting", &c.MaxWaiting, 65_536, 1, math.MaxInt32),

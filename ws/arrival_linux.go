@@ -50,12 +50,12 @@ func (l *loop) admit(n newcomer, fd int32, p []byte, head int) {
 // run serves the request on the loop. What is left to do then may have to wait,
 // and is done elsewhere.
 func (a *arrival) run(serve func()) {
-	a.guarded(serve)
+	a.caught(serve)
 	switch {
 	case a.rest != nil: // not served yet
 		a.rt.usher(func() {
 			a.onLoop = false
-			a.guarded(a.rest)
+			a.caught(a.rest)
 			if !a.taken {
 				a.finish()
 			}
@@ -65,7 +65,7 @@ func (a *arrival) run(serve func()) {
 	}
 }
 
-func (a *arrival) guarded(serve func()) {
+func (a *arrival) caught(serve func()) {
 	defer func() {
 		// Router.serve has met the panics of guards and handlers, and lets pass
 		// the one that asks for no answer. What is left is that of a Prompt.

@@ -60,7 +60,7 @@ func (c *core) run(up *gws.Upgrader, head []byte) {
 	if !c.upgrade(up, head) {
 		return
 	}
-	err := c.guarded(c.h.serve)
+	err := c.caught(c.h.serve)
 	c.uncork()
 	if c.readErr == nil || c.left { // else the peer is gone: a close frame has no reader
 		c.closeFor(err)
@@ -79,7 +79,7 @@ func (c *core) run(up *gws.Upgrader, head []byte) {
 func (c *core) startOnLoop(up *gws.Upgrader, head []byte) {
 	if !c.upgrade(up, nil) {
 		c.kill()
-	} else if err := c.guarded(c.h.open); err != nil {
+	} else if err := c.caught(c.h.open); err != nil {
 		c.deaf = true
 		c.closeFor(err)
 	}
@@ -132,7 +132,7 @@ func (c *core) abandon() {
 // end tells the handler that nothing more will come.
 func (c *core) end() {
 	c.inTurn = c.loop != nil
-	_ = c.guarded(func() error { c.h.closed(c.endErr); return nil })
+	_ = c.caught(func() error { c.h.closed(c.endErr); return nil })
 	c.inTurn = false
 	c.mu.Lock()
 	c.streams = nil
@@ -140,10 +140,10 @@ func (c *core) end() {
 	c.mu.Unlock()
 }
 
-// guarded turns a panic of the handler into an error.
-func (c *core) guarded(f func() error) error { return guarded(func() *core { return c }, f) }
+// caught turns a panic of the handler into an error.
+func (c *core) caught(f func() error) error { return caught(func() *core { return c }, f) }
 
-func guarded(core func() *core, f func() error) (err error) {
+func caught(core func() *core, f func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			c := core()

@@ -61,7 +61,7 @@ func (c *core) revive() {
 		}
 		t.socket, t.c.socket = socket, socket
 		// Closed gets what read returns; what comes back here is a panic.
-		if err := guarded(t.core, func() error { readLoop(socket, t.core); return nil }); err != nil {
+		if err := caught(t.core, func() error { readLoop(socket, t.core); return nil }); err != nil {
 			t.c.closeFor(err)
 		}
 	})

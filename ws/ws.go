@@ -33,13 +33,19 @@ import (
 	"github.com/julienschmidt/httprouter"
 )
 
+// What a Config that names none has.
+const (
+	DefaultPingInterval = 25 * time.Second
+	DefaultWriteTimeout = 10 * time.Second
+)
+
 // A Config holds what all routes of a Router share. The zero value works.
 type Config struct {
 	// PingInterval is how long a peer may be silent before it is pinged.
-	// After two intervals of silence it is dropped. Default 25 s.
+	// After two intervals of silence it is dropped. Default DefaultPingInterval.
 	PingInterval time.Duration
 	// WriteTimeout is how long a peer may take no byte of what is pending
-	// before it is closed with 1013. Default 10 s.
+	// before it is closed with 1013. Default DefaultWriteTimeout.
 	WriteTimeout time.Duration
 	// CloseTimeout is how long a peer has to answer a close frame before the
 	// connection is cut. Default 1 s.
@@ -78,8 +84,8 @@ func (cfg *Config) defaults() error {
 		v    *time.Duration
 		def  time.Duration
 	}{
-		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
-		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
+		{"PingInterval", &cfg.PingInterval, DefaultPingInterval},
+		{"WriteTimeout", &cfg.WriteTimeout, DefaultWriteTimeout},
 		{"CloseTimeout", &cfg.CloseTimeout, time.Second},
 		{"parkAfter", &cfg.parkAfter, 3 * time.Second},
 	} {
@@ -152,6 +158,9 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt.wg.Go(rt.sweep)
 	return rt, nil
 }
+
+// PingInterval returns how long a peer may be silent before it is pinged.
+func (rt *Router) PingInterval() time.Duration { return rt.cfg.PingInterval }
 
 // ServeHTTP implements http.Handler.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) { rt.mux.ServeHTTP(w, r) }

@@ -38,7 +38,11 @@ func benchServer(t *testing.T, cfg server.Config) (url string) {
 
 func startServer(t *testing.T, cfg server.Config) (_ *server.Server, url string) {
 	t.Helper()
-	cfg.Listen, cfg.Data = []string{"127.0.0.1:0"}, filepath.Join(t.TempDir(), "data")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listeners, cfg.Data = []net.Listener{l}, filepath.Join(t.TempDir(), "data")
 	s, err := server.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +51,7 @@ func startServer(t *testing.T, cfg server.Config) (_ *server.Server, url string)
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Serve(ctx) })
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	return s, "ws://" + s.Addrs()[0].String()
+	return s, "ws://" + l.Addr().String()
 }
 
 // The first Ctrl-C ends the load early, and it reports all the same.
@@ -119,7 +123,11 @@ func TestBenchNotHeld(t *testing.T) {
 	}
 
 	// A server that stops in the middle.
-	s, err := server.New(server.Config{Listen: []string{"127.0.0.1:0"}, Data: filepath.Join(t.TempDir(), "data")})
+	l, err = net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := server.New(server.Config{Listeners: []net.Listener{l}, Data: filepath.Join(t.TempDir(), "data")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +142,7 @@ func TestBenchNotHeld(t *testing.T) {
 		}
 		cancel()
 	})
-	code, out, errs = runBench(t, "--url", "ws://"+s.Addrs()[0].String(), "--clients", "4", "--rooms", "2", "--rate", "50", "--duration", "2s")
+	code, out, errs = runBench(t, "--url", "ws://"+l.Addr().String(), "--clients", "4", "--rooms", "2", "--rate", "50", "--duration", "2s")
 	if code != 1 || !strings.Contains(out, "cut off      4: closed with 1012") || !strings.Contains(errs, "error: the server did not hold this load: 4 cut off") {
 		t.Errorf("a stop: exit code %d, %q, %q", code, out, errs)
 	}

@@ -6,10 +6,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
+	"edgechat/chat"
+	"edgechat/codec"
 	"edgechat/server"
+	"edgechat/store"
+	"edgechat/ws"
 )
 
 // options are the settings of serve. docs/settings.md is made from this table.
@@ -22,25 +27,25 @@ type options struct {
 func (o *options) settings(getenv func(string) string) []setting {
 	c := &o.Config
 	return []setting{
-		listen(setting{name: "listen", def: ":3000",
+		listen(setting{name: "listen", def: server.DefaultListen,
 			usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over"}, &c.Listen),
 		data(setting{name: "data", takes: "FOLDER", defText: "$STATE_DIRECTORY, else $XDG_STATE_HOME/edgechat, else ~/.local/state/edgechat",
 			usage: "folder that holds edgechat.db"}, &c.Data, getenv),
-		number(setting{name: "history", def: "200",
+		number(setting{name: "history", def: strconv.Itoa(store.DefaultHistory),
 			usage: "messages kept of each room"}, &c.History, 1, 100_000),
-		size(setting{name: "history-bytes", def: "64MiB",
+		size(setting{name: "history-bytes", def: showBytes(store.DefaultHistoryBytes),
 			usage: "bytes kept of all rooms; 128MiB at most on a 32-bit system"}, &c.HistoryBytes, 1<<20, maxHistoryBytes),
-		duration(setting{name: "sync-interval", def: "1s",
+		duration(setting{name: "sync-interval", def: short(store.DefaultSyncInterval),
 			usage: "longest time that a message whose sender asked for no ack is in memory alone"}, &c.SyncInterval, 10*time.Millisecond, time.Minute),
-		number(setting{name: "replay-limit", def: "300",
+		number(setting{name: "replay-limit", def: strconv.Itoa(chat.DefaultReplayLimit),
 			usage: "messages that a client gets at most when it asks for history"}, &c.ReplayLimit, 1, 10_000),
-		number(setting{name: "max-content", def: "4096",
+		number(setting{name: "max-content", def: strconv.Itoa(codec.DefaultMaxContent),
 			usage: "bytes of the content of one message"}, &c.MaxContent, 1, 64<<10),
-		duration(setting{name: "ping-interval", def: "25s",
+		duration(setting{name: "ping-interval", def: short(ws.DefaultPingInterval),
 			usage: "silence after which a connection is pinged; after two it is dropped"}, &c.PingInterval, time.Second, 10*time.Minute),
-		duration(setting{name: "write-timeout", def: "10s",
+		duration(setting{name: "write-timeout", def: short(ws.DefaultWriteTimeout),
 			usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow"}, &c.WriteTimeout, time.Second, 5*time.Minute),
-		duration(setting{name: "drain-timeout", def: "10s",
+		duration(setting{name: "drain-timeout", def: short(server.DefaultDrainTimeout),
 			usage: "time that a stop gives to frames under way, and then again to requests, 5s at most"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
 		list(setting{name: "allowed-origins", takes: "ORIGIN", defText: "the server's own pages alone",
 			usage: "web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas"}, &c.AllowedOrigins, checkOrigin),

@@ -35,7 +35,11 @@ func do(t *testing.T, cfg Config) *Report {
 // serve runs the real server and returns its URL.
 func serve(t *testing.T, cfg server.Config) string {
 	t.Helper()
-	cfg.Listen = []string{"127.0.0.1:0"}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listeners = []net.Listener{l}
 	cfg.Data = filepath.Join(t.TempDir(), "data")
 	s, err := server.New(cfg)
 	if err != nil {
@@ -49,7 +53,7 @@ func serve(t *testing.T, cfg server.Config) string {
 		}
 	})
 	t.Cleanup(func() { cancel(); wg.Wait() })
-	return "ws://" + s.Addrs()[0].String()
+	return "ws://" + l.Addr().String()
 }
 
 func wantWhole(t *testing.T, rep *Report, published int64) {

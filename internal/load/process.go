@@ -42,7 +42,7 @@ func serverProcess(addr net.Addr, pid int) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if pid = holder(inodes); pid == 0 {
+	if pid = processWith(inodes); pid == 0 {
 		return nil, errNotFound
 	}
 	return openProcess(pid)
@@ -127,9 +127,9 @@ func procAddr(s string) (netip.AddrPort, bool) {
 	return netip.AddrPortFrom(ip, uint16(n)), ok
 }
 
-// holder returns the process that has one of these sockets open. With socket
+// processWith returns the process that has one of these sockets open. With socket
 // activation systemd, process 1, keeps it open beside the server.
-func holder(inodes []string) (pid int) {
+func processWith(inodes []string) (pid int) {
 	links := map[string]bool{}
 	for _, n := range inodes {
 		links["socket:["+n+"]"] = true
