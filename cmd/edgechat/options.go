@@ -88,7 +88,7 @@ func (o *options) anonymous(s setting) setting {
 }
 
 // credential is what the token file is called among systemd's credentials:
-// LoadCredential=tokens:/etc/edgechat/tokens.
+// LoadCredential=tokens:edgechat.tokens.
 const credential = "tokens"
 
 // tokens takes a credential that is called so (systemd.exec(5)).

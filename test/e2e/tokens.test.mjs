@@ -35,6 +35,12 @@ test('tokens', async (t) => {
     }
   });
 
+  await t.test('health and the page need none', async () => {
+    for (const path of ['/healthz', '/readyz', '/', '/room/den', '/assets/app.js']) {
+      assert.equal((await fetch(server.http + path)).status, 200, path);
+    }
+  });
+
   await t.test('a token opens its rooms, and gives the name', async () => {
     for (const connect of [
       () => server.connect('den', { username: 'Mallory', since: 'all' }, undefined, bearer(alice)),
