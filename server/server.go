@@ -5,6 +5,14 @@
 // One rule for callers: [New] opens everything, so that what is wrong shows
 // before anyone connects, and after it [Server.Serve] must be called, once; it
 // closes everything again.
+//
+// Time: a board without a clock battery starts in 1970 or at its last shutdown, and jumps
+// later. So order, replay, trimming, epochs and resumption go by offsets, every interval
+// and deadline by the monotonic clock or the sweeper's ticks; tokens do not expire, and pages
+// are cached by ETag and asked for each time. The wall clock is only shown: timestamp of
+// a message (stored as it was), since of a member, created of a token, the name of a file
+// that was put aside. A member's typing, limited to one a second, passes if the
+// clock went back.
 package server
 
 import (

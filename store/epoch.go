@@ -10,7 +10,8 @@ import (
 // An epoch is a run of numbers that no crash can break: each ID of it was given
 // to at most one message. A store continues its epoch if it was closed in order, and
 // opens a new one otherwise, since it cannot know which numbers it gave to messages
-// that were delivered and then lost.
+// that were delivered and then lost. So the file is marked as not closed when it is opened, not
+// by the first commit: a message is delivered before that, and the mark would come too late.
 type epoch struct {
 	n     uint64 // 1 for the first, in the order of time
 	name  string // what stands in IDs
