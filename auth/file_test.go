@@ -70,6 +70,7 @@ func TestBadFile(t *testing.T) {
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a*b"]}`, "only at the end"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a b"]}`, "may not hold"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":[""]}`, "pattern is empty"},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["den","*","a b"]}`, "cannot be part"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","created":"yesterday"}`, "not a JSON object"},
 		{good + "\n" + `{"name":"Ann","sha256":"` + hashB + `","access":"read"}`, "that of line 2 too"},
 		{good + "\n" + `{"name":"Bob","sha256":"` + hashA + `","access":"read"}`, "its own token"},
@@ -258,7 +259,8 @@ func TestReload(t *testing.T) {
 
 func TestModeWarning(t *testing.T) {
 	for mode, want := range map[os.FileMode]string{
-		0o600: "", 0o640: "", 0o644: "can be read by others", 0o660: "can be changed by others", 0o666: "can be changed by others",
+		0o600: "", 0o640: "", 0o611: "", 0o644: "can be read by others", 0o604: "can be read by others",
+		0o660: "can be changed by others", 0o666: "can be changed by others", 0o620: "can be changed by others", 0o602: "can be changed by others",
 	} {
 		path := write(t, "")
 		if err := os.Chmod(path, mode); err != nil {
@@ -269,5 +271,6 @@ func TestModeWarning(t *testing.T) {
 		if got := b.String(); want == "" && got != "" || !strings.Contains(got, want) || want != "" && !strings.Contains(got, path) {
 			t.Errorf("mode %o: log %q, want %q and the path", mode, got, want)
 		}
+		must[*Tokens](t)(Load(path, nil)) // says it to nobody
 	}
 }

@@ -32,6 +32,11 @@ func TestDecodeClientJSON(t *testing.T) {
 		`{"Type":1,"username":7,"a":[],"a":{},"":[{"":[-0.5e+10,1E2,0]},true,false,null,"\ud800"],"type":"typing"}`: {TypeTyping, "", ""},
 		`{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `,"type":"typing"}`:                           {TypeTyping, "", ""},
 		`{"a":` + strings.Repeat(`{"a":`, 64) + `0` + strings.Repeat("}", 64) + `,"type":"typing"}`:                 {TypeTyping, "", ""},
+		`{"a":{"b":1,"c":{"d":[]},"e":2},"type":"typing"}`:                                                          {TypeTyping, "", ""},
+		`{"a":[1234567890,-9876543210,9e9,1e-9,1E+10,0.09],"type":"typing"}`:                                        {TypeTyping, "", ""},
+		// Space may stand between any two tokens.
+		" { \"a\" : { \"b\" : [ 1 , [ ] , { } , true ] , \"c\" : null } , \"type\" : \"typing\" } ":                 {TypeTyping, "", ""},
+		"\n{\n\"a\"\n:\n{\n\"b\"\n:\n[\n1\n,\n[\n]\n,\n{\n}\n]\n,\n\"c\"\n:\n0\n}\n,\n\"type\"\n:\n\"typing\"\n}\n": {TypeTyping, "", ""},
 		`{"a":[{"b":[[],{}]},[]],"type":"typing"}`:                                                                  {TypeTyping, "", ""},
 	} {
 		if got, err := (Limits{}).DecodeClient(false, []byte(in)); err != nil || got != want {
@@ -111,9 +116,12 @@ func TestRefuseClientJSON(t *testing.T) {
 		`{"type":"\u12g4"}`:        {Message: `unexpected 'g' (U+0067) in JSON at byte 13, where a hexadecimal digit should be`},
 		`{"type":"\ud83d\u"}`:      {Message: `unexpected '"' (U+0022) in JSON at byte 17, where a hexadecimal digit should be`},
 		"{\"type\":\"\xff\"}":      {Message: "the JSON is not valid UTF-8 at byte 9"},
+		"{\"\ufffd\":\"\xff\"}":    {Message: "the JSON is not valid UTF-8 at byte 8"},
 		"{\"\xc0\xaf\":0}":         {Message: "the JSON is not valid UTF-8 at byte 2"},
 		"{\"a\":\"\xed\xa0\x80\"}": {Message: "the JSON is not valid UTF-8 at byte 6"},
 		`{"a":[1}`:                 {Message: `unexpected '}' (U+007D) in JSON at byte 7, where "," or "]" should be`},
+		`{"a":[}}`:                 {Message: `unexpected '}' (U+007D) in JSON at byte 6, where a value should be`},
+		`{"a":{]}`:                 {Message: `unexpected ']' (U+005D) in JSON at byte 6, where a name in quotes should be`},
 		`{"a":{"b":1]`:             {Message: `unexpected ']' (U+005D) in JSON at byte 11, where "," or "}" should be`},
 		`{"a":{"b"}}`:              {Message: `unexpected '}' (U+007D) in JSON at byte 9, where ":" should be`},
 		`{"a":{"b":1,}}`:           {Message: `unexpected '}' (U+007D) in JSON at byte 12, where a name in quotes should be`},
@@ -131,6 +139,20 @@ func TestRefuseClientJSON(t *testing.T) {
 	} {
 		want.Code = refusal.InvalidMessage
 		refuses(t, Limits{}, false, []byte(in), want)
+	}
+}
+
+// A field that is no string is named for what it is, by its first byte.
+func TestKindsOfJSON(t *testing.T) {
+	kinds := map[string]string{"{}": "an object", "[]": "an array", "true": "a boolean", "false": "a boolean", "-1": "a number"}
+	for digit := range 10 {
+		kinds[string(rune('0'+digit))] = "a number"
+	}
+	for value, kind := range kinds {
+		refuses(t, Limits{}, false, []byte(`{"type":`+value+`}`), Error{Code: refusal.InvalidMessage, Message: "type must be a string, not " + kind})
+		if value != "{}" {
+			refuses(t, Limits{}, false, []byte(value), Error{Code: refusal.InvalidMessage, Message: "a message is a JSON object, not " + kind})
+		}
 	}
 }
 
@@ -302,11 +324,15 @@ func TestBombs(t *testing.T) {
 		"JSON content": `{"type":"message","content":"` + strings.Repeat("x", 60_000) + `"}`,
 		"JSON escapes": `{"type":"message","content":"` + strings.Repeat(`\n`, 30_000) + `"}`,
 		"JSON key":     `{"type":"message","idempotency_key":"` + strings.Repeat(`\n`, 30_000) + `"}`,
+		"JSON name":    `{"` + strings.Repeat(`\n`, 30_000) + `":0,"type":0}`,
 		"JSON names":   `{` + strings.Repeat(`"\u0074yp":0,`, 4_000) + `"type":0}`,
 	} {
-		data := []byte(in)
-		// Names with escapes are copied to be compared, 8 bytes or more for each of 13 and more.
-		costs(t, name, 2*uint64(len(data)), func() {
+		data, most := []byte(in), uint64(4<<10)
+		if name == "JSON names" {
+			// Short ones with escapes are copied to be compared, 8 bytes or more for each of 13 and more.
+			most = 2 * uint64(len(data))
+		}
+		costs(t, name, most, func() {
 			if c, err := (Limits{}).DecodeClient(false, data); err == nil {
 				t.Errorf("%s: taken as %+v", name, c)
 			}
@@ -373,6 +399,9 @@ func TestLimits(t *testing.T) {
 		}
 		worst := `{ "type": "message", "content": "` + strings.Repeat(`\u0000`, fits) +
 			`", "idempotency_key": "` + strings.Repeat(`\ud83d\ude00`, 64) + `" }`
+		if got := l.MaxFrame(); got != 6*fits+1024 {
+			t.Errorf("MaxContent %d: MaxFrame %d", limit, got)
+		}
 		if _, err := l.DecodeClient(false, []byte(worst)); err != nil || len(worst) > l.MaxFrame() {
 			t.Errorf("MaxContent %d: a frame of %d bytes, MaxFrame %d: %v", limit, len(worst), l.MaxFrame(), err)
 		}

@@ -120,3 +120,18 @@ func TestOldest(t *testing.T) {
 		}
 	}
 }
+
+// TestNumbers: each is decimal, also where the golden files have a single digit.
+func TestNumbers(t *testing.T) {
+	const n = 1234567890
+	s := Subscribed{Head: ID{"e", n}, Oldest: ID{"e", n}, Members: n, MaxContent: n, PingInterval: n}
+	b := AppendSubscribed(nil, JSON, &s)
+	for _, want := range []string{
+		`"id":"e-1234567890"`, `"offset":1234567890,`, `"oldest":"e-1234567890"`,
+		`"members":1234567890,`, `"max_content_bytes":1234567890,`, `"ping_interval_ms":1234567890}`,
+	} {
+		if !bytes.Contains(b, []byte(want)) {
+			t.Errorf("%s lacks %s", b, want)
+		}
+	}
+}

@@ -42,12 +42,26 @@ func TestID(t *testing.T) {
 		"a-٣":                    `after the "-" goes a whole number without sign or leading zeros`,
 		"a-9007199254740992":     "its number is not below 2^53",
 		"a-18446744073709551616": "its number is not below 2^53",
-		strings.Repeat("a", 38):  "it is too long",
+
+		"0123456789ABCDEF-99999999999999999999": "its number is not below 2^53", // as long as an ID gets
+		strings.Repeat("a", 38):                 "it is too long",
 	} {
 		got, err := ParseID(text)
 		want := quote(text) + " is no message id like k3f9q2-1042: " + why
 		if got != (ID{}) || !says(err, refusal.InvalidQuery, want) {
 			t.Errorf("%q:\n got %+v, %v\nwant %s", text, got, err, want)
+		}
+	}
+}
+
+// Every byte, and so those next to a letter or a digit.
+func TestEpochBytes(t *testing.T) {
+	const epoch = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for c := range 256 {
+		text := string([]byte{byte(c)}) + "-1"
+		_, err := ParseID(text)
+		if want := strings.IndexByte(epoch, byte(c)) >= 0; (err == nil) != want {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 }

@@ -20,7 +20,7 @@ type text struct {
 
 // is reports whether t says s.
 func (t *text) is(s string) bool {
-	return t.size == len(s) && (!t.escaped && string(t.raw) == s || t.escaped && t.String() == s)
+	return t.size == len(s) && (string(t.raw) == s || t.escaped && t.String() == s)
 }
 
 // String returns a copy of the text, in one allocation.
