@@ -68,6 +68,13 @@ func TestRefuseClientJSON(t *testing.T) {
 		`{"type":"message","content":"\ude00\ud83d"}`:       {Message: "content " + half},
 		`{"type":"message","content":"\ud83d\ud83d\ude00"}`: {Message: "content " + half},
 		`{"type":"\ud83d"}`:                                 {Message: "type " + half},
+		`{"type":"message","content":"\ud83dxude00"}`:       {Message: "content " + half},
+		`{"type":"message","content":"\ud83d\nde00"}`:       {Message: "content " + half},
+		`{"type":"\ud83d`:                                   {Message: "unexpected end of JSON at byte 15, where the closing quote of a string should be"},
+		`{"type":"\ud83d\`:                                  {Message: `unexpected end of JSON at byte 16, where one of "\/bfnrtu after a backslash should be`},
+		`{"type":"\ud83d\u`:                                 {Message: "unexpected end of JSON at byte 17, where a hexadecimal digit should be"},
+		`{"type":"\ud83d\ude0`:                              {Message: "unexpected end of JSON at byte 20, where a hexadecimal digit should be"},
+		`{"type":"\ud83d\ude00`:                             {Message: "unexpected end of JSON at byte 21, where the closing quote of a string should be"},
 		`{"type":"typing","idempotency_key":"\udead"}`:      {Message: "idempotency_key " + half},
 		`{"type":"message","idempotency_key":""}`: {
 			Message: "idempotency_key is empty; leave it out or give it 1-64 characters"},

@@ -167,6 +167,30 @@ test('the page', async (t) => {
     assert.ok(await eve.page.getByLabel('Your name').isVisible());
   });
 
+  await t.test('what others wrote stays text, wherever the page shows it', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    await alice.join(server, '<b>Ann</b>', 'markup');
+    const eve = await server.connect('markup', { username: '<i>Eve</i>' });
+    await alice.sees('<i>Eve</i> joined');
+    const bomb = '<img src=x onerror="document.title=1"> <svg onload=alert(1)> &amp; <b>bold</b>';
+    eve.say(bomb);
+    await alice.sees(bomb);
+    await alice.say('<u>mine</u>');
+    await alice.sees('<u>mine</u>');
+    await alice.settled();
+    eve.send({ type: 'typing' });
+    await alice.page.getByText('<i>Eve</i> is typing…').waitFor();
+    assert.deepEqual(await alice.page.locator('#log .message').evaluateAll((items) => items.map((item) => item.querySelector('bdi').textContent)), ['<i>Eve</i>', '<b>Ann</b>']);
+    assert.deepEqual(await alice.said(), [bomb, '<u>mine</u>']);
+    await until('both names among the members', async () => {
+      const names = await alice.page.locator('#member-list li').allTextContents();
+      return names.includes('<i>Eve</i>') && names.includes('<b>Ann</b>');
+    });
+    assert.equal(await alice.page.locator(':is(#chat, #door) :is(b, i, u, img, svg)').count(), 0, 'nothing of it became an element');
+    assert.deepEqual(alice.complaints, []);
+    await eve.close();
+  });
+
   await t.test('what is too long is not sent', async (t) => {
     const alice = await Person.arrive(t, browser);
     await alice.join(server, 'Alice', 'long');
