@@ -151,9 +151,35 @@ func TestOrigin(t *testing.T) {
 			c.Close()
 		}
 	}
-	for _, bad := range []string{"chat.example", "https://", "https://a/b", "https://a?b"} {
+	// Two headers are none that a browser sends.
+	if c := edgetest.TryDial(t, r.ws+"/chat/room/den", "Origin: https://chat.example", "Origin: http://"+own); c.Response.StatusCode != 403 {
+		t.Errorf("two origins: %s", c.Response.Status)
+	}
+	for _, bad := range []string{"", "chat.example", "https://", "https://a/b", "https://a?b", "https://%zz", "**"} {
 		if _, err := parseOrigins([]string{bad}); err == nil {
 			t.Errorf("allowed origin %q is taken", bad)
+		}
+	}
+}
+
+// "*" lets pages from everywhere in, beside what else is listed.
+func TestAnyOrigin(t *testing.T) {
+	r := newRig(t, func(s *setup) { s.chat.AllowedOrigins = []string{"https://chat.example", "*"} })
+	for _, origin := range []string{"http://evil.example", "null", "https://chat.example"} {
+		if c := edgetest.TryDial(t, r.ws+"/chat/room/den", "Origin: "+origin); c.Response.StatusCode != 101 {
+			t.Errorf("origin %q: %s", origin, c.Response.Status)
+		}
+	}
+}
+
+func TestHostOf(t *testing.T) {
+	for _, test := range []struct{ host, scheme, want string }{
+		{"Pi.Local", "http", "pi.local"}, {"pi.local:80", "http", "pi.local"}, {"pi.local:443", "https", "pi.local"},
+		{"pi.local:443", "http", "pi.local:443"}, {"pi.local:80", "https", "pi.local:80"}, {"pi.local:3000", "http", "pi.local:3000"},
+		{"[::1]:80", "http", "[::1]"}, {"[::1]:3000", "http", "[::1]:3000"}, {"[::1]", "http", "[::1]"}, {"", "http", ""},
+	} {
+		if got := hostOf(test.host, test.scheme); got != test.want {
+			t.Errorf("host %q of %s is %q, want %q", test.host, test.scheme, got, test.want)
 		}
 	}
 }

@@ -1,0 +1,39 @@
+package chat
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A message that is in memory alone, since the card is full, is 202 and no durable ack.
+func TestInMemoryAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4194304"); err != nil {
+		t.Skipf("mount: %v", err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	r := newRig(t, func(s *setup) {
+		s.store.Path, s.store.History = filepath.Join(dir, "edgechat.db"), 10_000
+		s.store.RetryDelay, s.store.CommitBytes = 30*time.Second, 64<<10
+	})
+	c := r.room("den", "username=ann", jsonHeader)
+	c.JSONOf("joined")
+	for n, body := 0, strings.Repeat("x", 4000); r.store.Ready() == nil; n++ {
+		if n > 5000 {
+			t.Fatal("4 MiB hold 20 MB")
+		}
+		r.say("other", body)
+		time.Sleep(time.Millisecond)
+	}
+	status, _, answer := r.do("POST", "/chat/room/den/messages", "x")
+	if status != 202 {
+		t.Errorf("POST: %d %s, want 202", status, answer)
+	}
+	c.Text(`{"type":"message","content":"x","idempotency_key":"k"}`)
+	if m := c.JSONOf("ack"); m["durable"] != false || m["offset"] != 2.0 {
+		t.Errorf("ack %v", m)
+	}
+}
