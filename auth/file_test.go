@@ -70,7 +70,7 @@ func TestBadFile(t *testing.T) {
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a*b"]}`, "only at the end"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a b"]}`, "may not hold"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":[""]}`, "pattern is empty"},
-		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["den","*","a b"]}`, "cannot be part"},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["den","*","a b"]}`, "may not hold"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","created":"yesterday"}`, "not a JSON object"},
 		{good + "\n" + `{"name":"Ann","sha256":"` + hashB + `","access":"read"}`, "that of line 2 too"},
 		{good + "\n" + `{"name":"Bob","sha256":"` + hashA + `","access":"read"}`, "its own token"},

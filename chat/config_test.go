@@ -53,6 +53,9 @@ func TestRegister(t *testing.T) {
 		cfg := Config{Hub: h, Log: s, Auth: checker}
 		test.change(&cfg)
 		err = Register(rt, cfg)
+		if err := rt.Shutdown(t.Context(), 1001, ""); err != nil {
+			t.Error(err)
+		}
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
@@ -179,4 +182,3 @@ func TestNotTaken(t *testing.T) {
 		t.Error("nothing in the log")
 	}
 }
-

@@ -100,6 +100,9 @@ func TestTokens(t *testing.T) {
 	if _, _, body := r.do("GET", "/chat/rooms", "", bearer("Ann")); !strings.Contains(body, `"den"`) {
 		t.Errorf("Ann sees %s", body)
 	}
+	if status, _, body := r.do("GET", "/chat/rooms", "", bearer("wall")); status != 200 || !strings.Contains(body, `"den"`) {
+		t.Errorf("who may read sees %d %s", status, body)
+	}
 	if _, _, body := r.do("GET", "/chat/rooms", "", bearer("lab bot")); !strings.Contains(body, `"rooms":[]`) {
 		t.Errorf("the bot sees %s", body)
 	}

@@ -92,6 +92,8 @@ func TestPostRefused(t *testing.T) {
 		{"GET", "/chat/room/a/b", "", "", 404, "not_found", ""},
 		{"GET", "/chat/room/den/messages?limit=0", "", "", 400, "invalid_query", "limit"},
 		{"GET", "/chat/room/den/messages?limit=x", "", "", 400, "invalid_query", "limit"},
+		{"GET", "/chat/room/den/messages?limit=x&since=all", "", "", 400, "invalid_query", "limit"},
+		{"GET", "/chat/room/den/messages?since=x&before=a-1", "", "", 400, "invalid_query", "since"},
 		{"GET", "/chat/room/den/messages?since=x", "", "", 400, "invalid_query", `since: "x" is no message id like k3f9q2-1042: there is no "-" in it; "all" asks for`},
 		{"GET", "/chat/room/den/messages?before=a-01", "", "", 400, "invalid_query", "without sign or leading zeros"},
 		{"GET", "/chat/room/den/messages?since=a-1&before=a-2", "", "", 400, "invalid_query", "exclude"},
