@@ -265,3 +265,28 @@ func TestBadInput(t *testing.T) {
 		t.Errorf("closed with %d %q", code, reason)
 	}
 }
+
+// Who does not ask for what was said before does not get it, and a subprotocol that was
+// agreed on stands above the query.
+func TestWhatWasNotAskedFor(t *testing.T) {
+	r := newRig(t)
+	r.say("den", "before")
+	plain := r.room("den", "username=plain")
+	if m := plain.JSON(); m["type"] != "joined" {
+		t.Errorf("the first frame of a plain client is %v", m)
+	}
+	text := r.room("den", "username=text&format=msgpack", jsonHeader)
+	if m := text.JSON(); m["type"] != "subscribed" {
+		t.Errorf("the first frame is %v", m)
+	}
+	if m := text.JSON(); m["type"] != "joined" {
+		t.Errorf("behind subscribed: %v", m)
+	}
+	binary := r.room("den", "username=binary&format=json", msgpackHeader)
+	if got := string(binary.Expect(edgetest.OpBinary)); !strings.Contains(got, "subscribed") {
+		t.Errorf("the first frame is %q", got)
+	}
+	if got := string(binary.Expect(edgetest.OpBinary)); !strings.Contains(got, "joined") {
+		t.Errorf("behind subscribed: %q", got)
+	}
+}
