@@ -5,7 +5,7 @@ go 1.26.0
 toolchain go1.26.8
 
 require (
-	github.com/hanwen/go-fuse/v2 v2.12.1
+	github.com/hanwen/go-fuse/v2 v2.9.0
 	github.com/julienschmidt/httprouter v1.3.0
 	github.com/lxzan/gws v1.9.1
 	github.com/rogpeppe/go-internal v1.16.0
