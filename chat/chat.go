@@ -84,7 +84,6 @@ func Register(rt *ws.Router, cfg Config) error {
 		MaxMessage:   ctl.limits.MaxFrame(),
 		Decode:       ctl.limits.DecodeClient,
 		Open:         ctl.open,
-		Prompt:       func(*ws.Request) bool { return true }, // joins wait for nothing
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)

@@ -12,18 +12,18 @@ import (
 // example in a handler that blocks or on a connection's lock. A loop that is busy
 // answers all the same, and so does a Router that was shut down. It may be called from any goroutine.
 func (rt *Router) Alive(ctx context.Context) error {
-	next := rt.tick.Load() + 1                   // the number of the first sweep that begins from now on
-	turned := make(chan struct{}, len(rt.loops)) // none of them waits for us
-	for _, l := range rt.loops {
-		l.post(func() { turned <- struct{}{} })
+	next := rt.tick.Load() + 1                      // the number of the first sweep that begins from now on
+	turned := make(chan struct{}, len(rt.reactors)) // none of them waits for us
+	for _, r := range rt.reactors {
+		r.Post(func() { turned <- struct{}{} })
 	}
-	for n := range len(rt.loops) {
+	for n := range len(rt.reactors) {
 		select {
 		case <-turned:
 		case <-rt.halt:
 			return nil
 		case <-ctx.Done():
-			return fmt.Errorf("ws: %d of %d event loops do not answer: %w", len(rt.loops)-n, len(rt.loops), context.Cause(ctx))
+			return fmt.Errorf("ws: %d of %d event loops do not answer: %w", len(rt.reactors)-n, len(rt.reactors), context.Cause(ctx))
 		}
 	}
 	ticker := time.NewTicker(rt.tickLength())

@@ -3,10 +3,10 @@ package ws
 import (
 	"math"
 	"runtime"
-	"syscall"
 	"testing"
 
 	"edgechat/internal/edgetest"
+	"edgechat/ws/internal/loop"
 )
 
 // takerRig is a server with one loop, and a connection on it whose messages
@@ -55,7 +55,7 @@ func TestReviveAllocs(t *testing.T) {
 		}
 		t.Logf("%s: %d allocations, %d bytes", name, allocs, bytes)
 		talking := make(chan int)
-		rt.loops[0].post(func() { talking <- len(rt.loops[0].talking) })
+		rt.reactors[0].Post(func() { talking <- len(rt.reactors[0].talking) })
 		if n := <-talking; n != 0 {
 			t.Errorf("%s: %d connections talk: it was not parked", name, n)
 		}
@@ -79,43 +79,28 @@ func sender(t *testing.T, c *edgetest.Client, frame []byte, await func()) func()
 func TestWakeAllocs(t *testing.T) {
 	rt, c, got := takerRig(t, Config{})
 	sender(t, c, edgetest.Frame(edgetest.OpText, nil), func() { <-got })() // the loop has it, and it talks
-	l := rt.loops[0]
-	on := func(f func()) float64 { // measured by the loop itself, between turns of its own
-		n := make(chan float64)
-		l.post(func() { n <- testing.AllocsPerRun(1000, f) })
-		return <-n
-	}
-	var fd int
-	on(func() {
-		for i, c := range l.conns {
-			if c != nil {
-				fd = i
-			}
-		}
-	})
-	for name, events := range map[string][]syscall.EpollEvent{
-		"readable": {{Events: syscall.EPOLLIN, Fd: int32(fd)}},
-		"writable": {{Events: syscall.EPOLLOUT, Fd: int32(fd)}},
-		"both":     {{Events: syscall.EPOLLIN | syscall.EPOLLOUT, Fd: int32(fd)}},
-		"nobody":   {{Events: syscall.EPOLLIN, Fd: 1 << 20}},
-		"wake":     {{Events: syscall.EPOLLIN, Fd: int32(l.wakefd)}},
-		"none":     nil,
+	r := rt.reactors[0]
+	ran := make(chan *onLoop)
+	r.Post(func() { ran <- r.talking[0] })
+	d := <-ran
+	for name, events := range map[string]loop.Events{
+		"readable": loop.Readable, "writable": loop.Writable, "both": loop.Readable | loop.Writable, "none": 0,
 	} {
-		if n := on(func() { l.turn(events) }); n > 0 {
+		n := make(chan float64)
+		r.Post(func() { n <- testing.AllocsPerRun(1000, func() { d.Serve(events) }) })
+		if n := <-n; n > 0 {
 			t.Errorf("%s: %v allocations for a turn with nothing new", name, n)
 		}
 	}
-	// From elsewhere, through epoll.
-	ran := make(chan struct{})
-	f := func() { ran <- struct{}{} }
-	if n := testing.AllocsPerRun(1000, func() { l.post(f); <-ran }); n > 0 {
-		t.Errorf("%v allocations for a post", n)
-	}
-	if n := testing.AllocsPerRun(1000, func() { l.wake(); runtime.Gosched() }); n > 0 {
-		t.Errorf("%v allocations for a wake", n)
-	}
-	if n := testing.AllocsPerRun(1000, func() { l.nudge(); l.post(f); <-ran }); n > 0 {
-		t.Errorf("%v allocations for a nudge of the sweeper", n)
+	f := func() { ran <- d }
+	for name, one := range map[string]func(){
+		"a post":    func() { r.Post(f); <-ran },
+		"a wake":    func() { d.wake(); r.Post(f); <-ran },
+		"the sweep": func() { r.nudge(); r.Post(f); <-ran },
+	} {
+		if n := testing.AllocsPerRun(1000, one); n > 0 {
+			t.Errorf("%v allocations for %s", n, name)
+		}
 	}
 	select {
 	case <-got:

@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"sync"
-	"sync/atomic"
-	"syscall"
-
-	"edgechat/refusal"
 
 	"github.com/lxzan/gws"
+
+	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
 // A Conn is one WebSocket connection of a route.
@@ -20,52 +18,6 @@ type Conn[In any] struct {
 	route   *endpoint[In]
 	session Session[In]          // React
 	yield   func(In, error) bool // Handle, while its loop over Messages runs
-}
-
-// core is what a connection is apart from the type of its messages.
-type core struct {
-	rt    *Router
-	h     handler
-	nc    net.Conn        // nil on a loop
-	raw   syscall.RawConn // nil if nc cannot be written without waiting
-	loop  *loop           // nil without one
-	fd    int32           // on a loop, which alone closes it; else -1
-	place int32           // in the registry, which guards it
-
-	// Owned by the goroutine that reads: the loop's, or its own.
-	talk     *talk    // nil without a loop, and while parked
-	over     bool     // on a loop: nothing more is read, and the handler knows
-	gone     bool     // on a loop: fd is closed
-	req      *Request // nil once Open or Handle has returned
-	socket   *gws.Conn
-	unread   int32 // bytes since the last whole message
-	readErr  error // why nothing more can be read
-	endErr   error // how the connection ended, for Closed
-	looped   bool  // ReadLoop was called
-	handling bool  // a message is with its handler
-	inTurn   bool  // Open or Closed runs on the loop
-	unheard  bool  // on a loop: there is input that was not read while it was paused
-	deaf     bool  // messages are dropped: the handler is done
-	left     bool  // the loop over Messages was left: nothing more is read
-
-	seen   atomic.Uint32 // tick of the last byte from the peer
-	paused atomic.Bool   // nothing is read
-
-	mu       sync.Mutex
-	out      []byte        // frames for this connection alone; the first may be the rest of one
-	streams  []Stream      // frames shared with others, written when out is empty
-	at       int           // the one of streams that is next
-	corked   bool          // nothing is written yet
-	writing  bool          // a writer goroutine, or the loop, waits for the peer
-	closing  bool          // a close frame was asked for
-	drain    bool          // the close frame comes after what stream has
-	ended    bool          // the close frame is in out, or written
-	hangUp   bool          // on a loop: the write side is shut once the close frame is written
-	dead     bool          // the connection is cut
-	farewell []byte        // payload of the close frame that was asked for
-	pinged   uint32        // tick of the last ping
-	moved    uint32        // tick at which the peer last took a byte, or began to owe one
-	idle     chan struct{} // closed when the writer goroutine ends, or out has room; nil if nobody waits
 }
 
 // A handler is a Conn[In] as its core sees it.
@@ -95,32 +47,46 @@ func (c *core) Request() *Request { return c.req }
 func (c *core) Subprotocol() string { return c.req.subprotocol }
 
 // RemoteAddr returns the address of the peer.
-func (c *core) RemoteAddr() net.Addr {
-	if c.loop == nil {
-		return c.nc.RemoteAddr()
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.dead {
-		return &net.TCPAddr{}
-	}
-	return peerOf(c.fd)
-}
+func (c *core) RemoteAddr() net.Addr { return c.driver().peer() }
 
 // Later has f called at the end of the event loop's turn in which a message of
 // this connection is handled, or Open or Closed runs, and once in each later turn for as long
 // as it returns true: what is large is so done in slices, between which others get their share.
 // It reports whether there is such a turn; without one f is not called. It is called by these
 // alone. What a turn publishes can so go out in one write.
-func (c *core) Later(f func() (more bool)) bool {
-	if c.loop == nil || !c.handling && !c.inTurn {
-		return false
+func (c *core) Later(f func() (more bool)) bool { return c.driver().later(f) }
+
+// Pause stops the reading of this connection: what its peer sends stays in the kernel, and
+// soon with the peer. It is still written to, and ends if it is cut. It may be
+// called from any goroutine, and again.
+func (c *core) Pause() { c.paused.Store(true) }
+
+// Resume goes on reading after Pause. It may be called from any goroutine, and again.
+func (c *core) Resume() {
+	if c.paused.CompareAndSwap(true, false) {
+		c.driver().resume()
 	}
-	c.loop.atEnd(f)
-	return true
 }
 
-// Send encodes v as the route's Encode says and queues it for the peer.
+// Attach has the connection write what s has pending too, behind everything that
+// was sent before. Its streams are taken in turns.
+func (c *core) Attach(s Stream) { c.out.Attach(s) }
+
+// Detach ends that: from its return on no method of s is called and no byte of what
+// Pending returned is read any more.
+func (c *core) Detach(s Stream) { c.out.Detach(s) }
+
+// Flush writes what is pending as far as the kernel takes it without waiting,
+// and has the rest written as the peer takes it. It reports whether nothing is left.
+func (c *core) Flush() (done bool) { return c.out.Flush() }
+
+// Close sends a close frame behind what is queued for this connection and then
+// cuts it as soon as the peer has answered, or after Config.CloseTimeout. What is
+// pending in its streams is dropped. A reason longer than 123 bytes is cut. Only the first Close counts.
+func (c *core) Close(code uint16, reason string) { c.out.Close(code, reason, false) }
+
+// Send encodes v as the route's Encode says and queues it for the peer. What a React route sends
+// while it handles a message leaves in one write.
 // On a Handle route it waits while more than Config.MaxPending bytes are
 // pending. It returns net.ErrClosed once the connection is closing.
 func (c *Conn[In]) Send(v any) error {
@@ -140,7 +106,9 @@ func (c *Conn[In]) Send(v any) error {
 
 // SendPayload is Send for a payload that is encoded: binary, or text. It copies payload.
 func (c *Conn[In]) SendPayload(binary bool, payload []byte) error {
-	return c.send(binary, payload, c.route.Handle != nil)
+	err := c.out.Queue(frame.DataOpcode(binary), payload, c.route.Handle != nil)
+	c.driver().wake()
+	return err
 }
 
 // Messages iterates over the messages of a Handle route until the connection ends. After an end
@@ -172,7 +140,7 @@ func (c *Conn[In]) serve() error {
 	if err := c.open(); err != nil {
 		return err
 	}
-	c.uncork()
+	c.out.Uncork()
 	_ = c.read() // Closed gets its error
 	return nil
 }
@@ -185,7 +153,7 @@ func (c *Conn[In]) open() (err error) {
 
 func (c *Conn[In]) limit() int { return c.route.MaxMessage }
 
-func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.upgraders[""] }
+func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.up }
 
 func (c *Conn[In]) message(binary bool, data []byte) {
 	msg, err := c.route.Decode(binary, data)
@@ -197,7 +165,7 @@ func (c *Conn[In]) message(binary bool, data []byte) {
 		c.session.Receive(msg)
 	case !c.yield(msg, nil):
 		// yield must never be called again, whatever gws has buffered.
-		c.left = true
+		c.left, c.halted = true, true
 	}
 }
 

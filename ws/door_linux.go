@@ -1,11 +1,12 @@
 package ws
 
 import (
-	"bytes"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
-	"syscall"
+
+	"edgechat/ws/internal/loop"
 )
 
 // A door is a TCP listener from which an event loop accepts. Who comes with the
@@ -15,43 +16,76 @@ import (
 type door struct {
 	net.Listener // the original
 	rt           *Router
-	loop         *loop         // which accepts
-	fd           int           // a duplicate of the original's; the loop closes it
+	r            *reactor // whose loop accepts
+	source       loop.Door
+	fd           int32         // a duplicate of the original's; the loop closes it
 	left         chan struct{} // closed when the loop has left it
 
 	mu     sync.Mutex
-	handed []guest       // for Accept
+	handed []handed      // for Accept
 	err    error         // what Accept returns, once there is something
 	ready  chan struct{} // holds one token while there is something for Accept
-	paused bool          // the loop does not accept, for want of descriptors
 }
 
-// A guest is a connection for net/http, with what was read from it.
-type guest struct {
+// handed is a connection for net/http, with what was read from it.
+type handed struct {
 	fd   int32
 	head []byte
 }
 
-// Listen returns what http.Server.Serve is to accept from instead of l. On
-// Linux the event loops accept from a TCP listener themselves and keep the
-// handshakes of WebSockets; everyone else comes out of the returned Accept.
-// Close closes l. Any other l is returned as it is.
-func (rt *Router) Listen(l net.Listener) net.Listener {
+// openDoor opens a door in l, or returns nil if the loops cannot accept from l.
+func (rt *Router) openDoor(l net.Listener) *door {
 	tcp, ok := l.(*net.TCPListener)
-	if !ok || len(rt.loops) == 0 || rt.cfg.driver == hijackLoop {
-		return l
+	if !ok || len(rt.reactors) == 0 || rt.cfg.driver == hijackLoop {
+		return nil
 	}
-	fd, err := duplicate(tcp)
+	fd, err := loop.Duplicate(tcp)
 	if err != nil {
 		rt.cfg.Logger.Warn("accepting without an event loop", "addr", l.Addr().String(), "err", err)
-		return l
+		return nil
 	}
+	loop.SetSendBuffer(fd, rt.cfg.SendBuffer)
+	loop.SetNoDelay(fd)
 	d := &door{
-		Listener: l, rt: rt, loop: rt.nextLoop(), fd: fd,
+		Listener: l, rt: rt, r: rt.nextReactor(), fd: fd,
 		left: make(chan struct{}), ready: make(chan struct{}, 1),
 	}
-	d.loop.post(func() { d.loop.enter(d) })
+	d.source.Took, d.source.Short, d.source.Failed = d.took, d.short, d.failed
+	rt.lobby.open(d)
+	if d.r.Watch(fd, &d.source) != nil { // it has ended
+		rt.lobby.shut(d)
+		loop.Close(fd)
+		return nil
+	}
 	return d
+}
+
+// took gives who has come to a loop, which waits for his first bytes.
+func (d *door) took(fd int32, peer netip.AddrPort) {
+	n := &newcomer{door: d, r: d.rt.nextReactor(), peer: peer}
+	if d.rt.lobby.enter(n, d.rt.tick.Load(), func() error { return n.r.Watch(fd, n) }) != nil { // that loop has ended
+		d.hand(fd, nil)
+	}
+}
+
+// short says that there is no descriptor for one more connection.
+func (d *door) short(err error) {
+	d.rt.stats.acceptErrors.Add(1)
+	d.rt.cfg.Logger.Warn("accept failed, trying again in a second", "addr", d.Addr().String(), "err", err)
+}
+
+// failed has Accept return err, behind those who were handed over. Only the first
+// counts.
+func (d *door) failed(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		d.err = &net.OpError{Op: "accept", Net: "tcp", Addr: d.Addr(), Err: err}
+		if err == net.ErrClosed {
+			d.err = err
+		}
+		d.signalLocked()
+	}
 }
 
 // Accept returns the next connection that is not for the event loops.
@@ -61,36 +95,41 @@ func (d *door) Accept() (net.Conn, error) {
 		case <-d.ready:
 		case <-d.left:
 		}
-		g, err := d.next()
+		h, err := d.next()
 		switch {
 		case err != nil:
 			return nil, err
-		case g.fd < 0: // the loop has left: what people are to be told now, net/http tells them
-			return d.Listener.Accept()
+		case h.fd < 0: // the loop has left: what people are to be told now, net/http tells them
+			nc, err := d.Listener.Accept()
+			if err != nil {
+				return nil, err
+			}
+			return d.rt.plainConn(nc, nil), nil
 		}
-		nc, err := g.conn()
+		nc, err := h.conn()
 		if err == nil {
-			return nc, nil
+			return d.rt.plainConn(nc, h.head), nil
 		}
 		d.rt.cfg.Logger.Warn("accept failed", "addr", d.Addr().String(), "err", err)
 	}
 }
 
 // next returns who was handed over, then the error.
-func (d *door) next() (g guest, err error) {
+func (d *door) next() (h handed, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.handed) == 0 {
 		if d.err != nil {
 			d.signalLocked() // for the next call
 		}
-		return guest{fd: -1}, d.err
+		return handed{fd: -1}, d.err
 	}
-	g = d.handed[0]
+	h = d.handed[0]
+	d.handed[0] = handed{}
 	if d.handed = d.handed[1:]; len(d.handed) > 0 || d.err != nil {
 		d.signalLocked()
 	}
-	return g, nil
+	return h, nil
 }
 
 func (d *door) signalLocked() {
@@ -105,73 +144,39 @@ func (d *door) hand(fd int32, head []byte) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
-		_ = syscall.Close(int(fd))
+		loop.Close(fd)
 		return
 	}
-	d.handed = append(d.handed, guest{fd, head})
+	d.handed = append(d.handed, handed{fd, head})
 	d.signalLocked()
 }
 
-// fail has Accept return err, behind those who were handed over. Only the first
-// counts.
-func (d *door) fail(err error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.err == nil {
-		d.err = err
-		d.signalLocked()
+// leave is called on the loop, and accepts no more. Who was accepted and has said nothing
+// yet comes out of Accept.
+func (d *door) leave() {
+	select {
+	case <-d.left:
+		return
+	default:
 	}
+	d.r.Forget(&d.source)
+	loop.Close(d.fd)
+	d.rt.lobby.shut(d)
+	close(d.left)
 }
 
-// Close closes the listener. Who was accepted and has said nothing yet comes
-// out of Accept, before its error.
+// Close closes the listener. Who was accepted comes out of Accept, before its error.
 func (d *door) Close() error {
-	d.loop.post(func() { d.loop.leave(d) })
+	d.r.Post(d.leave)
 	<-d.left
-	d.fail(net.ErrClosed)
+	d.failed(net.ErrClosed)
 	return d.Listener.Close()
 }
 
-// pause says that there is no descriptor for one more connection.
-func (d *door) pause(err error) {
-	d.mu.Lock()
-	d.paused = true
-	d.mu.Unlock()
-	d.rt.stats.acceptErrors.Add(1)
-	d.rt.cfg.Logger.Warn("accept failed, trying again in a second", "addr", d.Addr().String(), "err", err)
-}
-
-// retry has a door that was paused accept again. The sweeper calls it.
-func (d *door) retry() {
-	d.mu.Lock()
-	paused := d.paused
-	d.paused = false
-	d.mu.Unlock()
-	if paused {
-		d.loop.post(func() { d.loop.watchDoor(d) })
-	}
-}
-
-// conn makes a net.Conn of a guest.
-func (g guest) conn() (net.Conn, error) {
-	f := os.NewFile(uintptr(g.fd), "tcp")
+// conn makes a net.Conn of a descriptor.
+func (h handed) conn() (net.Conn, error) {
+	f := os.NewFile(uintptr(h.fd), "tcp")
 	nc, err := net.FileConn(f)
 	_ = f.Close() // FileConn has duplicated it
-	if err != nil || len(g.head) == 0 {
-		return nc, err
-	}
-	return &begun{nc.(*net.TCPConn), bytes.NewReader(g.head)}, nil
-}
-
-// begun is a connection of which something was read already.
-type begun struct {
-	*net.TCPConn
-	head *bytes.Reader
-}
-
-func (b *begun) Read(p []byte) (int, error) {
-	if b.head.Len() > 0 {
-		return b.head.Read(p)
-	}
-	return b.TCPConn.Read(p)
+	return nc, err
 }

@@ -22,7 +22,7 @@ const exampleHead = "GET /react HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nCon
 // segments, nothing of them is lost.
 func TestDoorPieces(t *testing.T) {
 	base, _, _ := echo(t, Config{}, 0)
-	all := exampleHead + frame(0x81, "first") + frame(0x81, "second")
+	all := exampleHead + masked(0x81, "first") + masked(0x81, "second")
 	for cut := 1; cut <= len(all); cut += 7 {
 		c := rawClient(t, base)
 		c.Raw([]byte(all[:cut]))
@@ -95,62 +95,41 @@ func readBody(t *testing.T, br *bufio.Reader) string {
 	return res.Status + " " + string(body)
 }
 
-// TestDoorWaits: guards and Open that have to wait hold up nobody on the loop,
-// be it the only one.
-func TestDoorWaits(t *testing.T) {
-	rt := newRouter(t, Config{loops: 1})
-	enough, waiting := make(chan struct{}), make(chan struct{}, 2)
-	React(rt, Route[string]{Path: "/slow", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
-		waiting <- struct{}{}
-		<-enough
-		return moody{c}, nil
-	}})
-	React(rt, Route[string]{
-		Path: "/quick", Decode: decodeText,
-		Open:   func(c *Conn[string]) (Session[string], error) { return moody{c}, nil },
-		Prompt: func(*Request) bool { return true },
-	})
-	base := serve(t, rt)
-	quick := edgetest.Dial(t, base+"/quick")
-	slow := rawClient(t, base)
-	slow.Raw([]byte(strings.Replace(exampleHead, "/react", "/slow", 1) + frame(0x81, "early")))
-	<-waiting
-	quick.Text("hi")
-	quick.ExpectText("hi")
-	second := edgetest.Dial(t, base+"/quick")
-	second.Text("hi")
-	second.ExpectText("hi")
-	slow.Raw([]byte(frame(0x81, "late")))
-	close(enough)
-	slow.ReadResponse()
-	slow.ExpectText("early")
-	slow.ExpectText("late")
-}
-
-// TestDoorPanics: a Prompt that panics ends its connection, and leaves the loop
-// and those on it alone.
+// TestDoorPanics: a guard or an Open that panics ends its connection, and leaves the
+// loop and those on it alone.
 func TestDoorPanics(t *testing.T) {
 	rt := newRouter(t, Config{loops: 1})
 	React(rt, Route[string]{
 		Path: "/:how", Decode: decodeText,
-		Open:   func(c *Conn[string]) (Session[string], error) { return moody{c}, nil },
-		Prompt: func(r *Request) bool { return r.Param("how") == "well" || panicked() },
+		Guards: []Guard{func(r *Request) error { return panics(r.Param("how") == "guard") }},
+		Open: func(c *Conn[string]) (Session[string], error) {
+			return moody{c}, panics(c.Request().Param("how") == "open")
+		},
 	})
 	base := serve(t, rt)
 	well := edgetest.Dial(t, base+"/well")
 	bad := rawClient(t, base)
-	bad.Raw([]byte(strings.Replace(exampleHead, "/react", "/badly", 1)))
-	if p, err := io.ReadAll(bad.Conn); err != nil || len(p) > 0 {
-		t.Errorf("answered with %q, %v", p, err)
+	bad.Raw([]byte(strings.Replace(exampleHead, "/react", "/guard", 1)))
+	if bad.ReadResponse(); bad.Response.StatusCode != 500 {
+		t.Errorf("a guard that panics: %s", bad.Response.Status)
+	}
+	bad = edgetest.Dial(t, base+"/open")
+	if code, reason := bad.ExpectClose(); code != refusal.CloseInternalError || reason != failedReason {
+		t.Errorf("an Open that panics: closed with %d %q", code, reason)
 	}
 	well.Text("still here")
 	well.ExpectText("still here")
-	if n := rt.Stats().Panics; n != 1 {
+	if n := rt.Stats().Panics; n != 2 {
 		t.Errorf("%d panics counted", n)
 	}
 }
 
-func panicked() bool { panic("told to") }
+func panics(told bool) error {
+	if told {
+		panic("told to")
+	}
+	return nil
+}
 
 // TestDoorSilence: somebody who says nothing becomes net/http's, which has a
 // deadline, and can still come in.
@@ -168,12 +147,12 @@ func TestDoorSilence(t *testing.T) {
 	never := rawClient(t, base)
 	time.Sleep(100 * time.Millisecond)
 	rt.lobby.mu.Lock()
-	waiting := len(rt.lobby.waiting)
+	waiting := len(rt.lobby.there)
 	rt.lobby.mu.Unlock()
 	if waiting > 0 {
 		t.Errorf("%d still wait", waiting)
 	}
-	late.Raw([]byte(exampleHead + frame(0x81, "late")))
+	late.Raw([]byte(exampleHead + masked(0x81, "late")))
 	late.ReadResponse()
 	late.ExpectText("late")
 	if _, err := io.ReadAll(never.Conn); err != nil {
@@ -224,32 +203,6 @@ func TestDoorCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = again.Close()
-}
-
-// TestLobbyClaim: an event of a loop that does not watch a newcomer, whose
-// number was somebody else's before, takes him from nobody.
-func TestLobbyClaim(t *testing.T) {
-	rt := newRouter(t, Config{loops: 2})
-	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), refusal.CloseServiceRestart, "") })
-	fds := make([]int, 2)
-	if err := syscall.Pipe(fds); err != nil {
-		t.Fatal(err)
-	}
-	defer syscall.Close(fds[0])
-	defer syscall.Close(fds[1])
-	fd := int32(fds[0])
-	if err := rt.lobby.expect(fd, newcomer{loop: rt.loops[0], since: rt.tick.Load()}); err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := rt.lobby.claim(fd, rt.loops[1]); ok {
-		t.Error("another loop took it")
-	}
-	if _, ok := rt.lobby.claim(fd, rt.loops[0]); !ok {
-		t.Error("its own loop did not get it")
-	}
-	if _, ok := rt.lobby.claim(fd, rt.loops[0]); ok {
-		t.Error("it was taken twice")
-	}
 }
 
 // TestDoorExhausted: without descriptors nobody comes in, nothing spins, and
@@ -304,36 +257,4 @@ func TestDoorExhausted(t *testing.T) {
 	if n, err := syscall.Read(fd, answer); err != nil || !bytes.HasPrefix(answer[:max(n, 0)], []byte("HTTP/1.1 101")) {
 		t.Errorf("answered with %q, %v", answer[:max(n, 0)], err)
 	}
-}
-
-// FuzzHandshakeHead: what the loop takes for a handshake, net/http would have
-// taken for the same request.
-func FuzzHandshakeHead(f *testing.F) {
-	for _, s := range []string{
-		exampleHead, exampleHead + "rest", strings.ReplaceAll(exampleHead, ": ", ":\t"), strings.Replace(exampleHead, "x", "[::1]:3000", 1),
-		strings.Replace(exampleHead, "Host: x", "Host: x\r\nContent-Length: 2", 1), "GET / HTTP/1.1\r\n\r\n", "\r\n\r\n", "",
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, p []byte) {
-		n := handshakeHead(p)
-		if n == 0 {
-			return
-		}
-		if n > len(p) || n > maxHead || !bytes.HasSuffix(p[:n], []byte("\r\n\r\n")) || bytes.Contains(p[:n-1], []byte("\r\n\r\n")) {
-			t.Fatalf("head of %d bytes of %q", n, p)
-		}
-		br := bufio.NewReader(bytes.NewReader(p))
-		r, err := http.ReadRequest(br)
-		if err != nil {
-			return // it is handed on
-		}
-		if br.Buffered() != len(p)-n && len(p) <= 4096 {
-			t.Errorf("net/http sees a head of %d bytes, not %d", len(p)-br.Buffered(), n)
-		}
-		if r.Method != "GET" || r.Proto != "HTTP/1.1" || r.ContentLength != 0 || r.TransferEncoding != nil || r.Host == "" ||
-			!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && len(r.Header.Values("Upgrade")) == 1 {
-			t.Errorf("%q is %+v", p, r)
-		}
-	})
 }

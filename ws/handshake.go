@@ -1,7 +1,6 @@
 package ws
 
 import (
-	"encoding/base64"
 	"io"
 	"net"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
 // checkHandshake checks r by RFC 6455 section 4.2.1, before the connection is
@@ -37,7 +37,7 @@ func checkHandshake(r *http.Request) error {
 	if len(key) != 1 {
 		return bad("there must be exactly one Sec-WebSocket-Key")
 	}
-	if raw, err := base64.StdEncoding.Strict().DecodeString(key[0]); err != nil || len(raw) != 16 {
+	if !frame.ValidKey(key[0]) {
 		return bad("Sec-WebSocket-Key must be 16 bytes in base64")
 	}
 	return nil
@@ -82,9 +82,6 @@ func chooseSubprotocol(h http.Header, served []string) string {
 	return ""
 }
 
-// writeBuffered is a connection whose send buffer is the kernel's.
-type writeBuffered interface{ SetWriteBuffer(size int) error }
-
 // hijack takes the connection from net/http, with what the client sent behind
 // its handshake.
 func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, err error) {
@@ -97,24 +94,23 @@ func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, er
 		_ = nc.Close()
 		return nil, nil, err
 	}
-	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read
-	if sized, ok := nc.(writeBuffered); ok {
-		_ = sized.SetWriteBuffer(sendBuffer) // a smaller bound is a wish, not a need
+	if p, ok := nc.(*plainConn); ok {
+		nc, head = p.Conn, append(head, p.head...)
 	}
+	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read
+	setSendBuffer(nc, sendBuffer)
 	return nc, head, nil
 }
 
-// gwsRequest is the request that gws sees: what was checked above, in the one
-// spelling that gws accepts. It reads first header lines alone.
-func gwsRequest(r *http.Request, subprotocol string) *http.Request {
-	h := http.Header{
-		"Upgrade":               {"websocket"},
-		"Connection":            {"Upgrade"},
-		"Sec-Websocket-Version": {"13"},
-		"Sec-Websocket-Key":     {r.Header.Get("Sec-WebSocket-Key")},
-	}
-	if subprotocol != "" {
-		h.Set("Sec-WebSocket-Protocol", subprotocol)
-	}
-	return &http.Request{Method: http.MethodGet, Header: h}
+// fixedRequest is the handshake that gws sees. That of the client was checked, and is answered, here.
+var fixedRequest = &http.Request{Method: http.MethodGet, Header: http.Header{
+	"Upgrade":               {"websocket"},
+	"Connection":            {"Upgrade"},
+	"Sec-Websocket-Version": {"13"},
+	"Sec-Websocket-Key":     {"AAAAAAAAAAAAAAAAAAAAAA=="},
+}}
+
+// shuttingDown answers a handshake that came too late.
+func shuttingDown() *refusal.Error {
+	return refusal.New(refusal.Unavailable, "the server is shutting down, try again soon").With("Retry-After", "5")
 }

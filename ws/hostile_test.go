@@ -12,10 +12,11 @@ import (
 
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
-// frame is a masked frame with any first byte.
-func frame(first byte, payload string) string {
+// masked is a masked frame with any first byte.
+func masked(first byte, payload string) string {
 	return string(edgetest.FrameBits(first, []byte(payload)))
 }
 
@@ -53,28 +54,28 @@ func TestHostileFrames(t *testing.T) {
 		{"length of 2^63-1", unhex("82ff 7fffffffffffffff 01020304"), bits(1009, 1002), ""},
 		{"length that is negative in 32 bits", unhex("82ff 0000000080000000 01020304"), bits(1009, 1002), ""},
 		{"unmasked", "\x81\x02hi", 1002, "not a valid WebSocket frame"},
-		{"reserved bit 1", frame(0xc1, "hi"), 1002, ""},
-		{"reserved bit 2", frame(0xa1, "hi"), 1002, ""},
-		{"reserved bit 3", frame(0x91, "hi"), 1002, ""},
-		{"unknown data opcode", frame(0x83, "hi"), 1002, ""},
-		{"unknown control opcode", frame(0x8b, ""), 1002, ""},
-		{"fragmented ping", frame(0x09, "hi"), 1002, ""},
-		{"ping of 126 bytes", frame(0x89, strings.Repeat("x", 126)), 1002, ""},
-		{"continuation of nothing", frame(0x80, "hi"), 1002, ""},
-		{"text within a fragmented text", frame(0x01, "a") + frame(0x81, "b"), 1002, ""},
-		{"text that is no UTF-8", frame(0x81, "a\xff"), 1007, "not valid UTF-8"},
-		{"fragments that are no UTF-8 together", frame(0x01, "a\xe2\x82") + frame(0x80, "b"), 1007, ""},
-		{"over the limit", frame(0x81, strings.Repeat("x", limit+1)), 1009, "longer than 1000 bytes"},
-		{"fragments over the limit", frame(0x01, strings.Repeat("x", limit)) + frame(0x80, "x"), 1009, ""},
-		{"endless empty fragments", frame(0x01, "") + strings.Repeat(frame(0x00, ""), 4000), 1008, "too many fragments"},
-		{"close with one byte", frame(0x88, "\x03"), 1002, ""},
-		{"close with a reserved code", frame(0x88, "\x03\xed"), 1002, ""}, // 1005
-		{"close with an impossible code", frame(0x88, "\x00\x01"), 1002, ""},
-		{"close with bad UTF-8", frame(0x88, "\x03\xe8\xff"), 1007, ""},
-		{"close with 1000", frame(0x88, "\x03\xe8bye"), 1000, ""},
-		{"close with 1001", frame(0x88, "\x03\xe9"), 1000, ""},
-		{"close with 4000", frame(0x88, "\x0f\xa0"), 4000, ""},
-		{"close without a code", frame(0x88, ""), 1005, ""},
+		{"reserved bit 1", masked(0xc1, "hi"), 1002, ""},
+		{"reserved bit 2", masked(0xa1, "hi"), 1002, ""},
+		{"reserved bit 3", masked(0x91, "hi"), 1002, ""},
+		{"unknown data opcode", masked(0x83, "hi"), 1002, ""},
+		{"unknown control opcode", masked(0x8b, ""), 1002, ""},
+		{"fragmented ping", masked(0x09, "hi"), 1002, ""},
+		{"ping of 126 bytes", masked(0x89, strings.Repeat("x", 126)), 1002, ""},
+		{"continuation of nothing", masked(0x80, "hi"), 1002, ""},
+		{"text within a fragmented text", masked(0x01, "a") + masked(0x81, "b"), 1002, ""},
+		{"text that is no UTF-8", masked(0x81, "a\xff"), 1007, "not valid UTF-8"},
+		{"fragments that are no UTF-8 together", masked(0x01, "a\xe2\x82") + masked(0x80, "b"), 1007, ""},
+		{"over the limit", masked(0x81, strings.Repeat("x", limit+1)), 1009, "longer than 1000 bytes"},
+		{"fragments over the limit", masked(0x01, strings.Repeat("x", limit)) + masked(0x80, "x"), 1009, ""},
+		{"endless empty fragments", masked(0x01, "") + strings.Repeat(masked(0x00, ""), 4000), 1008, "too many fragments"},
+		{"close with one byte", masked(0x88, "\x03"), 1002, ""},
+		{"close with a reserved code", masked(0x88, "\x03\xed"), 1002, ""}, // 1005
+		{"close with an impossible code", masked(0x88, "\x00\x01"), 1002, ""},
+		{"close with bad UTF-8", masked(0x88, "\x03\xe8\xff"), 1007, ""},
+		{"close with 1000", masked(0x88, "\x03\xe8bye"), 1000, ""},
+		{"close with 1001", masked(0x88, "\x03\xe9"), 1000, ""},
+		{"close with 4000", masked(0x88, "\x0f\xa0"), 4000, ""},
+		{"close without a code", masked(0x88, ""), 1005, ""},
 	}
 	each(t, func(t *testing.T, v variant) {
 		base, rt, ends := echo(t, v.with(Config{CloseTimeout: 50 * time.Millisecond}), limit)
@@ -112,7 +113,7 @@ func TestHostileCuts(t *testing.T) {
 		base, _, _ := echo(t, v.with(Config{MaxPending: 1 << 20}), limit)
 		t.Run("byte by byte", func(t *testing.T) {
 			c := edgetest.Dial(t, base+v.path)
-			for _, b := range []byte(frame(0x81, "hello") + frame(0x01, "frag") + frame(0x89, "p") + frame(0x80, "ment")) {
+			for _, b := range []byte(masked(0x81, "hello") + masked(0x01, "frag") + masked(0x89, "p") + masked(0x80, "ment")) {
 				c.Raw([]byte{b})
 			}
 			c.ExpectText("hello")
@@ -123,7 +124,7 @@ func TestHostileCuts(t *testing.T) {
 		})
 		t.Run("several in one segment", func(t *testing.T) {
 			c := edgetest.Dial(t, base+v.path)
-			c.Raw([]byte(frame(0x81, "one") + frame(0x8a, "unasked pong") + frame(0x81, "two") + frame(0x82, "three") + frame(0x81, "")))
+			c.Raw([]byte(masked(0x81, "one") + masked(0x8a, "unasked pong") + masked(0x81, "two") + masked(0x82, "three") + masked(0x81, "")))
 			for _, want := range []string{"one", "two", "three", ""} {
 				c.ExpectText(want)
 			}
@@ -139,10 +140,10 @@ func TestHostileCuts(t *testing.T) {
 			}
 			defer conn.Close()
 			c := edgetest.NewClient(t, conn)
-			c.Raw([]byte(edgetest.Handshake(u) + frame(0x81, "hasty") + frame(0x81, "client")[:3]))
+			c.Raw([]byte(edgetest.Handshake(u) + masked(0x81, "hasty") + masked(0x81, "client")[:3]))
 			c.ReadResponse()
 			c.ExpectText("hasty")
-			c.Raw([]byte(frame(0x81, "client")[3:]))
+			c.Raw([]byte(masked(0x81, "client")[3:]))
 			c.ExpectText("client")
 		})
 		t.Run("as large as the limit", func(t *testing.T) {
@@ -157,7 +158,7 @@ func TestHostileCuts(t *testing.T) {
 		})
 		t.Run("pings of every length", func(t *testing.T) {
 			c := edgetest.Dial(t, base+v.path)
-			for n := range maxControl + 1 {
+			for n := range frame.MaxControl + 1 {
 				want := bytes.Repeat([]byte{byte(n)}, n)
 				c.Raw(edgetest.Frame(edgetest.OpPing, want))
 				if got := c.Expect(edgetest.OpPong); !bytes.Equal(got, want) {
@@ -202,7 +203,7 @@ func TestHostileEnds(t *testing.T) {
 		})
 		t.Run("in the middle of a frame", func(t *testing.T) {
 			c := edgetest.Dial(t, base+v.path)
-			c.Raw([]byte(frame(0x81, "hello")[:8]))
+			c.Raw([]byte(masked(0x81, "hello")[:8]))
 			_ = c.Conn.Close()
 			if err := <-ends; !abnormal(err) {
 				t.Errorf("ended with %v", err)

@@ -3,70 +3,70 @@ package ws
 import (
 	"slices"
 	"sync"
-	"syscall"
 )
 
-// patience is how many ticks a newcomer may be silent before net/http, which
-// has deadlines for that, gets it.
-const patience = 2
+const (
+	// patience is how many ticks a newcomer may be silent before net/http, which
+	// has deadlines for that, gets it.
+	patience = 2
+	// farewell is how many ticks somebody who was refused has to hang up: cut before, he
+	// might lose the answer.
+	farewell = 1
+)
 
-// A lobby holds the connections that were accepted and have said nothing yet.
+// A lobby holds who is on a loop and no connection of the router's: newcomers
+// that have said nothing yet, and those that were refused and have not hung up. Whoever
+// claims one from it, the loop or the sweeper, has it for himself.
 type lobby struct {
-	mu      sync.Mutex
-	waiting map[int32]newcomer // by file descriptor
-	doors   []*door            // those that are open
+	mu    sync.Mutex
+	there map[waiter]uint32 // since which tick
+	doors []*door           // that are open
 }
 
-type newcomer struct {
-	door  *door
-	loop  *loop  // which watches it
-	since uint32 // tick
+// A waiter is somebody in a lobby.
+type waiter interface {
+	patience() uint32 // ticks
+	expire()          // called when they are over, on the sweeper, by whom it was claimed
 }
 
-// expect waits for the first bytes of a connection.
-func (b *lobby) expect(fd int32, n newcomer) error {
+// enter has w wait from now on, once watch has succeeded: nobody claims it before.
+func (b *lobby) enter(w waiter, now uint32, watch func() error) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := n.loop.watch(fd, syscall.EPOLL_CTL_ADD, firstBytes, asNewcomer); err != nil {
+	if err := watch(); err != nil {
 		return err
 	}
-	if b.waiting == nil {
-		b.waiting = make(map[int32]newcomer)
+	if b.there == nil {
+		b.there = make(map[waiter]uint32)
 	}
-	b.waiting[fd] = n
+	b.there[w] = now
 	return nil
 }
 
-// claim takes a connection that l watches from the lobby, and so from the
-// sweeper and whoever closes the door. A number that l still has an event of may be
-// that of somebody else by now.
-func (b *lobby) claim(fd int32, l *loop) (n newcomer, ok bool) {
+// claim takes w, and reports whether nobody else has.
+func (b *lobby) claim(w waiter) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n, ok = b.waiting[fd]
-	if ok = ok && n.loop == l; ok {
-		delete(b.waiting, fd)
-	}
-	return n, ok
+	_, ok := b.there[w]
+	delete(b.there, w)
+	return ok
 }
 
-// check hands on who is silent. The sweeper calls it.
+// check sends away who has waited for too long. The sweeper calls it.
 func (b *lobby) check(now uint32) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for fd, n := range b.waiting {
-		if now-n.since > patience {
-			delete(b.waiting, fd)
-			n.loop.unwatch(fd)
-			n.door.hand(fd, nil)
+	for w, since := range b.there {
+		if now-since > w.patience() {
+			delete(b.there, w)
+			w.expire()
 		}
 	}
 	for _, d := range b.doors {
-		d.retry()
+		d.source.Retry()
 	}
 }
 
-// open says that d is to be tried again if it was paused.
 func (b *lobby) open(d *door) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,11 +78,17 @@ func (b *lobby) shut(d *door) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.doors = slices.DeleteFunc(b.doors, func(other *door) bool { return other == d })
-	for fd, n := range b.waiting {
-		if n.door == d {
-			delete(b.waiting, fd)
-			n.loop.unwatch(fd)
-			d.hand(fd, nil)
+	for w := range b.there {
+		if n, ok := w.(*newcomer); ok && n.door == d {
+			delete(b.there, w)
+			w.expire()
 		}
 	}
+}
+
+// of returns the doors from which r accepts.
+func (b *lobby) of(r *reactor) []*door {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.doors), func(d *door) bool { return d.r != r })
 }

@@ -20,7 +20,7 @@ func (s moody) Receive(msg string) {
 	case "panic":
 		panic("told to")
 	case "sleep":
-		time.Sleep(slowTurn + 20*time.Millisecond)
+		time.Sleep(70 * time.Millisecond)
 	}
 	_ = s.c.SendPayload(false, []byte(msg))
 }
@@ -42,14 +42,14 @@ func loopRig(t *testing.T, cfg Config) (*Router, string) {
 func TestLoopPanic(t *testing.T) {
 	rt, url := loopRig(t, Config{})
 	other := edgetest.Dial(t, url)
-	other.Raw([]byte(frame(0x81, "half a frame")[:9]))
+	other.Raw([]byte(masked(0x81, "half a frame")[:9]))
 	c := edgetest.Dial(t, url)
-	c.Raw([]byte(frame(0x81, "before") + frame(0x81, "panic") + frame(0x81, "after")))
+	c.Raw([]byte(masked(0x81, "before") + masked(0x81, "panic") + masked(0x81, "after")))
 	c.ExpectText("before")
 	if code, reason := c.ExpectClose(); code != refusal.CloseInternalError || reason != failedReason {
 		t.Errorf("closed with %d %q", code, reason)
 	}
-	other.Raw([]byte(frame(0x81, "half a frame")[9:]))
+	other.Raw([]byte(masked(0x81, "half a frame")[9:]))
 	other.ExpectText("half a frame")
 	if n := rt.Stats().Panics; n != 1 {
 		t.Errorf("%d panics counted", n)
@@ -76,10 +76,10 @@ func TestLoopSlowTurn(t *testing.T) {
 // answers pings alone; half a frame keeps it.
 func TestLoopParks(t *testing.T) {
 	rt, url := loopRig(t, Config{PingInterval: 80 * time.Millisecond, parkAfter: 20 * time.Millisecond})
-	l := rt.loops[0]
+	r := rt.reactors[0]
 	talking := func() int {
 		n := make(chan int)
-		l.post(func() { n <- len(l.talking) })
+		r.Post(func() { n <- len(r.talking) })
 		return <-n
 	}
 	await := func(want int) {
@@ -97,14 +97,14 @@ func TestLoopParks(t *testing.T) {
 	await(0)
 	c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
 	await(0)
-	c.Raw([]byte(frame(0x01, "frag"))) // a fragment is state, too
+	c.Raw([]byte(masked(0x01, "frag"))) // a fragment is state, too
 	for range 3 {
 		c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
 	}
 	if talking() != 1 {
 		t.Error("parked within a message")
 	}
-	c.Raw([]byte(frame(0x80, "ment")))
+	c.Raw([]byte(masked(0x80, "ment")))
 	if p := c.Expect(edgetest.OpText); string(p) != "fragment" {
 		t.Errorf("got %q", p)
 	}
@@ -114,7 +114,7 @@ func TestLoopParks(t *testing.T) {
 // TestLoopDescriptors: numbers of descriptors are given away again all the
 // time while connections come, break and talk; each hears its own words alone.
 func TestLoopDescriptors(t *testing.T) {
-	for _, d := range []driver{autoDriver, eagerLoop} {
+	for _, d := range []driving{autoDriver, eagerLoop} {
 		rt, url := loopRig(t, Config{driver: d, CloseTimeout: 20 * time.Millisecond})
 		var clients sync.WaitGroup
 		for g := range 8 {

@@ -7,26 +7,19 @@ import (
 	"net/http"
 )
 
-// Without epoll every connection has the goroutine driver.
-const canLoop = false
+// Without epoll every connection has the goroutine driver, and net/http accepts.
 
 type (
-	loop   struct{}
-	lobby  struct{}
-	ushers struct{}
+	reactor struct{}
+	lobby   struct{}
 )
 
-// Listen returns l, from which http.Server.Serve is to accept.
-func (rt *Router) Listen(l net.Listener) net.Listener { return l }
-
-func (c *core) takeArrival(http.ResponseWriter) ([]byte, bool) { return nil, false }
-func newUshers() (none ushers)                                 { return none }
-func (b *lobby) check(uint32)                                  {}
-
-func (rt *Router) startLoops() error { return nil }
-func (l *loop) post(func())          {}
-func (l *loop) wake()                {}
-func (l *loop) nudge()               {}
-func (l *loop) add(*core, []byte)    {}
-func (l *loop) hear(*core)           {}
-func (l *loop) atEnd(func() bool)    {}
+func (rt *Router) startReactors() error               { return nil }
+func (rt *Router) openDoor(net.Listener) net.Listener { return nil }
+func (c *core) takeArrival(http.ResponseWriter) bool  { return false }
+func (c *core) moveToLoop(net.Conn, []byte) bool      { return false }
+func (b *lobby) check(uint32)                         {}
+func (r *reactor) nudge()                             {}
+func (r *reactor) Stop()                              {}
+func (r *reactor) putOff() (sources, slices uint64)   { return 0, 0 }
+func (r *reactor) Post(func())                        {}

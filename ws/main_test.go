@@ -103,7 +103,7 @@ func echo(t testing.TB, cfg Config, maxMessage int) (url string, rt *Router, end
 // A variant is a kind of route on a driver.
 type variant struct {
 	path   string
-	driver driver
+	driver driving
 }
 
 func (v variant) with(cfg Config) Config {

@@ -3,38 +3,231 @@ package ws
 import (
 	"bufio"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"time"
 
-	"edgechat/refusal"
-
 	"github.com/lxzan/gws"
+
+	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
-// readBuffer is gws's read buffer for each connection, in bytes. A chat message
-// fits; a longer one is read past it.
-const readBuffer = 512
+const (
+	// readBuffer is gws's read buffer for each connection, in bytes. A chat message
+	// fits; a longer one is read past it.
+	readBuffer = 512
+	// fragmentSlack is what a message may have in frame headers, in bytes, beside as
+	// many as it has bytes of content.
+	fragmentSlack = 16 << 10
+	// maxScrap is how much is read and dropped, in bytes, of what comes after the close was asked for:
+	// a close frame is among it, if the peer answers.
+	maxScrap = 64 << 10
+)
 
-func newReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, readBuffer) }
+var errHalted = errors.New("ws: nothing more is read")
 
-var errLeft = errors.New("ws: handler left its loop")
-
-// read runs gws's ReadLoop until the connection ends. It returns nil after a normal end.
-//
-// gws v1.9.1 panics on a frame that declares a negative length
-// (82 ff 80 00 00 00 00 00 00 00 and a mask): the panic of a frame ends its
-// connection alone. A panic of a handler goes on to the handler's caller.
-func (c *core) read() error {
-	c.looped = true
-	readLoop(c.socket, func() *core { return c })
-	return c.endErr
+// wire is a connection as gws sees it: the net.Conn below it. What gws reads is
+// watched; what it writes are close frames, which become ours.
+type wire struct {
+	c      *core // nil while nobody's
+	br     *bufio.Reader
+	next   func(p []byte) (int, error) // of the driver
+	frames int                         // messages, pings and pongs since the driver set it to 0
 }
 
-// readLoop is gws's for socket, which is now that of core().
-func readLoop(socket *gws.Conn, core func() *core) {
+// init makes w what gws reads from.
+func (w *wire) init(c *core, next func(p []byte) (int, error)) {
+	w.c, w.next = c, next
+	w.br = bufio.NewReaderSize(w, readBuffer)
+}
+
+func (w *wire) Read(p []byte) (int, error) {
+	if w.c != nil && w.c.halted {
+		return 0, errHalted
+	}
+	n, err := w.next(p)
+	if w.c == nil {
+		return 0, err
+	}
+	return w.c.took(n, err)
+}
+
+// took accounts for n bytes that gws is about to get, or for what comes in their place.
+func (c *core) took(n int, err error) (int, error) {
+	if err != nil {
+		c.readFailed(err)
+		return n, err
+	}
+	if c.unread == 0 {
+		c.begun.Store(max(c.rt.tick.Load(), 1))
+	}
+	c.unread += int32(n)
+	// A fragmented message may have any number of empty fragments; gws does
+	// not count them.
+	if int(c.unread) > 2*c.h.limit()+fragmentSlack {
+		c.violated(refusal.ClosePolicyViolation, "too many fragments")
+		c.halted = true
+		return 0, errHalted
+	}
+	if c.drop(n) {
+		return 0, errHalted
+	}
+	return n, nil
+}
+
+// drop accounts for n bytes that come after the close was asked for, if it was. Of too many the
+// connection is cut, and drop returns true.
+func (c *core) drop(n int) bool {
+	if !c.out.Over() {
+		return false
+	}
+	if c.scrap += int32(n); c.scrap <= maxScrap {
+		return false
+	}
+	c.halted = true
+	c.out.Kill()
+	return true
+}
+
+// readFailed notes that nothing more can be read, and what that means.
+func (c *core) readFailed(err error) {
+	if c.endErr == nil && !c.out.Over() {
+		c.endErr = &CloseError{Code: refusal.CloseAbnormal, Reason: err.Error()}
+	}
+	c.gone, c.halted = true, true
+}
+
+// Write gets gws's close frames: it writes nothing else here once it has
+// answered the handshake, which was done before.
+func (w *wire) Write(p []byte) (int, error) {
+	if w.c != nil && w.c.socket != nil && len(p) > 1 && p[0]&0xf == frame.Close {
+		w.c.gwsCloses(p[frame.Len(p)-int(p[1]&0x7f):])
+	}
+	return len(p), nil
+}
+
+// gwsCloses is called with the payload of the close frame that gws wants to
+// send: its echo of the peer's, or its verdict on a frame.
+func (c *core) gwsCloses(payload []byte) {
+	if c.halted {
+		return // gws has a 1000 for a failed read, with its text, whatever failed
+	}
+	code, reason := frame.CloseCode(payload)
+	if reason == "" { // gws adds a text to its verdicts, and none to its echoes
+		c.out.Close(code, "", false)
+		return
+	}
+	switch code {
+	case refusal.CloseProtocolError:
+		reason = "not a valid WebSocket frame (RFC 6455 section 5)"
+	case refusal.CloseInvalidData:
+		reason = "text is not valid UTF-8"
+	case refusal.CloseTooBig:
+		reason = fmt.Sprintf("message is longer than %d bytes", c.h.limit())
+	}
+	c.violated(code, reason)
+}
+
+// violated ends a connection whose peer sent what it must not.
+func (c *core) violated(code uint16, reason string) {
+	c.rt.stats.violated.Add(1)
+	c.endErr = &CloseError{Code: code, Reason: reason}
+	c.Close(code, reason)
+}
+
+// Close is called by gws behind its close frame. The connection lives until
+// the frame is written; its driver closes it.
+func (w *wire) Close() error                     { return nil }
+func (w *wire) LocalAddr() net.Addr              { return nil } // gws does not ask
+func (w *wire) RemoteAddr() net.Addr             { return nil }
+func (w *wire) SetDeadline(time.Time) error      { return nil } // the sweeper's task
+func (w *wire) SetReadDeadline(time.Time) error  { return nil }
+func (w *wire) SetWriteDeadline(time.Time) error { return nil }
+
+// events is gws's handler for all connections.
+type events struct{ gws.BuiltinEventHandler }
+
+func wireOf(socket *gws.Conn) *wire { return socket.NetConn().(*wire) }
+
+func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
+	w := wireOf(socket)
+	w.frames++
+	w.whole(int32(w.br.Buffered()))
+	c := w.c
+	if c.left || c.deaf || c.out.Over() {
+		_ = m.Close()
+		return
+	}
+	c.handling = true // stays true if the handler panics, see readLoop
+	c.h.message(m.Opcode == gws.OpcodeBinary, m.Bytes())
+	c.handling = false
+	_ = m.Close() // gives the buffer back to its pool
+}
+
+// OnPing echoes the payload (RFC 6455 section 5.5.3), which gws's own does not.
+func (events) OnPing(socket *gws.Conn, payload []byte) {
+	w := wireOf(socket)
+	w.control(payload)
+	_ = w.c.out.Queue(frame.Pong, payload, false) // a connection that is closing needs none
+	w.c.driver().wake()
+}
+
+func (events) OnPong(socket *gws.Conn, payload []byte) { wireOf(socket).control(payload) }
+
+// control accounts for a ping or pong: it is part of no message.
+func (w *wire) control(payload []byte) {
+	w.frames++
+	rest := w.c.unread - int32(frame.ClientHeader+len(payload))
+	if rest == 0 {
+		w.whole(0)
+	}
+	w.c.unread = rest
+}
+
+// whole says that gws has rest bytes that are of no whole message.
+func (w *wire) whole(rest int32) {
+	w.c.unread = rest
+	if rest == 0 {
+		w.c.begun.Store(0)
+	} else {
+		w.c.begun.Store(max(w.c.rt.tick.Load(), 1))
+	}
+}
+
+// OnClose sees how the peer ended it, where gws knows.
+func (events) OnClose(socket *gws.Conn, err error) {
+	c := wireOf(socket).c
+	if c == nil || c.endErr != nil {
+		return
+	}
+	if e, ok := errors.AsType[*gws.CloseError](err); ok && !normalEnd(e.Code) {
+		c.endErr = &CloseError{Code: e.Code, Reason: string(e.Reason)}
+	}
+}
+
+// normalEnd reports whether a peer's close code is a normal end; 0 and 1005
+// are a close frame without a code.
+func normalEnd(code uint16) bool {
+	return code == 0 || code == refusal.CloseNormal || code == refusal.CloseGoingAway || code == refusal.CloseNoStatus
+}
+
+// read runs gws's ReadLoop until the connection ends. It returns nil after a normal end.
+func (c *core) read() error {
+	c.looped = true
+	readLoop(c.socket)
+	if c.endErr != nil {
+		return c.endErr
+	}
+	return nil
+}
+
+// readLoop is gws's. v1.9.1 panics on a frame that declares a negative length
+// (82 ff 80 00 00 00 00 00 00 00 and a mask): the panic of a frame ends its
+// connection alone. A panic of a handler goes on to the handler's caller.
+func readLoop(socket *gws.Conn) {
 	defer func() {
-		c := core()
+		c := wireOf(socket).c
 		if c == nil || c.handling {
 			return // let it pass: it is the handler's
 		}
@@ -43,140 +236,4 @@ func readLoop(socket *gws.Conn, core func() *core) {
 		}
 	}()
 	socket.ReadLoop()
-}
-
-// violated ends a connection whose peer sent what it must not.
-func (c *core) violated(code uint16, reason string) {
-	c.rt.stats.violated.Add(1)
-	c.endErr = &CloseError{Code: code, Reason: reason}
-	c.close(code, reason, false)
-}
-
-// events is gws's handler for all connections: the connection is found by the
-// net.Conn that gws was given.
-type events struct{ gws.BuiltinEventHandler }
-
-func connOf(socket *gws.Conn) *core {
-	if t, ok := socket.NetConn().(*talk); ok {
-		return t.c
-	}
-	return (*core)(socket.NetConn().(*wire))
-}
-
-func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
-	c := connOf(socket)
-	c.unread = 0
-	if c.talk != nil {
-		c.talk.message()
-	}
-	if c.left || c.deaf || c.isClosing() {
-		_ = m.Close()
-		return
-	}
-	c.handling = true // stays true if the handler panics, see read
-	c.h.message(m.Opcode == gws.OpcodeBinary, m.Bytes())
-	c.handling = false
-	_ = m.Close() // gives the buffer back to its pool
-}
-
-// OnPing echoes the payload (RFC 6455 section 5.5.3), which gws's own does not.
-func (events) OnPing(socket *gws.Conn, payload []byte) {
-	c := connOf(socket)
-	c.controlled(len(payload))
-	c.control(opPong, payload)
-}
-
-func (events) OnPong(socket *gws.Conn, payload []byte) { connOf(socket).controlled(len(payload)) }
-
-// controlled accounts for a ping or pong: it is part of no message.
-func (c *core) controlled(payload int) {
-	n := payload + 6 // header and mask
-	c.unread -= int32(n)
-	if c.talk != nil {
-		c.talk.control(n)
-	}
-}
-
-// wire is a core as gws sees it: the net.Conn below it. What gws reads is
-// watched, what it writes goes through the outbox.
-type wire core
-
-func (w *wire) Read(p []byte) (n int, err error) {
-	c := (*core)(w)
-	switch {
-	case c.left:
-		return 0, errLeft
-	case c.readErr != nil:
-		return 0, c.readErr
-	case c.talk != nil:
-		if n, err = c.talk.read(p); err == errParked {
-			return 0, err
-		}
-	default:
-		if c.paused.Load() {
-			c.awaitResume()
-		}
-		n, err = c.nc.Read(p)
-		c.seen.Store(c.rt.tick.Load())
-	}
-	if err != nil {
-		c.readFailed(err)
-	}
-	c.unread += int32(n)
-	// A fragmented message may have any number of empty fragments; gws does
-	// not count them.
-	if int(c.unread) > 2*c.h.limit()+fragmentSlack {
-		c.violated(refusal.ClosePolicyViolation, "too many fragments")
-		c.readErr = net.ErrClosed
-		return 0, c.readErr
-	}
-	return n, err
-}
-
-// readFailed notes that nothing more can be read, and what that means.
-func (c *core) readFailed(err error) {
-	c.readErr = err
-	if c.endErr == nil && !c.isClosing() {
-		c.endErr = &CloseError{Code: refusal.CloseAbnormal, Reason: err.Error()}
-	}
-}
-
-// fragmentSlack is what a message may have in frame headers, in bytes, beside as
-// many as it has bytes of content.
-const fragmentSlack = 16 << 10
-
-// Write takes the answer to the handshake, and then gws's close frames: gws
-// writes nothing else here.
-func (w *wire) Write(p []byte) (int, error) {
-	c := (*core)(w)
-	switch {
-	case c.socket == nil && c.talk != nil:
-		return len(p), nil // the answer to a revival
-	case c.socket == nil:
-		return len(p), c.queue(p)
-	}
-	if len(p) > 1 && p[0]&0xf == opClose {
-		c.gwsCloses(p[FrameLen(p)-int(p[1]&0x7f):])
-	}
-	return len(p), nil
-}
-
-// Close is called by gws behind its close frame. The connection lives until
-// the frame is written; run closes it.
-func (w *wire) Close() error                     { return nil }
-func (w *wire) LocalAddr() net.Addr              { return nil } // gws does not ask
-func (w *wire) RemoteAddr() net.Addr             { return nil }
-func (w *wire) SetDeadline(time.Time) error      { return nil } // the sweeper's task
-func (w *wire) SetReadDeadline(time.Time) error  { return nil }
-func (w *wire) SetWriteDeadline(time.Time) error { return nil }
-
-// OnClose sees how the peer ended it, where gws knows.
-func (events) OnClose(socket *gws.Conn, err error) {
-	c := connOf(socket)
-	if c == nil || c.endErr != nil {
-		return
-	}
-	if e, ok := errors.AsType[*gws.CloseError](err); ok && !normalEnd(e.Code) {
-		c.endErr = &CloseError{Code: e.Code, Reason: string(e.Reason)}
-	}
 }

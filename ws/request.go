@@ -63,7 +63,7 @@ type Guard func(r *Request) error
 // HTTP adds a plain HTTP route: guards, then h. The error of either is answered as a
 // Guard's is; h returns one only if it has written nothing. GET takes HEAD along.
 func (rt *Router) HTTP(method, path string, h func(w http.ResponseWriter, r *Request) error, guards ...Guard) {
-	rt.handle(method, path, rt.route(nil, guards, h))
+	rt.handle(method, path, rt.route(false, guards, h))
 }
 
 func (rt *Router) handle(method, path string, handler httprouter.Handle) {
@@ -74,9 +74,16 @@ func (rt *Router) handle(method, path string, handler httprouter.Handle) {
 }
 
 // route wraps h for httprouter: it parses the query, runs the guards, answers
-// errors. On an event loop it does so only if prompt says that it may.
-func (rt *Router) route(prompt func(*Request) bool, guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
+// errors. Only React routes are served on an event loop.
+func (rt *Router) route(react bool, guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
 	return func(w http.ResponseWriter, hr *http.Request, params httprouter.Params) {
+		if a, ok := w.(interface{ elsewhere() }); ok && !react {
+			a.elsewhere() // net/http's, to which the request goes as it came
+			return
+		}
+		if hr.URL.RawPath != "" {
+			hr, params = unescaped(hr, params)
+		}
 		r := &Request{Request: hr, params: params}
 		query, err := url.ParseQuery(hr.URL.RawQuery)
 		if err != nil {
@@ -84,16 +91,9 @@ func (rt *Router) route(prompt func(*Request) bool, guards []Guard, h func(http.
 			return
 		}
 		r.query = query
-		serve := func() {
-			if err := rt.serve(w, r, guards, h); err != nil {
-				rt.refuse(w, r, err)
-			}
+		if err := rt.serve(w, r, guards, h); err != nil {
+			rt.refuse(w, r, err)
 		}
-		if a, ok := w.(interface{ later(serve func()) }); ok && (prompt == nil || !prompt(r)) {
-			a.later(serve)
-			return
-		}
-		serve()
 	}
 }
 
@@ -110,7 +110,7 @@ func (rt *Router) refuse(w http.ResponseWriter, r *Request, err error) {
 }
 
 func (rt *Router) plain(h func(http.ResponseWriter, *Request) error) http.Handler {
-	handler := rt.route(nil, nil, h)
+	handler := rt.route(false, nil, h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler(w, r, nil) })
 }
 

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"edgechat/refusal"
-
 	"github.com/lxzan/gws"
 )
 
@@ -15,7 +13,8 @@ import (
 type Route[In any] struct {
 	// Path is httprouter's: "/chat/room/:roomId".
 	Path string
-	// Guards run in order before the upgrade.
+	// Guards run in order before the upgrade. Those of a React route may run on an event loop,
+	// and must not wait.
 	Guards []Guard
 	// Subprotocols are offered in this order (RFC 6455 section 1.9); the first
 	// that the client also names is chosen. A client need not name any.
@@ -38,14 +37,10 @@ type Route[In any] struct {
 	// with 1011, after a *CloseError with its code. A panic is logged and closes with 1011.
 	Handle func(c *Conn[In]) error
 	// Open is called for each connection of a React route, after the upgrade
-	// and before the first message. Its error closes the connection as that of
+	// and before the first message, and must not wait: what it has to wait for it asks
+	// for, and sends when it is there. Its error closes the connection as that of
 	// Handle does.
 	Open func(c *Conn[In]) (Session[In], error)
-	// Prompt reports whether the guards and Open of a React route wait for
-	// nothing, disks included, when they serve r, of which no guard has seen anything.
-	// Then an event loop runs them itself, which makes connecting a third
-	// cheaper. nil is never.
-	Prompt func(r *Request) bool
 }
 
 // A Session is what a React route has for each connection. Its methods are
@@ -67,8 +62,8 @@ type Rejecter interface {
 // Handle adds a route whose function has a goroutine for each connection. It panics on a route that is not complete, as httprouter does on
 // one that conflicts: both are mistakes of the program.
 func Handle[In any](rt *Router, route Route[In]) {
-	if route.Handle == nil || route.Open != nil || route.Prompt != nil {
-		panic("ws: route " + route.Path + ": Handle takes a Route with Handle and without Open and Prompt")
+	if route.Handle == nil || route.Open != nil {
+		panic("ws: route " + route.Path + ": Handle takes a Route with Handle and without Open")
 	}
 	register(rt, route)
 }
@@ -84,7 +79,7 @@ func React[In any](rt *Router, route Route[In]) {
 // An endpoint is a Route as its connections use it.
 type endpoint[In any] struct {
 	Route[In]
-	upgraders map[string]*gws.Upgrader // by subprotocol
+	up *gws.Upgrader
 }
 
 func register[In any](rt *Router, route Route[In]) {
@@ -94,21 +89,13 @@ func register[In any](rt *Router, route Route[In]) {
 	if route.MaxMessage == 0 {
 		route.MaxMessage = 64 << 10
 	}
-	upgraders := make(map[string]*gws.Upgrader)
-	for _, sub := range append([]string{""}, route.Subprotocols...) {
-		option := &gws.ServerOption{
-			ReadMaxPayloadSize: route.MaxMessage,
-			ReadBufferSize:     readBuffer,
-			ParallelGolimit:    1,
-			CheckUtf8Enabled:   true, // or one bad frame, passed on, has browsers drop every receiver
-			NewSession:         func() gws.SessionStorage { return noSession{} },
-		}
-		if sub != "" {
-			option.SubProtocols = []string{sub}
-		}
-		upgraders[sub] = gws.NewUpgrader(events{}, option)
-	}
-	served := &endpoint[In]{route, upgraders}
+	served := &endpoint[In]{route, gws.NewUpgrader(events{}, &gws.ServerOption{
+		ReadMaxPayloadSize: route.MaxMessage,
+		ReadBufferSize:     readBuffer,
+		ParallelGolimit:    1,
+		CheckUtf8Enabled:   true, // or one bad frame, passed on, has browsers drop every receiver
+		NewSession:         func() gws.SessionStorage { return noSession{} },
+	})}
 	// Guards come after the check of the handshake: whoever does not speak
 	// WebSocket here learns that before a name or a token matters.
 	guards := slices.Concat([]Guard{func(r *Request) error {
@@ -117,25 +104,28 @@ func register[In any](rt *Router, route Route[In]) {
 		}
 		return checkHandshake(r.Request)
 	}}, route.Guards)
-	rt.handle(http.MethodGet, route.Path, rt.route(route.Prompt, guards, func(w http.ResponseWriter, r *Request) error {
-		sub := chooseSubprotocol(r.Header, route.Subprotocols)
+	react := route.Open != nil
+	rt.handle(http.MethodGet, route.Path, rt.route(react, guards, func(w http.ResponseWriter, r *Request) error {
 		c := &Conn[In]{route: served}
-		c.core = core{
-			rt: rt, h: c, fd: -1, req: detached(r, sub),
-			corked: route.Open != nil, // the answer to the handshake and the first frames are one write
-		}
-		head, err := c.take(w, route.Open != nil)
-		if err != nil {
-			return fmt.Errorf("ws: hijack: %w", err)
-		}
-		c.start(upgraders[sub], head, route.Open != nil)
-		return nil
+		c.core = core{rt: rt, h: c, req: detached(r, chooseSubprotocol(r.Header, route.Subprotocols))}
+		return c.start(w, react)
 	}))
 }
 
-// shuttingDown answers a handshake that came too late.
-func shuttingDown() *refusal.Error {
-	return refusal.New(refusal.Unavailable, "the server is shutting down, try again soon").With("Retry-After", "5")
+// start takes the connection from whoever has served its handshake and gives it to a
+// driver. net/http's goroutine returns at once, and frees its buffers.
+func (c *core) start(w http.ResponseWriter, react bool) error {
+	if react && c.takeArrival(w) {
+		return nil
+	}
+	nc, head, err := hijack(w, c.rt.cfg.SendBuffer)
+	if err != nil {
+		return fmt.Errorf("ws: hijack: %w", err)
+	}
+	if !react || !c.moveToLoop(nc, head) {
+		c.drive(nc, head, react)
+	}
+	return nil
 }
 
 // noSession is gws's per-connection storage, which nothing here uses; its own

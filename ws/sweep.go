@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
 // The sweeper is one goroutine for all connections: a timer or a deadline for
@@ -17,13 +18,13 @@ const ticksPerInterval = 8
 // tickLength returns the time between two sweeps: an eighth of the shortest
 // interval that is watched, a second at most.
 func (rt *Router) tickLength() time.Duration {
-	return max(min(rt.cfg.PingInterval, rt.cfg.WriteTimeout, ticksPerInterval*time.Second)/ticksPerInterval, time.Millisecond)
+	return max(min(rt.cfg.PingInterval, rt.cfg.WriteTimeout, rt.cfg.MessageTimeout, ticksPerInterval*time.Second)/ticksPerInterval, time.Millisecond)
 }
 
 func (rt *Router) sweep() {
 	length := rt.tickLength()
 	ticks := func(d time.Duration) uint32 { return uint32((d + length - 1) / length) }
-	ping, write := ticks(rt.cfg.PingInterval), ticks(rt.cfg.WriteTimeout)
+	limits := limits{ping: ticks(rt.cfg.PingInterval), write: ticks(rt.cfg.WriteTimeout), message: ticks(rt.cfg.MessageTimeout)}
 	ticker := time.NewTicker(length)
 	defer ticker.Stop()
 	var conns []*core
@@ -37,13 +38,13 @@ func (rt *Router) sweep() {
 		now := rt.tick.Add(1)
 		conns = rt.conns.all(conns)
 		for _, c := range conns {
-			c.check(now, ping, write)
+			c.check(now, limits)
 		}
 		rt.swept.Store(now)
 		clear(conns) // keep none of them alive
 		rt.lobby.check(now)
-		for _, l := range rt.loops {
-			l.nudge()
+		for _, r := range rt.reactors {
+			r.nudge()
 		}
 		if storm.over(rt.stats.accepted.Load(), uint64(len(conns))) {
 			debug.FreeOSMemory()
@@ -75,32 +76,34 @@ func (s *storm) over(accepted, open uint64) bool {
 	return true
 }
 
-// check pings a peer that is silent, drops one that stays so, and closes one
-// that takes nothing of what is pending.
-func (c *core) check(now, ping, write uint32) {
-	if c.paused.Load() {
-		c.seen.Store(now) // its pongs are not read either
+// limits are what the sweeper watches, in ticks.
+type limits struct{ ping, write, message uint32 }
+
+// check pings a peer that is silent and drops one that stays so, closes one that takes nothing of what
+// is pending, and one that does not end what it began.
+func (c *core) check(now uint32, limits limits) {
+	c.out.CheckProgress(now, limits.write)
+	if c.out.Over() {
+		return
 	}
-	silent := now - c.seen.Load()
-	c.mu.Lock()
-	stuck := c.writing && now-c.moved > write
-	closing := c.closing
-	if stuck && !closing {
-		c.slowLocked("too slow: come back and continue from the last message seen")
+	if c.paused.Load() { // what it sends, its pongs among it, is not read
+		c.seen.Store(now)
+		if c.begun.Load() != 0 {
+			c.begun.Store(max(now, 1))
+		}
+		return
 	}
-	due := silent >= ping && now-c.pinged >= ping
-	if due {
-		c.pinged = now
-	}
-	c.mu.Unlock()
+	silent, begun := now-c.seen.Load(), c.begun.Load()
 	switch {
-	case stuck && closing:
-		c.kill()
-	case closing:
-	case silent > 2*ping:
+	case begun != 0 && now-begun > limits.message:
+		c.rt.stats.stalled.Add(1)
+		c.Close(refusal.ClosePolicyViolation, "message_timeout: a message took longer than "+c.rt.cfg.MessageTimeout.String()+" to arrive")
+	case silent > 2*limits.ping:
 		c.rt.stats.silent.Add(1)
 		c.Close(refusal.CloseGoingAway, "silent for two ping intervals")
-	case due:
-		c.control(opPing, nil)
+	case silent >= limits.ping && now-c.pinged >= limits.ping:
+		c.pinged = now
+		_ = c.out.Queue(frame.Ping, nil, false) // a connection that is closing needs none
+		c.out.Flush()
 	}
 }

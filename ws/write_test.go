@@ -13,6 +13,7 @@ import (
 
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
 // A feed is a Stream of numbered frames that grows for ever.
@@ -40,7 +41,7 @@ func (f *feed) Pending() []byte {
 func (f *feed) stands() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return len(f.log) > 4*pieceSize
+	return len(f.log) > 64<<10
 }
 
 func (f *feed) Wrote(n int) {
@@ -109,119 +110,6 @@ func testOneOrder(t *testing.T, v variant) {
 	}
 }
 
-// stalled returns the connection of a client that reads nothing after the upgrade, with a
-// small buffer, to which frames of a stream were written until the kernel took no more.
-func stalled(t *testing.T, cfg Config) (*edgetest.Client, *Conn[string], *feed, *Router, chan error) {
-	t.Helper()
-	conns, closed := make(chan *Conn[string], 1), make(chan error, 1)
-	cfg.SendBuffer = 64 << 10
-	rt := newRouter(t, cfg)
-	React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
-		conns <- c
-		return &echoSession{c, closed}, nil
-	}})
-	base := serve(t, rt)
-	client := edgetest.Dial(t, base+"/")
-	if err := client.Conn.(*net.TCPConn).SetReadBuffer(64 << 10); err != nil {
-		t.Fatal(err)
-	}
-	c := <-conns
-	f := new(feed)
-	c.Attach(f)
-	for {
-		for range 16 {
-			f.add(1000)
-		}
-		if c.Flush() {
-			continue
-		}
-		time.Sleep(20 * time.Millisecond) // the kernels may still move some
-		if f.stands() {
-			return client, c, f, rt, closed
-		}
-	}
-}
-
-// TestSlowPeer: one that takes nothing for the write timeout is closed with
-// 1013. When it reads again it finds whole frames and then that close frame.
-func TestSlowPeer(t *testing.T) { eachReact(t, testSlowPeer) }
-
-func testSlowPeer(t *testing.T, v variant) {
-	client, c, f, rt, closed := stalled(t, v.with(Config{WriteTimeout: 100 * time.Millisecond, CloseTimeout: 100 * time.Millisecond}))
-	select {
-	case err := <-closed:
-		if err != nil {
-			t.Errorf("closed with %v, want nil: it was closed from here", err)
-		}
-	case <-time.After(5 * time.Second):
-		t.Fatal("a stalled peer is not closed")
-	}
-	if n := rt.Stats().Slow; n != 1 {
-		t.Errorf("%d slow peers counted", n)
-	}
-	f.add(1) // nobody wants it any more
-	c.Flush()
-	next := 0
-	for {
-		op, p, err := client.Read()
-		if err != nil {
-			t.Fatalf("after %d frames: %v", next, err)
-		}
-		if op == edgetest.OpClose {
-			if code := int(p[0])<<8 | int(p[1]); code != refusal.CloseTryAgainLater {
-				t.Errorf("closed with %d", code)
-			}
-			break
-		}
-		if !strings.HasPrefix(string(p), fmt.Sprintf("shared %d ", next)) {
-			t.Fatalf("frame %d is %.20q", next, p)
-		}
-		next++
-	}
-	if next < 10 {
-		t.Errorf("%d frames came", next)
-	}
-}
-
-// TestSlowButAlive: a peer that takes a little now and then is not closed.
-func TestSlowButAlive(t *testing.T) { eachReact(t, testSlowButAlive) }
-
-func testSlowButAlive(t *testing.T, v variant) {
-	client, c, f, rt, _ := stalled(t, v.with(Config{WriteTimeout: 800 * time.Millisecond}))
-	var buf [16 << 10]byte
-	for range 40 {
-		time.Sleep(50 * time.Millisecond)
-		f.add(len(buf)) // there is always more
-		c.Flush()
-		if _, err := io.ReadFull(client.Conn, buf[:]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s := rt.Stats(); s.Slow != 0 || s.Open != 1 {
-		t.Errorf("stats %+v", s)
-	}
-}
-
-// TestPendingBound: frames for one connection alone do not pile up.
-func TestPendingBound(t *testing.T) { eachReact(t, testPendingBound) }
-
-func testPendingBound(t *testing.T, v variant) {
-	_, c, _, rt, closed := stalled(t, v.with(Config{MaxPending: 10 << 10, CloseTimeout: 50 * time.Millisecond}))
-	sent := 0
-	for c.SendPayload(false, make([]byte, 1000)) == nil {
-		if sent++; sent > 20 {
-			t.Fatal("no bound")
-		}
-	}
-	if sent < 5 {
-		t.Errorf("closed after %d KB", sent)
-	}
-	if rt.Stats().Slow != 1 {
-		t.Error("not counted")
-	}
-	<-closed
-}
-
 // TestSendWaits: a Handle route's Send waits for its peer, and fails when the
 // connection ends.
 func TestSendWaits(t *testing.T) {
@@ -267,12 +155,11 @@ func TestSendWaits(t *testing.T) {
 
 // TestWriteAllocs: a frame from a stream, and a wake of a connection with
 // nothing to do, allocate nothing.
-func TestWriteAllocs(t *testing.T) {
-	near, far := tcpPair(t)
-	go func() { _, _ = io.Copy(io.Discard, far) }()
-	rt := newRouter(t, Config{})
-	t.Cleanup(func() { _ = rt.Shutdown(t.Context(), 0, "") })
-	c := &core{rt: rt, nc: near, fd: -1, raw: rawConn(near)}
+func TestWriteAllocs(t *testing.T) { eachReact(t, testWriteAllocs) }
+
+func testWriteAllocs(t *testing.T, v variant) {
+	client, c := opened(t, v, Config{})
+	go func() { _, _ = io.Copy(io.Discard, client.Conn) }()
 	s := &oneFrame{frame: AppendFrame(nil, false, make([]byte, 100))}
 	c.Attach(s)
 	if n := testing.AllocsPerRun(1000, func() { s.due = true; c.Flush() }); n != 0 {
@@ -283,69 +170,20 @@ func TestWriteAllocs(t *testing.T) {
 	}
 }
 
-type oneFrame struct {
-	frame []byte
-	due   bool
-}
-
-func (s *oneFrame) Pending() []byte {
-	if s.due {
-		return s.frame
-	}
-	return nil
-}
-func (s *oneFrame) Wrote(int) { s.due = false }
-
-func tcpPair(t testing.TB) (near, far net.Conn) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if far, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	if near, err = l.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = near.Close(); _ = far.Close() })
-	return near, far
-}
-
-func TestFrames(t *testing.T) {
-	for _, n := range []int{0, 1, 125, 126, 127, 65_535, 65_536, 100_000} {
-		payload := bytes.Repeat([]byte("x"), n)
-		want := append([]byte("before"), AppendFrame(nil, true, payload)...)
-		got := BeginFrame([]byte("before"))
-		got = append(got, payload...)
-		got = EndFrame(got, len("before"), true)
-		if !bytes.Equal(got, want) {
-			t.Errorf("%d bytes: built in place it is another frame", n)
-		}
-		if l := FrameLen(want[len("before"):]); l != len(want)-len("before") {
-			t.Errorf("%d bytes: length %d", n, l)
-		}
-	}
-	three := bytes.Repeat(AppendFrame(nil, false, []byte("abc")), 3)
-	for n, want := range map[int]int{0: 0, 1: 5, 5: 5, 6: 10, 14: 15, 15: 15} {
-		if got := wholeFrames(three, n); got != want {
-			t.Errorf("%d of 15 bytes are whole frames up to %d, want %d", n, got, want)
-		}
-	}
-}
-
 // TestCutWhileWriting: a connection may be cut just when its writer's write has succeeded.
 func TestCutWhileWriting(t *testing.T) {
 	for _, own := range []bool{true, false} { // a frame of its own, or one of a stream
 		rt := newRouter(t, Config{})
 		near, _ := net.Pipe()
 		c := &core{rt: rt}
-		c.nc = cutConn{near, c}
+		d := &onGoroutine{nc: cutConn{near, c}}
+		d.c = c
+		c.out.Init(&rt.outbox, d, false)
 		if own {
-			if err := c.send(false, []byte("hello"), false); err != nil {
+			if err := c.out.Queue(frame.Text, []byte("hello"), false); err != nil {
 				t.Fatal(err)
 			}
+			c.Flush()
 		} else {
 			c.Attach(&oneFrame{frame: AppendFrame(nil, false, []byte("shared")), due: true})
 		}
@@ -362,6 +200,19 @@ type cutConn struct {
 }
 
 func (w cutConn) Write(p []byte) (int, error) {
-	w.c.kill()
+	w.c.out.Kill()
 	return len(p), nil
 }
+
+type oneFrame struct {
+	frame []byte
+	due   bool
+}
+
+func (s *oneFrame) Pending() []byte {
+	if s.due {
+		return s.frame
+	}
+	return nil
+}
+func (s *oneFrame) Wrote(int) { s.due = false }

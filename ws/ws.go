@@ -31,12 +31,15 @@ import (
 	"edgechat/refusal"
 
 	"github.com/julienschmidt/httprouter"
+
+	"edgechat/ws/internal/outbox"
 )
 
 // What a Config that names none has.
 const (
-	DefaultPingInterval = 25 * time.Second
-	DefaultWriteTimeout = 10 * time.Second
+	DefaultPingInterval   = 25 * time.Second
+	DefaultWriteTimeout   = 10 * time.Second
+	DefaultMessageTimeout = 20 * time.Second
 )
 
 // A Config holds what all routes of a Router share. The zero value works.
@@ -47,6 +50,9 @@ type Config struct {
 	// WriteTimeout is how long a peer may take no byte of what is pending
 	// before it is closed with 1013. Default DefaultWriteTimeout.
 	WriteTimeout time.Duration
+	// MessageTimeout is how long a message may take from its first byte to its
+	// last, before its sender is closed with 1008. Default DefaultMessageTimeout.
+	MessageTimeout time.Duration
 	// CloseTimeout is how long a peer has to answer a close frame before the
 	// connection is cut. Default 1 s.
 	CloseTimeout time.Duration
@@ -54,7 +60,7 @@ type Config struct {
 	// peer to take them, in bytes. A React connection over it is closed with
 	// 1013; Send on a Handle route waits instead. Default 64 KiB.
 	MaxPending int
-	// SendBuffer is the kernel's send buffer of a connection, in bytes. Left
+	// SendBuffer is the kernel's send buffer of a connection, plain HTTP's included, in bytes. Left
 	// to itself Linux lets it grow to megabytes for a peer that is stuck.
 	// Default 64 KiB.
 	SendBuffer int
@@ -63,19 +69,19 @@ type Config struct {
 	Logger *slog.Logger
 
 	// For tests.
-	driver    driver
+	driver    driving
 	loops     int           // event loops; default one for each core
 	parkAfter time.Duration // silence after which the event loop keeps no coroutine; default 3 s
 }
 
-// A driver is what reads a connection.
-type driver uint8
+// A driving says which driver a connection gets.
+type driving uint8
 
 const (
-	autoDriver      driver = iota // the event loop where it can, else a goroutine
-	goroutineDriver               // a goroutine for each connection
-	eagerLoop                     // the event loop, which parks at every boundary: that finds a wrong one
-	hijackLoop                    // the event loop, for connections that net/http has accepted
+	autoDriver      driving = iota // the event loop where it can, else a goroutine
+	goroutineDriver                // a goroutine for each connection
+	eagerLoop                      // the event loop, which parks at every boundary: that finds a wrong one
+	hijackLoop                     // the event loop, for connections that net/http has accepted
 )
 
 func (cfg *Config) defaults() error {
@@ -84,8 +90,9 @@ func (cfg *Config) defaults() error {
 		v    *time.Duration
 		def  time.Duration
 	}{
-		{"PingInterval", &cfg.PingInterval, DefaultPingInterval},
-		{"WriteTimeout", &cfg.WriteTimeout, DefaultWriteTimeout},
+		{"PingInterval", &cfg.PingInterval, 25 * time.Second},
+		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
+		{"MessageTimeout", &cfg.MessageTimeout, DefaultMessageTimeout},
 		{"CloseTimeout", &cfg.CloseTimeout, time.Second},
 		{"parkAfter", &cfg.parkAfter, 3 * time.Second},
 	} {
@@ -119,10 +126,11 @@ type Router struct {
 	mux    *httprouter.Router
 	conns  registry
 	stats  counters
-	loops  []*loop
+	outbox outbox.Config
 	lobby  lobby
-	ushers ushers
-	turns  atomic.Uint32 // which loop gets the next connection
+
+	reactors []*reactor
+	turns    atomic.Uint32 // which of them gets the next connection
 
 	stopping atomic.Bool
 	tick     atomic.Uint32  // the sweeper's clock, see sweep.go: the number of the sweep that has begun
@@ -138,7 +146,8 @@ func NewRouter(cfg Config) (*Router, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{}), ushers: newUshers()}
+	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
+	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow}
 	// WebSocket clients follow no redirects: a clear 404 is the better answer.
 	rt.mux.RedirectTrailingSlash = false
 	rt.mux.RedirectFixedPath = false
@@ -148,12 +157,10 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt.mux.MethodNotAllowed = rt.plain(func(_ http.ResponseWriter, r *Request) error {
 		return refusal.New(refusal.MethodNotAllowed, r.Method+" is not allowed here, see the Allow header")
 	})
-	if canLoop && cfg.driver != goroutineDriver {
-		if err := rt.startLoops(); err != nil {
-			rt.stopLoops()
-			rt.wg.Wait()
-			return nil, fmt.Errorf("ws: start event loops: %w", err)
-		}
+	if err := rt.startReactors(); err != nil {
+		rt.stopLoops()
+		rt.wg.Wait()
+		return nil, fmt.Errorf("ws: start event loops: %w", err)
 	}
 	rt.wg.Go(rt.sweep)
 	return rt, nil
@@ -161,9 +168,6 @@ func NewRouter(cfg Config) (*Router, error) {
 
 // PingInterval returns how long a peer may be silent before it is pinged.
 func (rt *Router) PingInterval() time.Duration { return rt.cfg.PingInterval }
-
-// ServeHTTP implements http.Handler.
-func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) { rt.mux.ServeHTTP(w, r) }
 
 // Shutdown refuses new connections with 503, closes those there are with code
 // and reason once what is pending for them was written, and returns when
@@ -173,7 +177,7 @@ func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) erro
 	rt.stopping.Store(true)
 	rt.conns.shut()
 	for _, c := range rt.conns.all(nil) {
-		c.close(code, reason, true)
+		c.out.Close(code, reason, true)
 	}
 	ended := make(chan struct{})
 	go func() { // ends with the last handler, to which nothing can be read or written once it is cut
@@ -188,7 +192,7 @@ func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) erro
 	case <-ctx.Done():
 	}
 	for _, c := range rt.conns.all(nil) {
-		c.kill()
+		c.out.Kill()
 	}
 	select {
 	case <-ended:
@@ -200,36 +204,7 @@ func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) erro
 // stopLoops ends the sweeper and the loops, which have no connection any more.
 func (rt *Router) stopLoops() {
 	rt.stop.Do(func() { close(rt.halt) })
-	for _, l := range rt.loops {
-		l.wake()
-	}
-}
-
-// Stats are counters since the start, save for Open.
-type Stats struct {
-	Open     int    // connections now
-	Accepted uint64 // upgrades done
-	Refused  uint64 // requests that were refused
-	Invalid  uint64 // messages that Decode refused
-	Violated uint64 // connections closed for frames against RFC 6455 or over a limit
-	Slow     uint64 // connections closed with 1013: no progress, or too much pending
-	Silent   uint64 // connections dropped after two ping intervals of silence
-	Panics   uint64 // handlers that panicked
-
-	AcceptErrors uint64 // times that no connection could be accepted, for want of descriptors or memory
-
-	SlowTurns uint64 // turns of an event loop that took longer than 50 ms, each of which held up others
-}
-
-type counters struct {
-	accepted, refused, invalid, violated, slow, silent, panics, acceptErrors, slowTurns atomic.Uint64
-}
-
-// Stats returns the counters as they are now.
-func (rt *Router) Stats() Stats {
-	s := &rt.stats
-	return Stats{
-		Open: rt.conns.len(), Accepted: s.accepted.Load(), Refused: s.refused.Load(), Invalid: s.invalid.Load(),
-		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(), AcceptErrors: s.acceptErrors.Load(), SlowTurns: s.slowTurns.Load(),
+	for _, r := range rt.reactors {
+		r.Stop()
 	}
 }

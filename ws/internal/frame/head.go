@@ -1,4 +1,4 @@
-package ws
+package frame
 
 import (
 	"bytes"
@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// maxHead is how long the head of a handshake may be, in bytes, for the event
+// MaxHead is how long the head of a handshake may be, in bytes, for the event
 // loop to take it. net/http has the rest, and a limit of its own.
-const maxHead = 4 << 10
+const MaxHead = 4 << 10
 
-// handshakeHead returns the length of the head that p begins with, or 0 if p is anything
+// HeadLen returns the length of the head that p begins with, or 0 if p is anything
 // else than the head of a plain WebSocket handshake (RFC 6455 section 4.1) to
 // its last byte. It is narrower than HTTP: what is rare, doubtful or
 // broken is left to net/http, so that there is one opinion about it.
-func handshakeHead(p []byte) int {
-	end := bytes.Index(p[:min(len(p), maxHead)], []byte("\r\n\r\n"))
+func HeadLen(p []byte) int {
+	end := bytes.Index(p[:min(len(p), MaxHead)], []byte("\r\n\r\n"))
 	if end < 0 {
 		return 0
 	}

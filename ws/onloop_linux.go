@@ -1,0 +1,246 @@
+package ws
+
+import (
+	"io"
+	"net"
+	"syscall"
+
+	"edgechat/ws/internal/loop"
+)
+
+// onLoop is the driver of a connection on an event loop, which alone closes
+// its descriptor. Serve and what it calls belong to the loop.
+type onLoop struct {
+	loop.Node
+	r     *reactor
+	c     *core
+	talk  *talk // nil while it is parked
+	place int32 // in reactor.talking, while it talks
+
+	readable bool // there may be more to read
+	urgent   bool // a short read does not say that there is no more: TCP's urgent data is skipped
+	ending   bool // nor does it here: the peer is done, which stands behind what it has sent
+	over     bool // the handler knows that nothing more will come
+	closed   bool // the descriptor is closed
+	inTurn   bool // the handler runs
+}
+
+// Serve writes what was queued since, and reads this turn's share of what the peer has sent.
+// What it gets back for that is one write.
+func (d *onLoop) Serve(events loop.Events) (more bool) {
+	if d.closed {
+		return false
+	}
+	if events&loop.Writable != 0 {
+		d.c.out.Writable()
+	}
+	d.note(events)
+	if !d.c.paused.Load() || events&loop.Cut != 0 {
+		more = d.read()
+	}
+	if d.closed {
+		return false
+	}
+	d.Settled()
+	d.c.out.Flush()
+	return more
+}
+
+// note remembers what events say of reading.
+func (d *onLoop) note(events loop.Events) {
+	d.readable = d.readable || events&^loop.Writable != 0
+	d.urgent = d.urgent || events&loop.Urgent != 0
+	d.ending = d.ending || events&(loop.PeerDone|loop.Cut) != 0
+}
+
+// read gives the connection what it was sent. It reports whether there is more.
+func (d *onLoop) read() (more bool) {
+	if d.talk != nil && d.talk.left() {
+		d.feed(d.talk.more)
+		return d.wants()
+	}
+	if !d.readable {
+		return false
+	}
+	n, errno := loop.Read(d.FD(), d.r.input[:])
+	switch errno {
+	case syscall.EAGAIN:
+		d.readable, d.urgent = false, false
+		return false
+	case syscall.EINTR:
+		return true
+	}
+	d.c.seen.Store(d.c.rt.tick.Load())
+	var err error
+	switch {
+	case errno != 0:
+		err = &net.OpError{Op: "read", Net: "tcp", Err: errno}
+	case n == 0:
+		err = io.EOF
+	case n < inputSize && !d.urgent && !d.ending:
+		d.readable = false
+	}
+	switch {
+	case d.over && err != nil:
+		d.drop()
+	case d.over: // what comes behind the end is nobody's
+		if d.c.drop(n) {
+			d.drop()
+		}
+	case d.talk == nil && err != nil: // nobody is there to hear it
+		d.c.readFailed(err)
+		d.end()
+	default:
+		d.give(d.r.input[:n], err)
+	}
+	return d.wants()
+}
+
+// wants reports whether it is to be served again without being asked.
+func (d *onLoop) wants() bool {
+	return !d.closed && (d.readable || d.talk != nil && d.talk.left())
+}
+
+// give has the coroutine read input, and err behind it.
+func (d *onLoop) give(input []byte, err error) {
+	if d.talk == nil {
+		d.r.revive(d)
+	}
+	d.feed(func() { d.talk.feed(input, err) })
+}
+
+// feed runs the coroutine.
+func (d *onLoop) feed(run func()) {
+	d.inTurn = true
+	run()
+	d.inTurn = false
+	switch {
+	case d.talk.ended:
+		if t := d.r.release(d); t.failed != nil {
+			d.c.closeFor(t.failed)
+		}
+		d.end()
+	case d.c.rt.cfg.driver == eagerLoop:
+		d.park()
+	}
+}
+
+// park gives back the coroutine of a connection that is between two messages.
+func (d *onLoop) park() {
+	if !d.talk.between() {
+		return
+	}
+	t := d.r.release(d)
+	t.c = nil
+	d.r.keep(t)
+}
+
+// end is called when nothing more will be read: the handler learns of it, and
+// what is left is written.
+func (d *onLoop) end() {
+	d.over = true
+	d.inTurn = true
+	d.c.end()
+	d.inTurn = false
+	if d.c.gone {
+		d.drop()
+		return
+	}
+	d.c.out.HangUp()
+}
+
+// drop closes the descriptor. Only the loop does, so that a number never stands
+// for another connection while it is in use here.
+func (d *onLoop) drop() {
+	if d.closed {
+		return
+	}
+	d.closed = true
+	d.r.Forget(d)
+	d.c.out.Bury(func() { loop.Close(d.FD()) })
+	d.c.rt.conns.remove(d.c)
+}
+
+// open answers the handshake and runs Open. head came behind the handshake.
+func (d *onLoop) open(head []byte) {
+	c := d.c
+	c.answer()
+	d.inTurn = true
+	if err := c.caught(c.h.open); err != nil {
+		c.deaf = true
+		c.closeFor(err)
+	}
+	d.inTurn = false
+	c.out.Uncork()
+	if len(head) > 0 {
+		d.give(head, nil)
+		d.c.out.Flush()
+	}
+	if d.wants() {
+		d.Ready(d)
+	}
+}
+
+// newOnLoop makes c a connection of r. It reports whether it may come in.
+func (c *core) newOnLoop(r *reactor) (d *onLoop, ok bool) {
+	d = &onLoop{r: r, c: c}
+	c.out.Init(&c.rt.outbox, d, true) // the answer to the handshake and the first frames are one write
+	return d, c.rt.conns.add(c)
+}
+
+// moveToLoop takes a connection of net/http's to a loop, if it can be there.
+func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok || len(c.rt.reactors) == 0 {
+		return false
+	}
+	fd, err := loop.Duplicate(tcp)
+	if err != nil {
+		return false
+	}
+	_ = nc.Close() // the duplicate keeps the connection
+	r := c.rt.nextReactor()
+	r.Post(func() {
+		d, ok := c.newOnLoop(r)
+		if !ok { // Shutdown came in between
+			_, _ = loop.Try(fd, shuttingDown().Bytes())
+			loop.Close(fd)
+			return
+		}
+		if err := r.Watch(fd, d); err != nil {
+			c.rt.cfg.Logger.Error("connection lost", "err", err)
+			c.out.Bury(func() { loop.Close(fd) })
+			c.rt.conns.remove(c)
+			return
+		}
+		d.open(head)
+	})
+	return true
+}
+
+// wake implements driver.
+func (d *onLoop) wake() { d.Ready(d) }
+
+func (d *onLoop) resume() { d.Ready(d) }
+
+func (d *onLoop) later(f func() bool) bool {
+	if !d.inTurn {
+		return false
+	}
+	d.r.Later(f)
+	return true
+}
+
+func (d *onLoop) peer() (addr net.Addr) {
+	addr = &net.TCPAddr{}
+	d.c.out.Alive(func() { addr = net.TCPAddrFromAddrPort(loop.Peer(d.FD())) })
+	return addr
+}
+
+// Try implements outbox.Transport.
+func (d *onLoop) Try(p []byte) (int, error) { return loop.Try(d.FD(), p) }
+
+func (d *onLoop) Full()   {} // the loop is told when there is room
+func (d *onLoop) HangUp() { loop.HangUp(d.FD()) }
+func (d *onLoop) Cut()    { loop.CutOff(d.FD()) } // the loop sees the end, and closes it
+func (d *onLoop) Widen()  { loop.SetSendBuffer(d.FD(), 2*d.c.rt.cfg.SendBuffer) }

@@ -1,0 +1,55 @@
+package ws
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/julienschmidt/httprouter"
+)
+
+// ServeHTTP implements http.Handler. Routes are found by the escaped path: a "%2F" is a
+// character of a name and separates nothing (RFC 3986 sections 2.2 and 3.3).
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.RawPath != "" { // else nothing in it needs an escape that means something
+		r = escaped(r)
+	}
+	rt.mux.ServeHTTP(w, r)
+}
+
+// escaped returns r with a Path in which what is left of escapes are those of "/"
+// and "%".
+func escaped(r *http.Request) *http.Request {
+	segments := strings.Split(r.URL.EscapedPath(), "/")
+	for i, s := range segments {
+		if plain, err := url.PathUnescape(s); err == nil { // net/http has refused what is none
+			segments[i] = strings.NewReplacer("%", "%25", "/", "%2F").Replace(plain)
+		}
+	}
+	return withPath(r, strings.Join(segments, "/"))
+}
+
+// unescaped undoes that, behind the router.
+func unescaped(r *http.Request, params httprouter.Params) (*http.Request, httprouter.Params) {
+	plain := make(httprouter.Params, len(params)) // httprouter keeps its own
+	for i, p := range params {
+		plain[i] = httprouter.Param{Key: p.Key, Value: unescape(p.Value)}
+	}
+	return withPath(r, unescape(r.URL.Path)), plain
+}
+
+func unescape(s string) string {
+	if plain, err := url.PathUnescape(s); err == nil { // it was escaped above
+		return plain
+	}
+	return s
+}
+
+func withPath(r *http.Request, path string) *http.Request {
+	u := *r.URL
+	u.Path = path
+	changed := new(http.Request)
+	*changed = *r
+	changed.URL = &u
+	return changed
+}
