@@ -39,7 +39,7 @@ func TestPublishAllocs(t *testing.T) {
 func (r *room) busy() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.flushing
+	return r.flusher.state == running
 }
 
 // A counter is a Conn that takes everything and keeps nothing.

@@ -23,7 +23,7 @@ func (r *room) cool() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cooling = false
-	if r.flushing || len(r.members) == 0 {
+	if r.flusher.state == running || len(r.members) == 0 {
 		return // who flushes sets it again
 	}
 	if r.positionsLocked() != r.warm {

@@ -33,6 +33,5 @@ func (r *room) announceLocked(e *codec.Event) {
 			l.append(0, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Event(dst, r.name, e) })
 		}
 	}
-	r.urgent = r.urgent || r.unwalkedLocked(eventPart)
-	r.wakeLocked()
+	r.flusher.newsLocked(r.unwalkedLocked(1, eventPart), 0)
 }

@@ -10,6 +10,7 @@ type frameLog struct {
 	chunks []*chunk // oldest first; the last is appended to
 	top    uint64   // position behind the last frame
 	walked uint64   // top when the members were last seen to
+	looked uint64   // top when the gate last looked who is behind
 	last   uint64   // offset of the last message that was appended, or that came before
 	size   int      // bytes of all chunks
 	frame  int      // bytes of the last frame

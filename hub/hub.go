@@ -26,6 +26,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"edgechat/codec"
 )
@@ -62,6 +63,8 @@ type Config struct {
 	TypingInterval int64
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
+
+	stall, patience, excuse time.Duration // see gate; tests make them short
 }
 
 // stripes is how many locks share the rooms: a power of two, some times the cores of any
@@ -98,6 +101,9 @@ func New(cfg Config) (*Hub, error) {
 	if cfg.HistoryReads == 0 {
 		cfg.HistoryReads = 32
 	}
+	if cfg.stall == 0 {
+		cfg.stall, cfg.patience, cfg.excuse = 250*time.Millisecond, 500*time.Millisecond, 10*time.Second
+	}
 	if cfg.HistoryQueue == 0 {
 		cfg.HistoryQueue = 256
 	}
@@ -124,19 +130,13 @@ func New(cfg Config) (*Hub, error) {
 func (h *Hub) Close() { h.wg.Wait() }
 
 // Publish has the Log number m and everyone in the room, if anyone is there, get it. See
-// Log.Append for the rest. A publisher that is faster than its room can be
-// written is slowed down to that.
+// Log.Append for the rest. If those who read there are too far behind it waits for
+// them first, half a second at most while one of them reads.
 func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
-	return h.publish(roomName, m, key, done, nil)
-}
-
-// publish is Publish for a member with this Conn, or for nobody's.
-func (h *Hub) publish(roomName string, m codec.Message, key string, done func(codec.Receipt), conn Conn) (codec.ID, error) {
 	h.stats.published.Add(1)
 	if r := h.find(roomName); r != nil {
-		r.throttle()
-		r.hold()
-		defer r.unhold(conn)
+		r.gate.wait()
+		defer r.relieve()
 	}
 	return h.cfg.Log.Append(roomName, m, key, done)
 }
@@ -157,6 +157,9 @@ type Stats struct {
 	Joins     uint64
 	Lagged    uint64 // times that a member fell out of its room's log and went on from the Log
 	Lost      uint64 // members closed because the Log no longer had what they missed
+	Slowed    uint64 // times that publishers had to wait for those who read in their room
+	Excused   uint64 // and members that were not waited for any longer
+	Relieved  uint64 // times that a publisher had to write to a room himself, which was full before he could be paused
 	Typing    uint64 // typing events left out because they came too fast
 	Pages     int    // bytes that members which are behind have from the Log now, see Config.PageBytes
 	Recalled  uint64 // times that a page was taken away to keep that bound
@@ -165,7 +168,7 @@ type Stats struct {
 }
 
 type counters struct {
-	published, joins, lagged, lost, typing, histories, busy atomic.Uint64
+	published, joins, lagged, lost, slowed, excused, relieved, typing, histories, busy atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -173,7 +176,8 @@ func (h *Hub) Stats() Stats {
 	s := Stats{
 		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Lagged: h.stats.lagged.Load(),
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
-		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
+		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Slowed: h.stats.slowed.Load(), Excused: h.stats.excused.Load(), Relieved: h.stats.relieved.Load(),
+		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
 	}
 	for _, r := range h.live() {
 		s.Rooms++

@@ -56,7 +56,7 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
 	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, username: strings.Clone(join.Username), since: now}
-	r.hold()
+	r.flusher.hold()
 	r.mu.Lock()
 	r.addLocked(m)
 	m.last = r.head.Offset
@@ -67,8 +67,11 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	if !m.quiet {
 		r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: m.username, Time: now})
 	}
+	start := r.flusher.releaseLocked()
 	r.mu.Unlock()
-	r.unhold(conn)
+	if start {
+		r.flusher.start(conn)
+	}
 	h.stats.joins.Add(1)
 
 	if join.Replay {

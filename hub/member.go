@@ -45,16 +45,39 @@ type Member struct {
 	last    uint64   // offset of the last message that it has, or does without
 	opening *opening // its replay has not begun: nothing is pending
 	catchup *catchup // it goes on from the Log, and from pos only after that
+	lag     *lag     // what the gate knows of it; nil while it is not far behind
+	paused  bool     // its connection is, by the gate
 }
 
 // Username returns the name under which the member is in the room.
 func (m *Member) Username() string { return m.username }
 
-// Publish sends content to the room as m. See Hub.Publish.
+// Publish sends content to the room as m. See Log.Append. It waits for nobody; if m is faster than
+// those who read in the room, m's connection is paused until they have caught up.
 func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {
-	return m.room.hub.publish(m.room.name, codec.Message{
+	r := m.room
+	r.hub.stats.published.Add(1)
+	r.flusher.hold()
+	defer m.published()
+	return r.hub.cfg.Log.Append(r.name, codec.Message{
 		Username: m.username, Content: content, Time: time.Now().UnixMilli(),
-	}, key, done, m.conn)
+	}, key, done)
+}
+
+// published has the room written what m has said, at the end of its turn. If the room
+// is full, nothing more is read from m for now.
+func (m *Member) published() {
+	r := m.room
+	r.mu.Lock()
+	start, pause := r.flusher.releaseLocked(), r.gate.pauseLocked(m)
+	r.mu.Unlock()
+	if start {
+		r.flusher.start(m.conn)
+	}
+	if pause {
+		m.pause()
+		r.relieve()
+	}
 }
 
 // Typing tells the room that m is typing, at most once in Config.TypingInterval.
@@ -81,10 +104,10 @@ func (m *Member) Leave() { m.leave(m.conn) }
 // leave is Leave in the turn of conn, or of nobody. It reports whether it was the first.
 func (m *Member) leave(conn Conn) bool {
 	r := m.room
-	r.hold()
-	defer r.unhold(conn)
+	r.flusher.hold()
 	r.mu.Lock()
 	if m.gone {
+		r.flusher.held.Add(-1)
 		r.mu.Unlock()
 		return false
 	}
@@ -97,7 +120,11 @@ func (m *Member) leave(conn Conn) bool {
 	if !m.quiet {
 		r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
 	}
+	start := r.flusher.releaseLocked()
 	r.mu.Unlock()
+	if start {
+		r.flusher.start(conn)
+	}
 	r.hub.release(r)
 	return true
 }
@@ -133,6 +160,9 @@ func (m *Member) pendingLocked() []byte {
 		m.room.hub.stats.lagged.Add(1)
 		m.behindLocked(m.room.head)
 		m.pos = l.top
+		if m.lag != nil {
+			m.room.gate.easedLocked(m)
+		}
 	}
 	c := m.catchup
 	if c.page == nil {
@@ -159,6 +189,9 @@ func (m *Member) wroteLocked(n int) {
 	case c == nil:
 		m.pos += uint64(n)
 		m.last = lent.offsetAt(m.pos)
+		if m.lag != nil {
+			m.room.gate.easedLocked(m)
+		}
 	default:
 		c.at += n
 		m.last = lent.offsetAt(uint64(c.at))

@@ -12,37 +12,27 @@ import (
 type room struct {
 	hub  *Hub
 	name string
-	refs int         // members and those about to be; guarded by the stripe
-	load sync.Once   // reads head from the Log
-	run  func()      // flush and
-	turn func() bool // flushTurn, as values that are made once
+	refs int       // members and those about to be; guarded by the stripe
+	load sync.Once // reads head from the Log
 
-	mu       sync.Mutex
-	head     codec.ID
-	logs     []*frameLog // by format; nil while no member uses it
-	using    []int       // members by format
-	members  []*Member   // each knows its place; those before at have been walked to
-	quiet    int         // of members that are
-	at       int         // how far the flusher's walk is; 0 between walks
-	dirty    bool        // there is something that the flusher has not seen
-	urgent   bool        // and it is no event, or too many of them
-	fresh    int         // messages among it
-	flushing bool        // the flusher runs, or is about to
-	rested   time.Time   // when the next walk may be made for events alone
-	breathed time.Time   // when the next may be made for messages
-	pause    *time.Timer // runs resume; nil before it was needed
-	pausing  bool        // it is set
-	paused   time.Time   // for when
-	held     int         // publishers that will see to the flusher
-	cooler   *time.Timer // runs cool while there are chunks that may not be needed any more
-	cooling  bool        // cooler is set
-	warm     uint64      // what positions returned when it was set
+	mu      sync.Mutex
+	head    codec.ID
+	logs    []*frameLog // by format; nil while no member uses it
+	using   []int       // members by format
+	members []*Member   // each knows its place
+	quiet   int         // of members that are
+	flusher flusher     // writes them what is new
+	gate    gate        // slows publishers
+	cooler  *time.Timer // runs cool while there are chunks that may not be needed any more
+	cooling bool        // cooler is set
+	warm    uint64      // what positions returned when it was set
 }
 
 func newRoom(h *Hub, name string) *room {
 	n := len(h.cfg.Formats)
 	r := &room{hub: h, name: strings.Clone(name), logs: make([]*frameLog, n), using: make([]int, n)}
-	r.run, r.turn = r.flush, r.flushTurn
+	r.flusher.init(r)
+	r.gate.room = r
 	return r
 }
 
@@ -69,9 +59,8 @@ func (r *room) deliver(m *codec.Message) {
 			l.append(m.ID.Offset, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Message(dst, r.name, m) })
 		}
 	}
-	r.urgent = true
-	r.fresh++
-	r.wakeLocked()
+	r.gate.lookLocked()
+	r.flusher.newsLocked(true, 1)
 }
 
 // addLocked puts m in, with its cursor at the top.
@@ -94,11 +83,12 @@ func (r *room) addLocked(m *Member) {
 // to takes the place, and the last one of all the place of that: nobody comes
 // to where the walk has passed.
 func (r *room) removeLocked(m *Member) {
+	r.gate.leftLocked(m)
 	hole := m.place
-	if hole < r.at {
-		r.at--
-		r.moveLocked(r.at, hole)
-		hole = r.at
+	if hole < r.flusher.at {
+		r.flusher.at--
+		r.moveLocked(r.flusher.at, hole)
+		hole = r.flusher.at
 	}
 	last := len(r.members) - 1
 	r.moveLocked(last, hole)
@@ -111,7 +101,10 @@ func (r *room) removeLocked(m *Member) {
 		r.logs[m.format] = nil
 	}
 	if last == 0 {
-		r.stopLocked()
+		r.flusher.stopLocked()
+		if r.cooler != nil { // a timer would keep the room for a while
+			r.cooler.Stop()
+		}
 	}
 }
 
@@ -120,4 +113,46 @@ func (r *room) moveLocked(from, to int) {
 		r.members[to] = r.members[from]
 		r.members[to].place = to
 	}
+}
+
+// forgetLocked drops what all members have.
+func (r *room) forgetLocked() {
+	if !r.allTakenLocked() {
+		return
+	}
+	for _, l := range r.logs {
+		if l != nil {
+			l.taken()
+		}
+	}
+	r.coolLocked()
+}
+
+func (r *room) allTakenLocked() bool {
+	for _, m := range r.members {
+		if m.catchup != nil || m.pos != r.logs[m.format].top {
+			return false
+		}
+	}
+	return true
+}
+
+// walkedLocked says that a walk begins, which sees to all there is.
+func (r *room) walkedLocked() {
+	for _, l := range r.logs {
+		if l != nil {
+			l.walked = l.top
+		}
+	}
+}
+
+// unwalkedLocked reports whether a log has more that no walk has seen to than
+// n parts in all of what it may hold.
+func (r *room) unwalkedLocked(n, all int) bool {
+	for _, l := range r.logs {
+		if l != nil && l.top-l.walked > uint64(l.limit*n/all) {
+			return true
+		}
+	}
+	return false
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // TestSayDuringWalk: what is said while a message is written to the room goes
-// to those, too, whom that walk has passed; a walk at the end of a turn
-// leaves it to a goroutine.
+// to those, too, whom that walk has passed, with the next walk; in the turns of a loop that is
+// one of a later turn.
 func TestSayDuringWalk(t *testing.T) {
 	for _, inTurn := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -30,17 +30,18 @@ func TestSayDuringWalk(t *testing.T) {
 			if inTurn && len(a.later) != 1 {
 				t.Fatal("the walk was not put off to the end of the turn")
 			}
-			for _, f := range a.later {
-				f()
+			if turns := a.turns(); inTurn && turns != 2 {
+				t.Errorf("the walks took %d turns, want 2", turns)
 			}
-			a.inTurn = false // its turn is over
+			a.inTurn = false
 			synctest.Wait()
-			for _, s := range []*sink{&a.sink, b} {
+			for _, s := range []*sink{&a.sink, b} { // before any of them leaves, which the other hears of
 				if got := s.lines("joined"); len(got) != 2 {
 					t.Errorf("in a turn %v: got %q", inTurn, got)
 				}
-				s.leave()
 			}
+			a.leave()
+			b.leave()
 		})
 	}
 }
@@ -57,6 +58,21 @@ func (s *turnSink) Later(f func() bool) bool {
 		s.later = append(s.later, f)
 	}
 	return s.inTurn
+}
+
+// turns has what was put off done as a loop does, and returns in how many turns.
+func (s *turnSink) turns() (n int) {
+	for len(s.later) > 0 {
+		n++
+		later := s.later
+		s.later = nil
+		for _, f := range later {
+			if f() {
+				s.later = append(s.later, f)
+			}
+		}
+	}
+	return n
 }
 
 // TestLeaveDuringWalk: members that leave while a message is written to the
