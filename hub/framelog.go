@@ -15,6 +15,7 @@ type frameLog struct {
 	size   int      // bytes of all chunks
 	frame  int      // bytes of the last frame
 	limit  int      // bound of size; the newest chunk stays whatever it holds
+	more   int      // what size may have beyond that, while the gate is closed
 }
 
 // A chunk is a run of whole frames.
@@ -66,7 +67,12 @@ func (l *frameLog) append(offset uint64, encode func(dst []byte) []byte) {
 		l.last = offset
 		c.marks = append(c.marks, mark{uint32(len(c.buf)), uint32(offset - c.before)})
 	}
-	for l.size > l.limit && len(l.chunks) > 1 {
+	l.trim()
+}
+
+// trim drops what is over the bound.
+func (l *frameLog) trim() {
+	for l.size > l.limit+l.more && len(l.chunks) > 1 {
 		l.drop(1)
 	}
 }

@@ -26,7 +26,6 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"edgechat/codec"
 )
@@ -47,7 +46,7 @@ type Config struct {
 	Formats []Format
 	// LogBytes bounds the frames that a room holds for members that are behind, for each
 	// format, in bytes. Three quarters of it are always held: who is not further
-	// behind misses no event. Default 256 KiB.
+	// behind misses no event. While publishers wait for members who read it is twice as much. Default 256 KiB.
 	LogBytes int
 	// PageBytes bounds, all together, the frames that members which are behind have from the
 	// Log and have not been written, in bytes. What is over it is taken away from those who
@@ -64,7 +63,7 @@ type Config struct {
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 
-	stall, patience, excuse time.Duration // see gate; tests make them short
+	waits waits // of gates; tests make them short
 }
 
 // stripes is how many locks share the rooms: a power of two, some times the cores of any
@@ -101,8 +100,8 @@ func New(cfg Config) (*Hub, error) {
 	if cfg.HistoryReads == 0 {
 		cfg.HistoryReads = 32
 	}
-	if cfg.stall == 0 {
-		cfg.stall, cfg.patience, cfg.excuse = 250*time.Millisecond, 500*time.Millisecond, 10*time.Second
+	if cfg.waits == (waits{}) {
+		cfg.waits = gateWaits
 	}
 	if cfg.HistoryQueue == 0 {
 		cfg.HistoryQueue = 256
@@ -131,7 +130,7 @@ func (h *Hub) Close() { h.wg.Wait() }
 
 // Publish has the Log number m and everyone in the room, if anyone is there, get it. See
 // Log.Append for the rest. If those who read there are too far behind it waits for
-// them first, half a second at most while one of them reads.
+// them first, for some seconds at most; see gate.
 func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
 	h.stats.published.Add(1)
 	if r := h.find(roomName); r != nil {
@@ -155,6 +154,7 @@ type Stats struct {
 	Quiet     int    // quiet members now, see Join.Quiet
 	Published uint64 // messages given to the Log
 	Joins     uint64
+	Writes    uint64 // times that a member has taken something, each of which is a write to its peer
 	Lagged    uint64 // times that a member fell out of its room's log and went on from the Log
 	Lost      uint64 // members closed because the Log no longer had what they missed
 	Slowed    uint64 // times that publishers had to wait for those who read in their room
@@ -168,13 +168,13 @@ type Stats struct {
 }
 
 type counters struct {
-	published, joins, lagged, lost, slowed, excused, relieved, typing, histories, busy atomic.Uint64
+	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
 func (h *Hub) Stats() Stats {
 	s := Stats{
-		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Lagged: h.stats.lagged.Load(),
+		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Writes: h.stats.writes.Load(), Lagged: h.stats.lagged.Load(),
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
 		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Slowed: h.stats.slowed.Load(), Excused: h.stats.excused.Load(), Relieved: h.stats.relieved.Load(),
 		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
@@ -184,6 +184,7 @@ func (h *Hub) Stats() Stats {
 		r.mu.Lock()
 		s.Members += len(r.members) - r.quiet
 		s.Quiet += r.quiet
+		s.Writes += r.writes
 		r.mu.Unlock()
 	}
 	return s

@@ -69,13 +69,15 @@ func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.I
 func (m *Member) published() {
 	r := m.room
 	r.mu.Lock()
-	start, pause := r.flusher.releaseLocked(), r.gate.pauseLocked(m)
+	start, pause, full := r.flusher.releaseLocked(), r.gate.pauseLocked(m), r.unwalkedLocked(5, 8)
 	r.mu.Unlock()
 	if start {
 		r.flusher.start(m.conn)
 	}
 	if pause {
 		m.pause()
+	}
+	if full {
 		r.relieve()
 	}
 }
@@ -182,10 +184,13 @@ func (m *Member) Wrote(n int) {
 }
 
 func (m *Member) wroteLocked(n int) {
+	if m.gone {
+		return
+	}
+	m.room.writes++
 	lent, c := m.lent, m.catchup
 	m.lent = nil
 	switch {
-	case m.gone:
 	case c == nil:
 		m.pos += uint64(n)
 		m.last = lent.offsetAt(m.pos)

@@ -39,7 +39,7 @@ func TestRoomModel(t *testing.T) {
 
 // tried counts what the worlds went through.
 type tried struct {
-	worlds, messages, events, joins, pieces, lags, lost atomic.Uint64
+	worlds, messages, events, joins, pieces, pauses, lags, lost atomic.Uint64
 }
 
 // check fails if a run was long enough to try something and did not.
@@ -132,7 +132,8 @@ func newWorld(t *testing.T, seed uint64, sum *tried) *world {
 		w.log.late = make(chan *codec.Message, 1000)
 	}
 	var err error
-	if w.hub, err = New(Config{Log: w.log, LogBytes: w.limit, TypingInterval: 1, Formats: []Format{w.format(0), w.format(1)}}); err != nil {
+	if w.hub, err = New(Config{Log: w.log, LogBytes: w.limit, TypingInterval: 1, PageBytes: 1 << (8 + rnd.IntN(10)),
+		waits: waits{stall: 2 * time.Millisecond, patience: 5 * time.Millisecond, excuse: 20 * time.Millisecond, tick: time.Millisecond}, Formats: []Format{w.format(0), w.format(1)}}); err != nil {
 		t.Fatal(err)
 	}
 	return w

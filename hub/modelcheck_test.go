@@ -75,7 +75,7 @@ func (c *modelConn) check() {
 		for _, k := range l.chunks {
 			size += len(k.buf)
 		}
-		if size != l.size || size > l.limit && len(l.chunks) > 1 {
+		if size != l.size || size > l.limit+l.more && len(l.chunks) > 1 {
 			c.w.failf("%d chunks of %d bytes, counted as %d, limit %d", len(l.chunks), size, l.size, l.limit)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"edgechat/codec"
@@ -24,6 +25,7 @@ type modelConn struct {
 	mu      sync.Mutex
 	joined  *Joined // nil until it may begin
 	limit   uint64  // of the replay
+	paused  atomic.Bool
 	rnd     *rand.Rand
 	m       *Member // nil once it has left
 	budget  int     // frames that it takes until it gets more, if not free
@@ -94,6 +96,7 @@ func (c *modelConn) begin(j Join, joined Joined, last uint64) {
 func (c *modelConn) act(rnd *rand.Rand, i int) {
 	switch rnd.IntN(7) {
 	case 0:
+		c.awaitResume()
 		c.turn = rnd.IntN(2) == 0
 		for k := range 1 + rnd.IntN(3) {
 			if _, err := c.m.Publish(c.w.content(rnd, fmt.Sprint(c.name, ".", i), k), "", nil); err != nil {
@@ -289,5 +292,16 @@ func (c *modelConn) leave() uint64 {
 	return last
 }
 
-func (*modelConn) Pause()  {}
-func (*modelConn) Resume() {}
+func (c *modelConn) Pause()  { c.paused.Store(true) }
+func (c *modelConn) Resume() { c.paused.Store(false) }
+
+// awaitResume is a loop that reads nothing from a connection that is paused.
+func (c *modelConn) awaitResume() {
+	for end := time.Now().Add(10 * time.Second); c.paused.Load(); time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(end) {
+			c.w.failf("%s is paused for ever", c.name)
+			return
+		}
+		c.w.tried.pauses.Add(1)
+	}
+}

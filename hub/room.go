@@ -21,6 +21,7 @@ type room struct {
 	using   []int       // members by format
 	members []*Member   // each knows its place
 	quiet   int         // of members that are
+	writes  uint64      // see Stats
 	flusher flusher     // writes them what is new
 	gate    gate        // slows publishers
 	cooler  *time.Timer // runs cool while there are chunks that may not be needed any more
@@ -101,6 +102,8 @@ func (r *room) removeLocked(m *Member) {
 		r.logs[m.format] = nil
 	}
 	if last == 0 {
+		r.hub.stats.writes.Add(r.writes)
+		r.writes = 0
 		r.flusher.stopLocked()
 		if r.cooler != nil { // a timer would keep the room for a while
 			r.cooler.Stop()
