@@ -180,11 +180,11 @@ func (g *gate) tick() {
 
 // easedLocked says that m, which has a lag, has taken something, fallen out or left.
 func (g *gate) easedLocked(m *Member) {
-	l := g.room.logs[m.format]
+	l := g.room.logs[m.format] // nil if m was the last to use it
 	if m.lag.holds && (m.gone || l.eased(l.top-m.pos)) {
 		m.lag.holds = false
 		if g.holders--; g.holders == 0 && g.shut.Load() {
-			g.openLocked()
+			g.judgeLocked() // others may have come to be behind meanwhile
 		}
 	}
 }

@@ -84,7 +84,6 @@ func (r *room) addLocked(m *Member) {
 // to takes the place, and the last one of all the place of that: nobody comes
 // to where the walk has passed.
 func (r *room) removeLocked(m *Member) {
-	r.gate.leftLocked(m)
 	hole := m.place
 	if hole < r.flusher.at {
 		r.flusher.at--
@@ -101,6 +100,7 @@ func (r *room) removeLocked(m *Member) {
 	if r.using[m.format]--; r.using[m.format] == 0 {
 		r.logs[m.format] = nil
 	}
+	r.gate.leftLocked(m)
 	if last == 0 {
 		r.hub.stats.writes.Add(r.writes)
 		r.writes = 0
