@@ -75,7 +75,8 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	r.ws, r.http = "ws://"+l.Addr().String(), "http://"+l.Addr().String()
 	srv := &http.Server{Handler: r.rt}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(r.rt.Listen(l)) }() // as in production: the event loops accept
+	doors := r.rt.Listen(l) // as in production: the event loops accept
+	go func() { served <- srv.Serve(doors) }()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-served
