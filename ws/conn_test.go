@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
@@ -35,7 +34,7 @@ func TestEchoAndReject(t *testing.T) {
 // TestHandleEnds: what a handler returns is how its connection closes, and what it sent comes
 // first.
 func TestHandleEnds(t *testing.T) {
-	rt := newRouter(t, Config{CloseTimeout: 100 * time.Millisecond})
+	rt := newRouter(t, Config{})
 	how := map[string]func(c *Conn[string]) error{
 		"nil":       func(*Conn[string]) error { return nil },
 		"error":     func(*Conn[string]) error { return errors.New("secret") },

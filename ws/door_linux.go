@@ -18,8 +18,9 @@ type door struct {
 	rt           *Router
 	r            *reactor // whose loop accepts
 	source       loop.Door
-	fd           int32         // a duplicate of the original's; the loop closes it
-	left         chan struct{} // closed when the loop has left it
+	fd           int32          // a duplicate of the original's; the loop closes it
+	left         chan struct{}  // closed when the loop has left it
+	claimed      sync.WaitGroup // newcomers that some loop is about to hand on or to take in
 
 	mu     sync.Mutex
 	handed []handed      // for Accept
@@ -169,6 +170,7 @@ func (d *door) leave() {
 func (d *door) Close() error {
 	d.r.Post(d.leave)
 	<-d.left
+	d.claimed.Wait() // none is claimed any more: the lobby has handed on who was left
 	d.failed(net.ErrClosed)
 	return d.Listener.Close()
 }

@@ -49,6 +49,9 @@ func (b *lobby) claim(w waiter) bool {
 	defer b.mu.Unlock()
 	_, ok := b.there[w]
 	delete(b.there, w)
+	if n, is := w.(*newcomer); ok && is {
+		n.door.claimed.Add(1)
+	}
 	return ok
 }
 

@@ -97,6 +97,11 @@ func TestLoopParks(t *testing.T) {
 	await(0)
 	c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
 	await(0)
+	c.Text("hello")
+	c.ExpectText("hello")
+	pong := masked(0x8a, "")
+	c.Raw([]byte(pong + pong)) // in one segment
+	await(0)
 	c.Raw([]byte(masked(0x01, "frag"))) // a fragment is state, too
 	for range 3 {
 		c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))

@@ -22,6 +22,7 @@ func (n *newcomer) Serve(events loop.Events) (more bool) {
 	if events&^loop.Writable == 0 || !n.door.rt.lobby.claim(n) {
 		return false
 	}
+	defer n.door.claimed.Done()
 	got, errno := loop.Read(n.FD(), n.r.input[:])
 	switch {
 	case errno == syscall.EAGAIN || errno == syscall.EINTR: // urgent data alone, for one

@@ -35,7 +35,10 @@ func (d *onLoop) Serve(events loop.Events) (more bool) {
 		d.c.out.Writable()
 	}
 	d.note(events)
-	if !d.c.paused.Load() || events&loop.Cut != 0 {
+	if events&loop.Cut != 0 {
+		d.c.paused.Store(false) // it is over, and that must show
+	}
+	if !d.c.paused.Load() {
 		more = d.read()
 	}
 	if d.closed {
@@ -98,7 +101,7 @@ func (d *onLoop) read() (more bool) {
 
 // wants reports whether it is to be served again without being asked.
 func (d *onLoop) wants() bool {
-	return !d.closed && (d.readable || d.talk != nil && d.talk.left())
+	return !d.closed && !d.c.paused.Load() && (d.readable || d.talk != nil && d.talk.left())
 }
 
 // give has the coroutine read input, and err behind it.
