@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
@@ -94,31 +93,6 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// dataSegments returns how many segments with data c has got (TCP_INFO): on one machine that is how
-// many writes the server has made, or a few less.
-func dataSegments(t *testing.T, c *edgetest.Client) int {
-	t.Helper()
-	raw, err := c.Conn.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var info [256]byte
-	size := uint32(len(info))
-	if err := raw.Control(func(fd uintptr) {
-		if _, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_INFO,
-			uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0); errno != 0 {
-			err = errno
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	const dataSegsIn = 152 // offset of tcpi_data_segs_in in linux/tcp.h
-	if size < dataSegsIn+4 {
-		t.Skip("the kernel does not count segments")
-	}
-	return int(*(*uint32)(unsafe.Pointer(&info[dataSegsIn])))
-}
-
 // TestAnswersTogether: what a connection gets back for one share of a turn, and
 // what others send it at once, is one write.
 func TestAnswersTogether(t *testing.T) {
@@ -131,17 +105,17 @@ func TestAnswersTogether(t *testing.T) {
 	client := edgetest.Dial(t, serve(t, rt)+"/")
 	c := <-conns
 	const total = 5000
-	before := dataSegments(t, client)
+	before := rt.Stats().Writes
 	release := hold(rt)
 	client.Raw([]byte(strings.Repeat(masked(0x89, ""), total)))
 	release()
 	for range total {
 		client.Expect(edgetest.OpPong)
 	}
-	if n := dataSegments(t, client) - before; n > total/30 {
+	if n := rt.Stats().Writes - before; n > total/30 {
 		t.Errorf("%d pongs in %d writes", total, n)
 	}
-	before = dataSegments(t, client)
+	before = rt.Stats().Writes
 	release = hold(rt)
 	for n := range 500 { // receipts, for one, which another goroutine sends
 		if err := c.SendPayload(false, fmt.Append(nil, n)); err != nil {
@@ -152,7 +126,7 @@ func TestAnswersTogether(t *testing.T) {
 	for n := range 500 {
 		client.ExpectText(fmt.Sprint(n))
 	}
-	if n := dataSegments(t, client) - before; n > 5 {
+	if n := rt.Stats().Writes - before; n > 5 {
 		t.Errorf("500 frames that were sent at once in %d writes", n)
 	}
 }

@@ -241,7 +241,10 @@ func (d *onLoop) peer() (addr net.Addr) {
 }
 
 // Try implements outbox.Transport.
-func (d *onLoop) Try(p []byte) (int, error) { return loop.Try(d.FD(), p) }
+func (d *onLoop) Try(p []byte) (int, error) {
+	d.r.writes.Add(1)
+	return loop.Try(d.FD(), p)
+}
 
 func (d *onLoop) Full()   {} // the loop is told when there is room
 func (d *onLoop) HangUp() { loop.HangUp(d.FD()) }

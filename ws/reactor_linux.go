@@ -31,7 +31,8 @@ type reactor struct {
 	swept   uint32    // tick of the last look for silent ones
 	warned  time.Time
 
-	talkers atomic.Int32 // shared: how many are in talking, as of the last turn
+	talkers atomic.Int32  // shared: how many are in talking, as of the last turn
+	writes  atomic.Uint64 // shared: send(2)s for its connections, by whoever
 }
 
 // startReactors starts one for each core. They end with Shutdown.
@@ -66,9 +67,12 @@ func (rt *Router) nextReactor() *reactor {
 	return rt.reactors[int(rt.turns.Add(1)%uint32(len(rt.reactors)))]
 }
 
-func (r *reactor) putOff() (sources, slices uint64) {
-	s := r.Stats()
-	return s.PutOff, s.Slices
+// count adds what r has counted to s.
+func (r *reactor) count(s *Stats) {
+	turns := r.Stats()
+	s.PutOff += turns.PutOff
+	s.Slices += turns.Slices
+	s.Writes += r.writes.Load()
 }
 
 // slow counts a turn that held up others, and logs one a minute.

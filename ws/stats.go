@@ -18,6 +18,7 @@ type Stats struct {
 	Stalled   uint64 // connections closed with 1008 because a message took longer than MessageTimeout
 	PutOff    uint64 // times that a connection or a listener had more than its share of an event loop's turn
 	Slices    uint64 // times that what Later was given went on in a later turn
+	Writes    uint64 // system calls with which event loops' connections were written
 	SlowTurns uint64 // turns of an event loop that took longer than 50 ms, each of which held up others
 }
 
@@ -34,9 +35,7 @@ func (rt *Router) Stats() Stats {
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
 	}
 	for _, r := range rt.reactors {
-		putOff, slices := r.putOff()
-		stats.PutOff += putOff
-		stats.Slices += slices
+		r.count(&stats)
 	}
 	return stats
 }
