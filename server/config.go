@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/ws"
 )
 
 // What a Config that names none has.
@@ -43,13 +44,15 @@ type Config struct {
 
 	PingInterval time.Duration // between pings of a silent connection; default ws.DefaultPingInterval
 	WriteTimeout time.Duration // without progress, after which a peer is too slow; default ws.DefaultWriteTimeout
+	// MessageTimeout is how long a message may take from its first byte to its last, and
+	// a request over HTTP with its body. Default ws.DefaultMessageTimeout.
+	MessageTimeout time.Duration
 
 	// DrainTimeout is what a stop gives to frames that are still to be written,
 	// and after that (5 s of it at most) to requests that still run. Default DefaultDrainTimeout.
 	DrainTimeout time.Duration
 
 	HeaderTimeout  time.Duration // for the head of a request to arrive; default 10 s
-	RequestTimeout time.Duration // for a whole request to arrive, and again to be answered; default 1 min
 	IdleTimeout    time.Duration // of a connection that is kept for a next request; default 2 min
 	MaxHeaderBytes int           // of the head of a request; default 16 KiB (net/http adds 4 KiB of grace)
 
@@ -85,9 +88,9 @@ func (cfg *Config) defaults() error {
 		{"SyncInterval", &cfg.SyncInterval, 0},
 		{"PingInterval", &cfg.PingInterval, 0},
 		{"WriteTimeout", &cfg.WriteTimeout, 0},
+		{"MessageTimeout", &cfg.MessageTimeout, ws.DefaultMessageTimeout},
 		{"DrainTimeout", &cfg.DrainTimeout, DefaultDrainTimeout},
 		{"HeaderTimeout", &cfg.HeaderTimeout, 10 * time.Second},
-		{"RequestTimeout", &cfg.RequestTimeout, time.Minute},
 		{"IdleTimeout", &cfg.IdleTimeout, 2 * time.Minute},
 	} {
 		if *d.v < 0 {

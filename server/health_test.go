@@ -121,7 +121,7 @@ func TestStopLog(t *testing.T) {
 
 // The time that a request has is not that of a WebSocket.
 func TestRequestTimeout(t *testing.T) {
-	s := start(t, Config{RequestTimeout: 300 * time.Millisecond})
+	s := start(t, Config{MessageTimeout: 300 * time.Millisecond})
 	c := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol)
 	c.JSONOf("subscribed")
 

@@ -43,7 +43,7 @@ func (s *Server) open() (err error) {
 	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), Logger: s.log}); err != nil {
 		return err
 	}
-	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, Logger: s.log}); err != nil {
+	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout, Logger: s.log}); err != nil {
 		return err
 	}
 	err = chat.Register(s.router, chat.Config{

@@ -84,10 +84,9 @@ func New(cfg Config) (_ *Server, err error) {
 	s.http = &http.Server{
 		Handler:           s.router,
 		ReadHeaderTimeout: cfg.HeaderTimeout,
-		// A WebSocket has neither deadline: net/http lifts both when it hands
-		// the connection over.
-		ReadTimeout:    cfg.RequestTimeout,
-		WriteTimeout:   cfg.RequestTimeout,
+		// A WebSocket's is lifted when its connection is handed over. For the answer
+		// there is none: the router's listeners see to it that the client takes it.
+		ReadTimeout:    cfg.MessageTimeout,
 		IdleTimeout:    cfg.IdleTimeout,
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
 		ConnState:      s.requests.track,

@@ -13,21 +13,35 @@ import (
 	"github.com/lxzan/gws"
 )
 
-// An echo route: the loop reads, the return closes.
+// A greeting is what the clients of ExampleHandle send.
+type greeting struct {
+	To    string `json:"to"`
+	Times int    `json:"times"`
+}
+
+// A route that reads like what it does: the loop receives messages which are decoded and
+// checked, its end closes the connection.
 func ExampleHandle() {
 	router, err := ws.NewRouter(ws.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	ws.Handle(router, ws.Route[string]{
-		Path:   "/echo/:name",
-		Decode: func(_ bool, data []byte) (string, error) { return string(data), nil },
-		Handle: func(c *ws.Conn[string]) error {
-			for msg, err := range c.Messages() {
+	ws.Handle(router, ws.Route[greeting]{
+		Path: "/greet/:from",
+		Decode: ws.JSON(func(g *greeting) error {
+			if g.Times < 1 || g.Times > 3 {
+				return fmt.Errorf("times is %d, must be 1 to 3", g.Times)
+			}
+			return nil
+		}),
+		Reject: func(c *ws.Conn[greeting], err error) { _ = c.Send(err.Error()) },
+		Handle: func(c *ws.Conn[greeting]) error {
+			from := c.Request().Param("from")
+			for g, err := range c.Messages() {
 				if err != nil {
 					return err
 				}
-				if err := c.Send(c.Request().Param("name") + " heard: " + msg); err != nil {
+				if err := c.Send(strings.Repeat("hello, ", g.Times) + g.To + ", says " + from); err != nil {
 					return err
 				}
 			}
@@ -35,10 +49,13 @@ func ExampleHandle() {
 		},
 	})
 	server := httptest.NewServer(router)
-	fmt.Println(ask(server.URL+"/echo/ann", "hello"))
+	fmt.Println(ask(server.URL+"/greet/ann", `{"to":"bob","times":2}`))
+	fmt.Println(ask(server.URL+"/greet/ann", `{"to":"bob"}`))
 	server.Close()
 	_ = router.Shutdown(context.Background(), 1001, "")
-	// Output: "ann heard: hello"
+	// Output:
+	// "hello, hello, bob, says ann"
+	// "times is 0, must be 1 to 3"
 }
 
 // shout is a session of the route in ExampleReact.

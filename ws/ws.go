@@ -6,16 +6,28 @@
 // of its own for each connection, which iterates over [Conn.Messages]. [React]
 // has a [Session] called for each message; nothing in it may block.
 //
-// gws parses the frames, on a goroutine for each connection or, on a React route
-// over plain TCP on Linux, on an event loop for each core, which also accept
-// connections where net/http is given what [Router.Listen] returns. Everything that is written, by gws or by anyone
-// else, passes the one outbox of its connection, so that all writes have one
+// gws parses the frames. Two drivers run it: a goroutine for each connection or, for a
+// React route over plain TCP on Linux, an event loop for each core, which also accepts
+// where net/http is given what [Router.Listen] returns. Everything that is
+// written passes the one outbox of its connection, so that all writes have one
 // order, no write ever waits for a peer while a lock is held, and a peer that
 // is stuck can always be closed.
 //
-// The one rule for callers: Attach, Flush, Send and Close may be called from
-// any goroutine and never block on a React route; the rest of Conn belongs to
-// the goroutine that calls the handler.
+// The stages of a descriptor, and whose it is in each:
+//
+//	newcomer     accepted, has said nothing yet         a loop; after two sweeps net/http
+//	handed       said what is no WebSocket handshake,   net/http, as a plainConn
+//	             or one for a route with a goroutine
+//	arrival      its handshake is served                a loop, which waits for nothing
+//	refused      was answered with no, may still send   a loop, until it hangs up or the next sweep
+//	onLoop       is a connection: talking, with gws's   a loop, which alone closes it
+//	             loop as a coroutine (talk), or parked
+//	             without; over, when its handler is done
+//	onGoroutine  is a connection                        a goroutine that reads
+//
+// The one rule for callers: nothing of a React route may wait, guards included. Attach,
+// Detach, Flush, Send, Pause, Resume and Close may be called from any goroutine and never block on a
+// React route; the rest of Conn belongs to the goroutine that calls the handler.
 package ws
 
 import (

@@ -45,6 +45,8 @@ func (o *options) settings(getenv func(string) string) []setting {
 			usage: "silence after which a connection is pinged; after two it is dropped"}, &c.PingInterval, time.Second, 10*time.Minute),
 		duration(setting{name: "write-timeout", def: short(ws.DefaultWriteTimeout),
 			usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow"}, &c.WriteTimeout, time.Second, 5*time.Minute),
+		duration(setting{name: "message-timeout", def: short(ws.DefaultMessageTimeout),
+			usage: "time that a message may take from its first byte to its last, or a request with its body"}, &c.MessageTimeout, time.Second, 5*time.Minute),
 		duration(setting{name: "drain-timeout", def: short(server.DefaultDrainTimeout),
 			usage: "time that a stop gives to frames under way, and then again to requests, 5s at most"}, &c.DrainTimeout, 100*time.Millisecond, 5*time.Minute),
 		list(setting{name: "allowed-origins", takes: "ORIGIN", defText: "the server's own pages alone",

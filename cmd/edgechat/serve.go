@@ -24,7 +24,9 @@ func serve(ctx context.Context, a *app) error {
 	if err := noArgs("serve", rest); err != nil {
 		return err
 	}
-	o.Logger = newLogger(a.stderr, o.format, o.level, a.getenv)
+	var logEnd func()
+	o.Logger, logEnd = newQueuedLogger(a.stderr, o.format, o.level, a.getenv)
+	defer logEnd() // before the failure is reported behind it
 	logStrays(o.Logger, a.environ)
 	useLimits(o.Logger, a.getenv)
 	super := newSupervisor(o.Logger)
