@@ -51,7 +51,7 @@ func Example() {
 					return err
 				case msg.Type == codec.TypeTyping:
 					member.Typing()
-				case msg.Type == codec.TypeMessage:
+				default:
 					_, _ = member.Publish(msg.Content, "", nil)
 				}
 			}

@@ -30,16 +30,8 @@ func (t *text) String() string {
 	}
 	var b strings.Builder
 	b.Grow(t.size)
-	t.appendTo(&b)
+	unescape(&b, t.raw)
 	return b.String()
-}
-
-func (t *text) appendTo(b *strings.Builder) {
-	if t.escaped {
-		unescape(b, t.raw)
-	} else {
-		b.Write(t.raw)
-	}
 }
 
 // text reads a string from its opening quote to its closing one.

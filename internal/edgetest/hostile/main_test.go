@@ -1,0 +1,59 @@
+package hostile
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+var (
+	program = flag.String("edgechat", "", "the `program` that is tested, in place of cmd/edgechat as it is now")
+	long    = flag.Duration("long", 0, "how long a pair of people is measured; default 2 s")
+)
+
+// The program is built as it is released: with -race its times and its memory would say nothing.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if testing.Short() {
+		return // it takes a minute, and a machine that is not emulated
+	}
+	if *long == 0 {
+		*long = 2 * time.Second
+	}
+	folder, err := os.MkdirTemp("", "hostile")
+	build := func(name string, args ...string) string {
+		path := filepath.Join(folder, name)
+		cmd := exec.Command("go", append(args, "-o", path)...)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err == nil {
+			err = cmd.Run()
+		}
+		return path
+	}
+	if *program == "" {
+		*program = build("edgechat", "build", "-C", "../../../cmd/edgechat", "-trimpath")
+	}
+	if edgetest.Race {
+		clients = build("clients", "test", "-c")
+	}
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+func serve(t *testing.T, env ...string) *Server {
+	t.Helper()
+	return Serve(t, *program, env...)
+}
