@@ -8,6 +8,9 @@ import (
 	"edgechat/codec"
 )
 
+// quietName is that of members of whom nobody hears.
+const quietName = "quiet"
+
 // frameLocked checks one frame.
 func (c *modelConn) frameLocked(line string) bool {
 	f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
@@ -48,7 +51,11 @@ func (c *modelConn) frameLocked(line string) bool {
 		c.w.failf("%s got %.100q after event %d and before message %d", c.name, line, c.event, c.next)
 		return false
 	}
-	if c.event == 0 && (typ != codec.TypeJoined || who != c.name) || c.event != 0 && n != c.event+1 {
+	if who == quietName {
+		c.w.failf("%s heard of somebody quiet: %.100q", c.name, line)
+		return false
+	}
+	if c.event == 0 && !c.quiet && (typ != codec.TypeJoined || who != c.name) || c.event != 0 && n != c.event+1 {
 		c.gapLocked()
 	}
 	c.event = n

@@ -22,6 +22,7 @@ type modelConn struct {
 	later  []func() bool // what that turn has put off
 
 	mu      sync.Mutex
+	quiet   bool
 	joined  *Joined // nil until it may begin
 	limit   uint64  // of the replay
 	paused  atomic.Bool
@@ -38,7 +39,10 @@ type modelConn struct {
 
 // join joins, with a replay perhaps; last is what it has from a visit before, or 0.
 func (c *modelConn) join(rnd *rand.Rand, last uint64) bool {
-	j := Join{Username: c.name, Format: rnd.IntN(2)}
+	j := Join{Username: c.name, Format: rnd.IntN(2), Quiet: rnd.IntN(4) == 0}
+	if c.quiet = j.Quiet; c.quiet {
+		j.Username = quietName
+	}
 	c.format = j.Format
 	if last == 0 && rnd.IntN(2) == 0 {
 		last = rnd.Uint64N(c.w.log.delivered.Load() + 1)

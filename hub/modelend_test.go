@@ -32,7 +32,7 @@ func (c *modelConn) settle() {
 	if head := c.w.log.Head("den").Offset; c.next != head+1 && (c.next != 0 || c.joined.Head.Offset != head) {
 		c.w.failf("%s misses messages from %d to %d", c.name, c.next, head)
 	}
-	if all := c.w.events[c.format]; c.event != all {
+	if all := c.w.events[c.format]; c.event != all && (c.event > 0 || !c.quiet) {
 		c.gapLocked()
 		c.event = all
 	}

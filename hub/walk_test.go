@@ -117,3 +117,55 @@ func TestLeaveDuringWalk(t *testing.T) {
 		})
 	}
 }
+
+// TestSlices: a walk of a large room takes several turns of a loop, and a message that is said
+// between them goes out with the slices that are left, and then to those before.
+func TestSlices(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const n = 4*sliceMembers - 10
+		h := newHub(t, Config{})
+		publisher := &turnSink{}
+		publisher.room = endless
+		publisher.attach(enter(t, h, "den", publisher, Join{Username: "ann"}).Member)
+		members := make([]*sink, n-1)
+		for i := range members {
+			members[i] = &sink{room: endless}
+			join(t, h, "den", members[i], Join{Username: "ann"})
+		}
+		time.Sleep(time.Minute)
+		publisher.inTurn = true
+		if _, err := publisher.m.Publish("1", "", nil); err != nil {
+			t.Fatal(err)
+		}
+		have := func() (n int) {
+			for _, s := range append(members, &publisher.sink) {
+				n += len(s.lines("joined"))
+			}
+			return n
+		}
+		slice := publisher.later[0]
+		if more := slice(); !more || have() != sliceMembers {
+			t.Fatalf("%d of %d have it after a turn, more is %v", have(), n, more)
+		}
+		say(t, h, "den", "2")
+		synctest.Wait()
+		for range 2 {
+			before := have()
+			if more := slice(); !more || have()-before != 2*sliceMembers {
+				t.Fatalf("%d frames in a turn, more is %v", have()-before, more)
+			}
+		}
+		turns := 3
+		for slice() {
+			turns++
+		}
+		if turns > 8 || have() != 2*n {
+			t.Errorf("%d frames of %d after %d turns", have(), 2*n, turns)
+		}
+		publisher.inTurn = false
+		for _, s := range append(members, &publisher.sink) {
+			checkOffsets(t, s.lines("joined", "left"), 1, 2)
+			s.leave()
+		}
+	})
+}
