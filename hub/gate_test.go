@@ -24,7 +24,7 @@ func (s *peer) Resume() { s.paused.Store(false) }
 
 func reads(t *testing.T, h *Hub, bytes int, interval time.Duration) *peer {
 	s := &peer{stop: make(chan struct{})}
-	s.m = enter(t, h, "den", s, Join{Username: "ann"}).Member
+	s.attach(enter(t, h, "den", s, Join{Username: "ann"}).Member)
 	go func() { // until leave
 		for {
 			select {
