@@ -45,13 +45,16 @@ func (rt *Router) openDoor(l net.Listener) *door {
 		rt.cfg.Logger.Warn("accepting without an event loop", "addr", l.Addr().String(), "err", err)
 		return nil
 	}
-	loop.SetSendBuffer(fd, rt.cfg.SendBuffer)
-	loop.SetNoDelay(fd)
+	setOptions := func(fd int32) {
+		loop.SetSendBuffer(fd, rt.cfg.SendBuffer)
+		loop.SetNoDelay(fd)
+	}
+	setOptions(fd)
 	d := &door{
 		Listener: l, rt: rt, r: rt.nextReactor(), fd: fd,
 		left: make(chan struct{}), ready: make(chan struct{}, 1),
 	}
-	d.source.Took, d.source.Short, d.source.Failed = d.took, d.short, d.failed
+	d.source.Early, d.source.Took, d.source.Short, d.source.Failed = setOptions, d.took, d.short, d.failed
 	rt.lobby.open(d)
 	if d.r.Watch(fd, &d.source) != nil { // it has ended
 		rt.lobby.shut(d)

@@ -22,7 +22,12 @@ type Door struct {
 	// Failed is called on the loop when nothing can be accepted any more.
 	Failed func(err error)
 
-	short atomic.Bool
+	// Early is called before Took with each connection that may have been there before the
+	// listener had its socket options, which it hands on to those that come.
+	Early func(fd int32)
+
+	caughtUp bool
+	short    atomic.Bool
 }
 
 // Serve accepts.
@@ -34,8 +39,12 @@ func (d *Door) Serve(Events) (more bool) {
 		fd, peer, errno := accept(d.fd)
 		switch errno {
 		case 0:
+			if !d.caughtUp {
+				d.Early(fd)
+			}
 			d.Took(fd, peer)
 		case syscall.EAGAIN:
+			d.caughtUp = true
 			return false
 		case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
 			d.short.Store(true)

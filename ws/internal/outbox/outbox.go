@@ -200,6 +200,7 @@ func (b *Box) slowLocked() {
 		return
 	}
 	b.cfg.Slow.Add(1)
+	b.moved = b.cfg.Tick.Load() // it has CloseTimeout for what is left to it
 	b.t.Widen()
 	b.closeLocked(refusal.CloseTryAgainLater, "too slow: come back and continue from the last message seen", false)
 	time.AfterFunc(b.cfg.CloseTimeout, b.Kill)
