@@ -28,7 +28,7 @@ func (rt *Router) sweep() {
 	ticker := time.NewTicker(length)
 	defer ticker.Stop()
 	var conns []*core
-	var storm storm
+	storm := storm{changed: stormSize} // the start is one
 	for {
 		select {
 		case <-rt.halt:
@@ -53,7 +53,7 @@ func (rt *Router) sweep() {
 }
 
 // A storm is many connections that come or go within seconds: a restart, a
-// Wi-Fi that comes back. What their handshakes took is garbage that a quiet
+// Wi-Fi that comes back; the start itself. What their handshakes took is garbage that a quiet
 // server would not collect for minutes, on a board that has better uses for it.
 type storm struct {
 	accepted, open uint64 // at the last sweep
