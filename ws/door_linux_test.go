@@ -140,17 +140,20 @@ func TestDoorSilence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	serveHTTP(t, rt, l, &http.Server{Handler: rt, ReadHeaderTimeout: 300 * time.Millisecond})
+	serveHTTP(t, rt, l, &http.Server{Handler: rt, ReadHeaderTimeout: time.Second})
 	base := "ws://" + l.Addr().String()
 
 	late := rawClient(t, base)
 	never := rawClient(t, base)
-	time.Sleep(100 * time.Millisecond)
-	rt.lobby.mu.Lock()
-	waiting := len(rt.lobby.there)
-	rt.lobby.mu.Unlock()
-	if waiting > 0 {
-		t.Errorf("%d still wait", waiting)
+	waiting := func() int {
+		rt.lobby.mu.Lock()
+		defer rt.lobby.mu.Unlock()
+		return len(rt.lobby.there)
+	}
+	for end := time.Now().Add(5 * time.Second); rt.tick.Load() < 8 || waiting() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d still wait", waiting())
+		}
 	}
 	late.Raw([]byte(exampleHead + masked(0x81, "late")))
 	late.ReadResponse()
