@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz mutate bench compare lint generate dist deb install uninstall test-pi clean
+.PHONY: help run build test check race e2e fuzz mutate kill powercut bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,12 @@ fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 
 mutate: ## a package's tests on mutated code; PKG=./codec, MUTATETIME=30m
 	@bash scripts/mutate $(PKG)
+
+kill: ## 200 crashes of a server that 20 clients publish to, some on late cards; as root, 15 minutes
+	go test ./cmd/edgechat -run 'TestKill$$' -kills $(or $(COUNT),200) -v -timeout 60m
+
+powercut: ## 2000 power cuts replayed from a recorded card; as root, an hour
+	go test ./cmd/edgechat -run 'TestPowerCut$$' -cuts $(or $(COUNT),2000) -v -timeout 180m
 
 bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)

@@ -91,6 +91,10 @@ func TestFaults(t *testing.T) {
 	if err := write(path, content); !errors.Is(err, syscall.EIO) {
 		t.Errorf("a write that fails: %v", err)
 	}
+	card.Remount()
+	if err := write(path, content); err != nil {
+		t.Errorf("after a power cycle: %v", err)
+	}
 }
 
 // A mapping is taken out of memory, too.
