@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"sync/atomic"
 	"time"
 
 	"edgechat/auth"
@@ -18,8 +19,11 @@ import (
 	"edgechat/ws"
 )
 
-// DefaultReplayLimit is the ReplayLimit of a Config that names none.
-const DefaultReplayLimit = 300
+// What a Config that names none has.
+const (
+	DefaultReplayLimit        = 300
+	DefaultRoomsPerConnection = 32
+)
 
 // A Config says what the chat routes work with.
 type Config struct {
@@ -31,6 +35,9 @@ type Config struct {
 	// ReplayLimit is how many messages a replay or a page of history has, and the
 	// most that a client may ask for. Default DefaultReplayLimit.
 	ReplayLimit int
+	// RoomsPerConnection is how many rooms one connection of GET /chat may be in at once.
+	// Default DefaultRoomsPerConnection; negative is no limit.
+	RoomsPerConnection int
 	// AllowedOrigins are web origins ("https://example.org") that may use the
 	// server beside its own pages; "*" allows all.
 	AllowedOrigins []string
@@ -38,25 +45,35 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// A controller serves the chat routes. It has no state of its own: any number
+// A controller serves the chat routes. It has no state but counters: any number
 // of requests may run at once.
 type controller struct {
 	cfg     Config
 	ping    time.Duration // after which the router pings a silent client, which is told so
 	limits  codec.Limits
 	origins map[string]bool
+
+	tooManyRooms atomic.Uint64
 }
 
-// Subprotocols of the WebSocket route, in the server's order of preference.
+// Stats are counters since the start.
+type Stats struct {
+	TooManyRooms uint64 // joins refused by Config.RoomsPerConnection
+}
+
+func (ctl *controller) stats() Stats { return Stats{TooManyRooms: ctl.tooManyRooms.Load()} }
+
+// Subprotocols of the WebSocket routes, in the server's order of preference.
 const (
 	protocolJSON    = "edgechat.v1.json"
 	protocolMsgPack = "edgechat.v1.msgpack"
 )
 
-// Register adds the chat routes to rt.
-func Register(rt *ws.Router, cfg Config) error {
+// Register adds the chat routes to rt. stats returns their counters as they are when it is called,
+// from any goroutine.
+func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	if cfg.Hub == nil || cfg.Log == nil || cfg.Auth == nil {
-		return errors.New("chat: Config needs a Hub, a Log and a Checker")
+		return nil, errors.New("chat: Config needs a Hub, a Log and a Checker")
 	}
 	if cfg.MaxContent == 0 {
 		cfg.MaxContent = codec.DefaultMaxContent
@@ -64,48 +81,81 @@ func Register(rt *ws.Router, cfg Config) error {
 	if cfg.ReplayLimit == 0 {
 		cfg.ReplayLimit = DefaultReplayLimit
 	}
+	if cfg.RoomsPerConnection == 0 {
+		cfg.RoomsPerConnection = DefaultRoomsPerConnection
+	}
 	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
-		return fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
+		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	origins, err := parseOrigins(cfg.AllowedOrigins)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
 	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
 	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
+	protocols := []string{protocolJSON, protocolMsgPack}
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat/room/:roomId",
 		Guards:       append(reader, ctl.checkJoin),
-		Subprotocols: []string{protocolJSON, protocolMsgPack},
+		Subprotocols: protocols,
 		MaxMessage:   ctl.limits.MaxFrame(),
 		Decode:       ctl.limits.DecodeClient,
 		Open:         ctl.open,
+	})
+	ws.React(rt, ws.Route[codec.Client]{
+		Path:         "/chat",
+		Guards:       []ws.Guard{ctl.checkOrigin, ctl.identify, checkUsername, ctl.checkMany},
+		Subprotocols: protocols,
+		MaxMessage:   ctl.limits.MaxFrame(),
+		Decode:       ctl.limits.DecodeClient,
+		Open:         ctl.openMany,
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
 	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.checkOrigin, ctl.identify)
-	return nil
+	return ctl.stats, nil
 }
 
-// Formats are the hub's formats for WebSocket members, by codec.Format: a message in a frame.
+// Formats are the hub's formats for WebSocket members, by hubFormat: a message in a frame.
 func Formats() []hub.Format {
-	format := func(f codec.Format) hub.Format {
-		binary := f == codec.MsgPack
-		return hub.Format{
-			Message: func(dst []byte, _ string, m *codec.Message) []byte {
-				start := len(dst)
-				return ws.EndFrame(codec.AppendMessage(ws.BeginFrame(dst), f, m), start, binary)
-			},
-			Event: func(dst []byte, _ string, e *codec.Event) []byte {
-				start := len(dst)
-				return ws.EndFrame(codec.AppendEvent(ws.BeginFrame(dst), f, e), start, binary)
-			},
+	var formats []hub.Format
+	for _, named := range []bool{false, true} {
+		for _, f := range []codec.Format{codec.JSON, codec.MsgPack} {
+			formats = append(formats, format(f, named))
 		}
 	}
-	return []hub.Format{codec.JSON: format(codec.JSON), codec.MsgPack: format(codec.MsgPack)}
+	return formats
+}
+
+// hubFormat is where in Formats the format of a member is, whose frames name their room or not.
+func hubFormat(f codec.Format, named bool) int {
+	if named {
+		return int(f) + 2
+	}
+	return int(f)
+}
+
+func format(f codec.Format, named bool) hub.Format {
+	binary := f == codec.MsgPack
+	name := func(room string) string {
+		if named {
+			return room
+		}
+		return ""
+	}
+	return hub.Format{
+		Message: func(dst []byte, room string, m *codec.Message) []byte {
+			start := len(dst)
+			return ws.EndFrame(codec.AppendMessageIn(ws.BeginFrame(dst), f, name(room), m), start, binary)
+		},
+		Event: func(dst []byte, room string, e *codec.Event) []byte {
+			start := len(dst)
+			return ws.EndFrame(codec.AppendEventIn(ws.BeginFrame(dst), f, name(room), e), start, binary)
+		},
+	}
 }

@@ -52,7 +52,7 @@ func TestRegister(t *testing.T) {
 		}
 		cfg := Config{Hub: h, Log: s, Auth: checker}
 		test.change(&cfg)
-		err = Register(rt, cfg)
+		_, err = Register(rt, cfg)
 		if err := rt.Shutdown(t.Context(), 1001, ""); err != nil {
 			t.Error(err)
 		}

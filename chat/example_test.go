@@ -51,7 +51,7 @@ func Example() {
 					return err
 				case msg.Type == codec.TypeTyping:
 					member.Typing()
-				default:
+				case msg.Type == codec.TypeMessage:
 					_, _ = member.Publish(msg.Content, "", nil)
 				}
 			}

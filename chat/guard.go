@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"fmt"
 
 	"edgechat/auth"
 	"edgechat/codec"
@@ -51,11 +52,19 @@ func (ctl *controller) require(access auth.Access) ws.Guard {
 		case id.May(access, roomOf(r)):
 			return nil
 		case id.Anonymous: // a token would help
-			return challenge(`Bearer realm="edgechat"`, "a token is needed to "+access.String()+" here: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")
+			return challenge(`Bearer realm="edgechat"`, denied(id, access, roomOf(r)))
 		default:
-			return refusal.Errorf(refusal.Forbidden, "%s may not %s in room %q", id.Name, access, roomOf(r))
+			return refusal.New(refusal.Forbidden, denied(id, access, roomOf(r)))
 		}
 	}
+}
+
+// denied says why id may not do this in room.
+func denied(id *auth.Identity, access auth.Access, room string) string {
+	if id.Anonymous {
+		return "a token is needed to " + access.String() + " here: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN"
+	}
+	return fmt.Sprintf("%s may not %s in room %q", id.Name, access, room)
 }
 
 // username returns the name under which a caller speaks: the identity's, else

@@ -30,6 +30,7 @@ type rig struct {
 	rt    *ws.Router
 	store *store.Store
 	log   *edgetest.Log
+	stats func() Stats
 }
 
 // A setup changes what newRig starts with.
@@ -65,7 +66,7 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 		t.Fatal(err)
 	}
 	s.chat.Hub, s.chat.Log = r.hub, r.store
-	if err := Register(r.rt, s.chat); err != nil {
+	if r.stats, err = Register(r.rt, s.chat); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

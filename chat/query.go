@@ -9,13 +9,10 @@ import (
 	"edgechat/ws"
 )
 
-// all is the value of "since" that asks for everything in the buffer.
-const all = "all"
-
 // A window is the part of a room's history that a query asks for.
 type window struct {
 	asked  bool      // "since" is there
-	since  *codec.ID // nil for "all"
+	since  *codec.ID // nil for codec.All
 	before *codec.ID
 	limit  int
 }
@@ -28,7 +25,7 @@ func (ctl *controller) parseWindow(r *ws.Request) (w window, err error) {
 	}
 	if s := q.Get("since"); s != "" {
 		w.asked = true
-		if s != all {
+		if s != codec.All {
 			if w.since, err = parseCursor("since", s); err != nil {
 				return w, err
 			}
@@ -45,7 +42,7 @@ func parseCursor(name, s string) (*codec.ID, error) {
 	if e, ok := errors.AsType[*refusal.Error](err); ok {
 		hint := ""
 		if name == "since" {
-			hint = `; "` + all + `" asks for all that is there`
+			hint = `; "` + codec.All + `" asks for all that is there`
 		}
 		return nil, refusal.Errorf(e.Code, "%s: %s%s", name, e.Message, hint)
 	}
@@ -74,4 +71,15 @@ func parseFormat(s string) (codec.Format, error) {
 		return codec.MsgPack, nil
 	}
 	return 0, refusal.Errorf(refusal.InvalidQuery, "format is %.40q, must be json or msgpack", s)
+}
+
+// parseQuiet reads "announce".
+func parseQuiet(s string) (quiet bool, err error) {
+	switch s {
+	case "", "1":
+		return false, nil
+	case "0":
+		return true, nil
+	}
+	return false, refusal.Errorf(refusal.InvalidQuery, "announce is %.40q, must be 0 or 1", s)
 }

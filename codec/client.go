@@ -49,17 +49,19 @@ func (l Limits) contentTooLong() *refusal.Error {
 //
 // Of a message, content that is absent or null is the empty string. Content and
 // key of a typing are checked and then dropped, as there is nothing to store or
-// to acknowledge. Fields with other names are ignored, whatever they hold.
+// to acknowledge, and so is everything but the type of a ping. since, limit and announce
+// are looked at in a join alone. Fields with other names are ignored, whatever they hold.
 //
-// The error is an *Error of refusal.InvalidMessage, with the key of the frame if it
-// has a valid one, also where that comes after what is wrong. Bytes that are not
+// The error is an *Error of refusal.InvalidMessage, or of refusal.InvalidRoom for the room
+// of a join, with the key and the room of the frame if
+// it has valid ones, also where they come after what is wrong. Bytes that are not
 // JSON or MessagePack are looked at no further, so a key behind them is lost.
 //
-// A valid message costs an allocation for its content and one for its key.
+// A valid message costs an allocation for its content and one for its room and key.
 func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 	var f fields
 	problem := f.read(binary, data)
-	key, keyProblem := f.key.readKey()
+	room, key, nameProblem := f.readNames()
 	if problem == nil {
 		problem = f.typ.check("type")
 	}
@@ -71,15 +73,58 @@ func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 		problem = l.checkField(&f.content)
 	}
 	if problem == nil {
-		problem = keyProblem
+		problem = nameProblem
+	}
+	c := Client{Type: typ, Room: room}
+	if problem == nil {
+		switch typ {
+		case TypeMessage:
+			c.Content, c.Key = f.content.String(), key
+		case TypeTyping:
+		case TypePing:
+			c.Room = ""
+		default:
+			c.Key = key
+			problem = c.readJoin(&f)
+		}
 	}
 	if problem != nil {
-		return Client{}, &Error{Code: problem.Code, Message: problem.Message, Key: key}
+		return Client{}, &Error{Code: problem.Code, Message: problem.Message, Room: room, Key: key}
 	}
-	if typ == TypeTyping {
-		return Client{Type: typ}, nil
+	return c, nil
+}
+
+// readJoin reads what is in a join and in a leave alone.
+func (c *Client) readJoin(f *fields) *refusal.Error {
+	if c.Room == "" {
+		return invalid(`room is missing; send {"type":%q,"room":"den"}`, string(c.Type))
 	}
-	return Client{Type: typ, Content: f.content.String(), Key: key}, nil
+	if c.Type == TypeLeave {
+		return nil
+	}
+	if err := checkRoom(c.Room); err != nil {
+		return err
+	}
+	var problem *refusal.Error
+	if c.Join.Replay, c.Join.Since, problem = f.since.readSince(); problem != nil {
+		return problem
+	}
+	if c.Join.Limit, problem = f.limit.readLimit(); problem != nil {
+		return problem
+	}
+	c.Join.Quiet, problem = f.announce.readQuiet()
+	return problem
+}
+
+// checkField is CheckContent before the content is copied.
+func (l Limits) checkField(f *field) *refusal.Error {
+	if problem := f.check("content"); problem != nil {
+		return problem
+	}
+	if f.size > l.maxContent() {
+		return l.contentTooLong()
+	}
+	return nil
 }
 
 // A Post is a message that came over plain HTTP.
@@ -107,124 +152,4 @@ func (l Limits) DecodePost(data []byte) (Post, error) {
 		return Post{}, problem
 	}
 	return Post{Content: f.content.String(), Username: f.username.String()}, nil
-}
-
-// fields are the fields that are known in a frame or a body, of either format.
-// They are found first and judged afterwards: an error can then name the key of
-// its frame wherever that is, and nothing is allocated for what is refused.
-type fields struct {
-	typ, content, key, username field
-}
-
-// longestName is the length of the longest of the names below.
-const longestName = len("idempotency_key")
-
-// named returns the field of that name, nil if it is not known.
-func (f *fields) named(name string) *field {
-	switch name {
-	case "type":
-		return &f.typ
-	case "content":
-		return &f.content
-	case "idempotency_key":
-		return &f.key
-	case "username":
-		return &f.username
-	}
-	return nil
-}
-
-func (f *fields) read(binary bool, data []byte) *refusal.Error {
-	if binary {
-		return f.readMsgPack(data)
-	}
-	return f.readJSON(data)
-}
-
-// A kind is what a value is, worded for error messages.
-type kind string
-
-const (
-	kindAbsent kind = "" // or null
-	kindString kind = "a string"
-	kindObject kind = "an object"
-	kindMap    kind = "a map"
-	kindArray  kind = "an array"
-	kindBool   kind = "a boolean"
-	kindNumber kind = "a number"
-	kindInt    kind = "an integer"
-	kindFloat  kind = "a float"
-	kindBinary kind = "binary"
-	kindExt    kind = "an extension"
-)
-
-// A field is a value as it was found. Text aliases the input.
-type field struct {
-	kind     kind
-	seen     bool // null included
-	repeated bool // there was another one before it
-	text          // if kind is kindString
-}
-
-// set notes a value. The first of several stays, as all of them are refused.
-func (f *field) set(k kind, t text) {
-	if f.seen {
-		f.repeated = true
-		return
-	}
-	f.seen, f.kind, f.text = true, k, t
-}
-
-// check reports why the field is neither absent nor a usable string.
-func (f *field) check(name string) *refusal.Error {
-	switch {
-	case f.repeated:
-		return invalid("%s is there more than once; send it once", name)
-	case f.kind != kindAbsent && f.kind != kindString:
-		return invalid("%s must be a string, not %s", name, f.kind)
-	case f.lone:
-		return invalid(`%s holds half of a surrogate pair, such as \ud83d without \ude00 after it; send whole characters`, name)
-	case f.invalid:
-		return invalid("%s is not valid UTF-8", name)
-	}
-	return nil
-}
-
-// readType reads a field that check has passed.
-func (f *field) readType() (Type, *refusal.Error) {
-	switch {
-	case f.kind == kindAbsent:
-		return "", invalid(`type is missing; it is "message" or "typing"`)
-	case f.is("message"):
-		return TypeMessage, nil
-	case f.is("typing"):
-		return TypeTyping, nil
-	}
-	return "", invalid(`type must be "message" or "typing", not %s`, quote(f.String()))
-}
-
-// readKey returns "" if the field is absent or wrong.
-func (f *field) readKey() (string, *refusal.Error) {
-	if problem := f.check("idempotency_key"); problem != nil || f.kind == kindAbsent {
-		return "", problem
-	}
-	if f.size > maxKey*utf8.UTFMax {
-		return "", invalid("idempotency_key is longer than %d characters", maxKey)
-	}
-	key := f.String()
-	if problem := checkKey(key); problem != nil {
-		return "", problem
-	}
-	return key, nil
-}
-
-// checkField is CheckContent before the content is copied.
-func (l Limits) checkField(f *field) *refusal.Error {
-	if problem := f.check("content"); problem != nil {
-		return problem
-	}
-	if f.size > l.maxContent() {
-		return l.contentTooLong()
-	}
-	return nil
 }

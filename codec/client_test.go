@@ -16,28 +16,28 @@ import (
 func TestDecodeClientJSON(t *testing.T) {
 	long := strings.Repeat("x", 4096)
 	for in, want := range map[string]Client{
-		`{"type":"message","content":"hi"}`:                           {TypeMessage, "hi", ""},
-		" \t\r\n{ \"type\" : \"message\" , \"content\":\"hi\"} ":      {TypeMessage, "hi", ""},
-		`{"content":"hi","idempotency_key":"k","type":"message"}`:     {TypeMessage, "hi", "k"},
-		`{"type":"message"}`:                                          {TypeMessage, "", ""},
-		`{"type":"message","content":null,"idempotency_key":null}`:    {TypeMessage, "", ""},
-		`{"type":"typing","content":"dropped","idempotency_key":"k"}`: {TypeTyping, "", ""},
-		`{"\u0074yp\u0065":"m\u0065ssage","content":"\u0068i"}`:       {TypeMessage, "hi", ""},
+		`{"type":"message","content":"hi"}`:                           {Type: TypeMessage, Content: "hi"},
+		" \t\r\n{ \"type\" : \"message\" , \"content\":\"hi\"} ":      {Type: TypeMessage, Content: "hi"},
+		`{"content":"hi","idempotency_key":"k","type":"message"}`:     {Type: TypeMessage, Content: "hi", Key: "k"},
+		`{"type":"message"}`:                                          {Type: TypeMessage},
+		`{"type":"message","content":null,"idempotency_key":null}`:    {Type: TypeMessage},
+		`{"type":"typing","content":"dropped","idempotency_key":"k"}`: {Type: TypeTyping},
+		`{"\u0074yp\u0065":"m\u0065ssage","content":"\u0068i"}`:       {Type: TypeMessage, Content: "hi"},
 		`{"type":"message","content":"\"\\\/\b\f\n\r\t\u00e9\u0000\uD83D\ude00😀 \ufffd"}`: {
-			TypeMessage, "\"\\/\b\f\n\r\té\x00😀😀 \ufffd", ""},
-		`{"type":"message","content":"` + long + `"}`:                            {TypeMessage, long, ""},
-		`{"type":"message","content":"` + strings.Repeat(`\u0078`, 4096) + `"}`:  {TypeMessage, long, ""},
-		`{"type":"message","idempotency_key":"` + strings.Repeat(`😀`, 64) + `"}`: {TypeMessage, "", strings.Repeat("😀", 64)},
+			Type: TypeMessage, Content: "\"\\/\b\f\n\r\té\x00😀😀 \ufffd"},
+		`{"type":"message","content":"` + long + `"}`:                            {Type: TypeMessage, Content: long},
+		`{"type":"message","content":"` + strings.Repeat(`\u0078`, 4096) + `"}`:  {Type: TypeMessage, Content: long},
+		`{"type":"message","idempotency_key":"` + strings.Repeat(`😀`, 64) + `"}`: {Type: TypeMessage, Key: strings.Repeat("😀", 64)},
 		// Names that are not known are ignored, whatever they hold, however often.
-		`{"Type":1,"username":7,"a":[],"a":{},"":[{"":[-0.5e+10,1E2,0]},true,false,null,"\ud800"],"type":"typing"}`: {TypeTyping, "", ""},
-		`{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `,"type":"typing"}`:                           {TypeTyping, "", ""},
-		`{"a":` + strings.Repeat(`{"a":`, 64) + `0` + strings.Repeat("}", 64) + `,"type":"typing"}`:                 {TypeTyping, "", ""},
-		`{"a":{"b":1,"c":{"d":[]},"e":2},"type":"typing"}`:                                                          {TypeTyping, "", ""},
-		`{"a":[1234567890,-9876543210,9e9,1e-9,1E+10,0.09],"type":"typing"}`:                                        {TypeTyping, "", ""},
+		`{"Type":1,"username":7,"a":[],"a":{},"":[{"":[-0.5e+10,1E2,0]},true,false,null,"\ud800"],"type":"typing"}`: {Type: TypeTyping},
+		`{"a":` + strings.Repeat("[", 64) + strings.Repeat("]", 64) + `,"type":"typing"}`:                           {Type: TypeTyping},
+		`{"a":` + strings.Repeat(`{"a":`, 64) + `0` + strings.Repeat("}", 64) + `,"type":"typing"}`:                 {Type: TypeTyping},
+		`{"a":{"b":1,"c":{"d":[]},"e":2},"type":"typing"}`:                                                          {Type: TypeTyping},
+		`{"a":[1234567890,-9876543210,9e9,1e-9,1E+10,0.09],"type":"typing"}`:                                        {Type: TypeTyping},
 		// Space may stand between any two tokens.
-		" { \"a\" : { \"b\" : [ 1 , [ ] , { } , true ] , \"c\" : null } , \"type\" : \"typing\" } ":                 {TypeTyping, "", ""},
-		"\n{\n\"a\"\n:\n{\n\"b\"\n:\n[\n1\n,\n[\n]\n,\n{\n}\n]\n,\n\"c\"\n:\n0\n}\n,\n\"type\"\n:\n\"typing\"\n}\n": {TypeTyping, "", ""},
-		`{"a":[{"b":[[],{}]},[]],"type":"typing"}`:                                                                  {TypeTyping, "", ""},
+		" { \"a\" : { \"b\" : [ 1 , [ ] , { } , true ] , \"c\" : null } , \"type\" : \"typing\" } ":                 {Type: TypeTyping},
+		"\n{\n\"a\"\n:\n{\n\"b\"\n:\n[\n1\n,\n[\n]\n,\n{\n}\n]\n,\n\"c\"\n:\n0\n}\n,\n\"type\"\n:\n\"typing\"\n}\n": {Type: TypeTyping},
+		`{"a":[{"b":[[],{}]},[]],"type":"typing"}`:                                                                  {Type: TypeTyping},
 	} {
 		if got, err := (Limits{}).DecodeClient(false, []byte(in)); err != nil || got != want {
 			t.Errorf("%.200s:\n got %+v, %v\nwant %+v", in, got, err, want)
@@ -49,12 +49,12 @@ func TestRefuseClientJSON(t *testing.T) {
 	const half = `holds half of a surrogate pair, such as \ud83d without \ude00 after it; send whole characters`
 	for in, want := range map[string]Error{
 		// Schema.
-		`{}`:                                               {Message: `type is missing; it is "message" or "typing"`},
-		`{"content":"hi"}`:                                 {Message: `type is missing; it is "message" or "typing"`},
-		`{"type":null}`:                                    {Message: `type is missing; it is "message" or "typing"`},
-		`{"type":"foo"}`:                                   {Message: `type must be "message" or "typing", not "foo"`},
-		`{"type":"messag\u0000"}`:                          {Message: `type must be "message" or "typing", not "messag\x00"`},
-		`{"type":"Message"}`:                               {Message: `type must be "message" or "typing", not "Message"`},
+		`{}`:                                               {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
+		`{"content":"hi"}`:                                 {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
+		`{"type":null}`:                                    {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
+		`{"type":"foo"}`:                                   {Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`},
+		`{"type":"messag\u0000"}`:                          {Message: `type must be "message", "typing", "ping", "join" or "leave", not "messag\x00"`},
+		`{"type":"Message"}`:                               {Message: `type must be "message", "typing", "ping", "join" or "leave", not "Message"`},
 		`{"type":7}`:                                       {Message: "type must be a string, not a number"},
 		`{"type":"message","content":["hi"]}`:              {Message: "content must be a string, not an array"},
 		`{"type":"message","content":{"a":1}}`:             {Message: "content must be a string, not an object"},
@@ -91,10 +91,10 @@ func TestRefuseClientJSON(t *testing.T) {
 		`{"idempotency_key":"c-18","type":"message","content":"` + strings.Repeat("é", 2048) + `x"}`: {
 			Message: "content is longer than 4096 bytes", Key: "c-18"},
 		`{"idempotency_key":"c-18","type":"foo"}`: {
-			Message: `type must be "message" or "typing", not "foo"`, Key: "c-18"},
+			Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`, Key: "c-18"},
 		`{"idempotency_key":"c-18","type":`: {
 			Message: "unexpected end of JSON at byte 33, where a value should be", Key: "c-18"},
-		`{"type":"foo","idempotency_key":"\u0007"}`: {Message: `type must be "message" or "typing", not "foo"`},
+		`{"type":"foo","idempotency_key":"\u0007"}`: {Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`},
 
 		// Grammar.
 		``:                      {Message: "unexpected end of JSON at byte 0, where an object should be"},
@@ -201,18 +201,18 @@ func TestDecodeClientMsgPack(t *testing.T) {
 		in   []byte
 		want Client
 	}{
-		{mp([]byte{0x82}, "type", "message", "content", "hi"), Client{TypeMessage, "hi", ""}},
-		{mp([]byte{0xde, 0, 3}, "content", "hi", "idempotency_key", "k", "type", "message"), Client{TypeMessage, "hi", "k"}},
+		{mp([]byte{0x82}, "type", "message", "content", "hi"), Client{Type: TypeMessage, Content: "hi"}},
+		{mp([]byte{0xde, 0, 3}, "content", "hi", "idempotency_key", "k", "type", "message"), Client{Type: TypeMessage, Content: "hi", Key: "k"}},
 		{mp([]byte{0xdf, 0, 0, 0, 1}, "type", "typing"), Client{Type: TypeTyping}},
 		{mp([]byte{0x81}, "type", "message"), Client{Type: TypeMessage}},
 		{mp([]byte{0x83}, "type", "message", "content", nil, "idempotency_key", nil), Client{Type: TypeMessage}},
 		{mp([]byte{0x83}, "type", "typing", "content", "dropped", "idempotency_key", "k"), Client{Type: TypeTyping}},
-		{mp([]byte{0x82}, "type", "message", "content", long), Client{TypeMessage, long, ""}},
+		{mp([]byte{0x82}, "type", "message", "content", long), Client{Type: TypeMessage, Content: long}},
 		// str 8, 16 and 32 where fewer bytes would do.
 		{mp([]byte{0x81, 0xd9, 4}, []byte("type"), []byte{0xda, 0, 6}, []byte("typing")), Client{Type: TypeTyping}},
 		{mp([]byte{0x81, 0xdb, 0, 0, 0, 4}, []byte("type"), []byte{0xdb, 0, 0, 0, 6}, []byte("typing")), Client{Type: TypeTyping}},
 		// A backslash is a backslash here.
-		{mp([]byte{0x82}, "type", "message", "content", `\u0041`), Client{TypeMessage, `\u0041`, ""}},
+		{mp([]byte{0x82}, "type", "message", "content", `\u0041`), Client{Type: TypeMessage, Content: `\u0041`}},
 		// Every kind of value is skipped.
 		{mp([]byte{0x86}, "type", "typing", "a", map[string]any{"b": []any{1, -1, 1.5, float32(2), true}}, "a", nil,
 			"bin", []byte{0xc4, 1, 0, 0xa3}, []byte("ext"), []byte{0xc7, 1, 5, 9}, "fix", []byte{0xd6, 0xff, 0, 0, 0, 0}),
@@ -233,9 +233,9 @@ func TestRefuseClientMsgPack(t *testing.T) {
 		want Error
 	}{
 		{nil, Error{Message: "unexpected end of MessagePack at byte 0"}},
-		{mp([]byte{0x80}), Error{Message: `type is missing; it is "message" or "typing"`}},
-		{mp([]byte{0x81}, "type", nil), Error{Message: `type is missing; it is "message" or "typing"`}},
-		{mp([]byte{0x81}, "type", "foo"), Error{Message: `type must be "message" or "typing", not "foo"`}},
+		{mp([]byte{0x80}), Error{Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`}},
+		{mp([]byte{0x81}, "type", nil), Error{Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`}},
+		{mp([]byte{0x81}, "type", "foo"), Error{Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`}},
 		{mp([]byte{0x81}, "type", 7), Error{Message: "type must be a string, not an integer"}},
 		{mp([]byte{0x82}, message, "content", 7), Error{Message: "content must be a string, not an integer"}},
 		{mp([]byte{0x82}, message, "content", uint64(math.MaxUint64)), Error{Message: "content must be a string, not an integer"}},
@@ -371,7 +371,7 @@ func TestNothingAliases(t *testing.T) {
 		for i := range data {
 			data[i] = '!'
 		}
-		if want := (Client{TypeMessage, "Hello", "c-17"}); err != nil || got != want {
+		if want := (Client{Type: TypeMessage, Content: "Hello", Key: "c-17"}); err != nil || got != want {
 			t.Errorf("after the input was overwritten: %+v, %v", got, err)
 		}
 	}

@@ -33,13 +33,19 @@ type Message struct {
 type Type string
 
 const (
-	TypeMessage    Type = "message"
-	TypeTyping     Type = "typing"
-	TypeJoined     Type = "joined"
-	TypeLeft       Type = "left"
-	TypeSubscribed Type = "subscribed"
-	TypeAck        Type = "ack"
-	TypeError      Type = "error"
+	TypeMessage      Type = "message"
+	TypeTyping       Type = "typing"
+	TypeJoined       Type = "joined"
+	TypeLeft         Type = "left"
+	TypeSubscribed   Type = "subscribed"
+	TypeUnsubscribed Type = "unsubscribed"
+	TypeWelcome      Type = "welcome"
+	TypeAck          Type = "ack"
+	TypeError        Type = "error"
+	TypeJoin         Type = "join"
+	TypeLeave        Type = "leave"
+	TypePing         Type = "ping"
+	TypePong         Type = "pong"
 )
 
 // An Event is what happens in a room and is not stored: typing, joined, left.
@@ -49,7 +55,16 @@ type Event struct {
 	Time     int64 // as Message.Time
 }
 
-// Subscribed is the first frame of a connection: where it stands in the room.
+// Welcome is the first frame of a connection that may be in several rooms.
+type Welcome struct {
+	Username     string
+	Verified     bool // the name is that of a token
+	MaxContent   int  // bytes
+	MaxRooms     int  // rooms at once; 0 is no limit, and left out
+	PingInterval int  // milliseconds
+}
+
+// Subscribed is the first frame of a room: where the connection stands in it.
 type Subscribed struct {
 	Room          string
 	Head          ID // the newest message at the time of joining; what has a greater offset is live
@@ -57,7 +72,7 @@ type Subscribed struct {
 	WasRecovering bool
 	Recovered     bool
 	Username      string
-	Members       int // connections in the room, this one included
+	Members       int // connections in the room, this one included unless it is quiet
 	MaxContent    int // bytes
 	PingInterval  int // milliseconds
 }
@@ -65,6 +80,7 @@ type Subscribed struct {
 // An Ack says that the message with Key is on disk, or with Durable false that
 // the store is degraded and the message is in memory alone.
 type Ack struct {
+	Room    string // "" leaves it out
 	Key     string
 	ID      ID
 	Durable bool
@@ -72,9 +88,19 @@ type Ack struct {
 
 // A Client is a frame from a client that was decoded and is valid.
 type Client struct {
-	Type    Type   // TypeMessage or TypeTyping
+	Type    Type   // TypeMessage, TypeTyping, TypePing, TypeJoin or TypeLeave
+	Room    string // that it names, "" if none; of a TypeJoin a valid one
 	Content string // of a message, valid UTF-8
 	Key     string // idempotency key; "" asks for no ack
+	Join    Join   // of a TypeJoin
+}
+
+// A Join is what a client wants of a room that it joins.
+type Join struct {
+	Replay bool // what is in the buffer, the newest Limit after Since
+	Since  ID   // zero: from the oldest on
+	Limit  int  // 0: as many as the server gives
+	Quiet  bool // nobody is to hear of it
 }
 
 // A Query selects messages of one room.

@@ -22,6 +22,7 @@ var (
 type Error struct {
 	Code    refusal.Code
 	Message string // for people, in English: what was wrong and how to mend it
+	Room    string // of a frame that named one, as AppendError is to say; "" leaves it out
 	Key     string // idempotency key of the frame, if it had a valid one
 }
 

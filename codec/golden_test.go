@@ -44,7 +44,12 @@ var (
 	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
 	refused  = Error{Code: refusal.InvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
 	nameless = Error{Code: refusal.InvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
-	history  = Page{
+	ackedIn  = Ack{Room: "general", Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
+	// What a client gets that sends to a room before it has joined.
+	refusedIn = Error{Room: "den", Code: refusal.NotJoined, Message: "you are not in this room: join it, and wait for subscribed", Key: "c-18"}
+	welcome   = Welcome{Username: "Alice", MaxContent: 4096, MaxRooms: 32, PingInterval: 25000}
+	unlimited = Welcome{Username: "Alice", Verified: true, MaxContent: 4096, PingInterval: 25000}
+	history   = Page{
 		Room: "general", Head: alice.ID, Oldest: ID{"k3f9q2", 43}, Recovered: true,
 		Messages: []Message{{ID: ID{"k3f9q2", 1041}, Username: "Bob", Content: "hello", Time: noon - 1000}, alice},
 	}
@@ -57,6 +62,11 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 	event := func(t Type) func([]byte, Format) []byte {
 		return func(dst []byte, f Format) []byte {
 			return AppendEvent(dst, f, &Event{Type: t, Username: "Alice", Time: noon})
+		}
+	}
+	eventIn := func(t Type) func([]byte, Format) []byte {
+		return func(dst []byte, f Format) []byte {
+			return AppendEventIn(dst, f, "general", &Event{Type: t, Username: "Alice", Time: noon})
 		}
 	}
 	return map[string]func(dst []byte, f Format) []byte{
@@ -72,6 +82,16 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"ack_not_durable":   func(dst []byte, f Format) []byte { return AppendAck(dst, f, &unsafely) },
 		"error":             func(dst []byte, f Format) []byte { return AppendError(dst, f, &refused) },
 		"error_without_key": func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
+		"message_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &alice) },
+		"typing_in":         eventIn(TypeTyping),
+		"joined_in":         eventIn(TypeJoined),
+		"left_in":           eventIn(TypeLeft),
+		"ack_in":            func(dst []byte, f Format) []byte { return AppendAck(dst, f, &ackedIn) },
+		"error_in":          func(dst []byte, f Format) []byte { return AppendError(dst, f, &refusedIn) },
+		"welcome":           func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &welcome) },
+		"welcome_unlimited": func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &unlimited) },
+		"unsubscribed":      func(dst []byte, f Format) []byte { return AppendUnsubscribed(dst, f, "general") },
+		"pong":              AppendPong,
 		"page":              func(dst []byte, f Format) []byte { return AppendPage(dst, f, &history) },
 		"page_empty":        func(dst []byte, f Format) []byte { return AppendPage(dst, f, &nothing) },
 	}
@@ -115,8 +135,17 @@ var clients = map[string]struct {
 	want Client
 }{
 	"client_message":          {`{"type":"message","content":"Hello everyone!"}`, Client{Type: TypeMessage, Content: "Hello everyone!"}},
-	"client_message_with_key": {`{"type":"message","content":"Hello","idempotency_key":"c-17"}`, Client{TypeMessage, "Hello", "c-17"}},
+	"client_message_with_key": {`{"type":"message","content":"Hello","idempotency_key":"c-17"}`, Client{Type: TypeMessage, Content: "Hello", Key: "c-17"}},
 	"client_typing":           {`{"type":"typing"}`, Client{Type: TypeTyping}},
+	"client_ping":             {`{"type":"ping"}`, Client{Type: TypePing}},
+	"client_join":             {`{"type":"join","room":"general"}`, Client{Type: TypeJoin, Room: "general"}},
+	"client_join_all": {`{"type":"join","room":"den","since":"all","announce":false}`,
+		Client{Type: TypeJoin, Room: "den", Join: Join{Replay: true, Quiet: true}}},
+	"client_join_since": {`{"type":"join","room":"general","since":"k3f9q2-1042","limit":50}`,
+		Client{Type: TypeJoin, Room: "general", Join: Join{Replay: true, Since: alice.ID, Limit: 50}}},
+	"client_leave":      {`{"type":"leave","room":"general"}`, Client{Type: TypeLeave, Room: "general"}},
+	"client_message_in": {`{"type":"message","room":"general","content":"Hello","idempotency_key":"c-17"}`, Client{Type: TypeMessage, Room: "general", Content: "Hello", Key: "c-17"}},
+	"client_typing_in":  {`{"type":"typing","room":"general"}`, Client{Type: TypeTyping, Room: "general"}},
 }
 
 func TestGoldenClients(t *testing.T) {
@@ -228,10 +257,17 @@ func transcode(t *testing.T, text string) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s, ok := token.(string); ok {
-			pairs = msgp.AppendString(pairs, s)
-			n++
+		switch v := token.(type) {
+		case string:
+			pairs = msgp.AppendString(pairs, v)
+		case float64:
+			pairs = msgp.AppendInt(pairs, int(v))
+		case bool:
+			pairs = msgp.AppendBool(pairs, v)
+		default:
+			continue
 		}
+		n++
 	}
 	return append(msgp.AppendMapHeader(nil, n/2), pairs...)
 }

@@ -17,6 +17,15 @@ const (
 // [A-Za-z0-9] and an offset in decimal below 2^53, without sign or leading
 // zeros, so that an ID has one text. The error is a *refusal.Error of refusal.InvalidQuery.
 func ParseID(s string) (ID, error) {
+	id, bad := parseID(s)
+	if bad != "" {
+		return ID{}, refusal.New(refusal.InvalidQuery, bad)
+	}
+	return id, nil
+}
+
+// parseID returns what is wrong with s instead of an error.
+func parseID(s string) (id ID, bad string) {
 	if len(s) > maxID {
 		return ID{}, badID(s, "it is too long")
 	}
@@ -35,11 +44,11 @@ func ParseID(s string) (ID, error) {
 	if err != nil || offset >= limitID {
 		return ID{}, badID(s, "its number is not below 2^53")
 	}
-	return ID{Epoch: epoch, Offset: offset}, nil
+	return ID{Epoch: epoch, Offset: offset}, ""
 }
 
-func badID(s, why string) error {
-	return refusal.Errorf(refusal.InvalidQuery, "%s is no message id like k3f9q2-1042: %s", quote(s), why)
+func badID(s, why string) string {
+	return quote(s) + " is no message id like k3f9q2-1042: " + why
 }
 
 func validEpoch(s string) bool {

@@ -30,8 +30,16 @@ func (t *text) String() string {
 	}
 	var b strings.Builder
 	b.Grow(t.size)
-	unescape(&b, t.raw)
+	t.appendTo(&b)
 	return b.String()
+}
+
+func (t *text) appendTo(b *strings.Builder) {
+	if t.escaped {
+		unescape(b, t.raw)
+	} else {
+		b.Write(t.raw)
+	}
 }
 
 // text reads a string from its opening quote to its closing one.

@@ -39,19 +39,22 @@ func (f *fields) readMsgPack(data []byte) *refusal.Error {
 				name.describe(), at)
 		}
 		known := f.named(string(name.body))
-		value, problem := r.head()
+		lead := r.peek()
+		v, problem := r.head()
 		if problem != nil {
 			return problem
 		}
-		if problem := r.skip(value.items); problem != nil {
+		if problem := r.skip(v.items); problem != nil {
 			return problem
 		}
 		switch {
 		case known == nil:
-		case value.kind == kindString:
-			known.set(kindString, text{raw: value.body, size: len(value.body), invalid: !utf8.Valid(value.body)})
+		case v.kind == kindString:
+			known.set(value{kind: kindString, text: text{raw: v.body, size: len(v.body), invalid: !utf8.Valid(v.body)}})
+		case v.kind == kindInt:
+			known.set(v.integer(lead))
 		default:
-			known.set(value.kind, text{})
+			known.set(value{kind: v.kind, yes: lead == 0xc3})
 		}
 	}
 	if r.pos < len(data) {
@@ -80,6 +83,27 @@ func (v *msgpackValue) describe() kind {
 		return "nil"
 	}
 	return v.kind
+}
+
+// integer makes a value of an integer, which lead began.
+func (v *msgpackValue) integer(lead byte) value {
+	n := uint64(lead) // a fixint
+	if len(v.body) > 0 {
+		n = 0
+		for _, b := range v.body {
+			n = n<<8 | uint64(b)
+		}
+	}
+	negative := lead >= 0xe0 || lead >= 0xd0 && v.body[0]&0x80 != 0
+	return value{kind: kindInt, number: n, whole: !negative}
+}
+
+// peek returns the byte that is next, 0 at the end.
+func (r *msgpackReader) peek() byte {
+	if r.pos >= len(r.data) {
+		return 0
+	}
+	return r.data[r.pos]
 }
 
 func (r *msgpackReader) cut() *refusal.Error {

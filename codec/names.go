@@ -21,6 +21,13 @@ const (
 // compared byte by byte; no normal form is applied. The error is a *refusal.Error of
 // refusal.InvalidRoom.
 func CheckRoom(s string) error {
+	if problem := checkRoom(s); problem != nil {
+		return problem
+	}
+	return nil
+}
+
+func checkRoom(s string) *refusal.Error {
 	switch {
 	case s == "":
 		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is empty; give it 1-%d characters", maxRoom)

@@ -26,9 +26,20 @@ type Room struct {
 //
 // Each message has the bytes of AppendMessage; "oldest" is left out if the offset
 // of p.Oldest is 0. As with frames, nothing is allocated but a longer dst.
+//
+// It is AppendPageHead, AppendPageMessages and AppendPageTail, which together make a page
+// of which nobody has all messages at once.
 func AppendPage(dst []byte, f Format, p *Page) []byte {
+	dst = AppendPageHead(dst, f, p, len(p.Messages))
+	dst = AppendPageMessages(dst, f, true, p.Messages)
+	return AppendPageTail(dst, f)
+}
+
+// AppendPageHead appends what comes before the messages of a page, of which there
+// are count; p.Messages does not matter.
+func AppendPageHead(dst []byte, f Format, p *Page, count int) []byte {
 	if f == MsgPack {
-		return appendMsgPackPage(dst, p)
+		return appendMsgPackHead(dst, p, count)
 	}
 	dst = append(dst, `{"room":`...)
 	dst = appendJSONString(dst, p.Room)
@@ -40,19 +51,31 @@ func AppendPage(dst []byte, f Format, p *Page) []byte {
 	}
 	dst = append(dst, `,"recovered":`...)
 	dst = strconv.AppendBool(dst, p.Recovered)
-	dst = append(dst, `,"messages":[`...)
-	for i := range p.Messages {
-		if i > 0 {
+	return append(dst, `,"messages":[`...)
+}
+
+// AppendPageMessages appends some messages of a page; first says that no others are before them.
+func AppendPageMessages(dst []byte, f Format, first bool, messages []Message) []byte {
+	for i := range messages {
+		if f == JSON && (i > 0 || !first) {
 			dst = append(dst, ',')
 		}
-		dst = AppendMessage(dst, JSON, &p.Messages[i])
+		dst = AppendMessage(dst, f, &messages[i])
+	}
+	return dst
+}
+
+// AppendPageTail appends what comes after them.
+func AppendPageTail(dst []byte, f Format) []byte {
+	if f == MsgPack {
+		return dst
 	}
 	return append(dst, ']', '}')
 }
 
-// appendMsgPackPage is written by hand where frames are generated, as the
+// appendMsgPackHead is written by hand where frames are generated, as the
 // messages of a page would have to be copied into their wire type first.
-func appendMsgPackPage(dst []byte, p *Page) []byte {
+func appendMsgPackHead(dst []byte, p *Page, count int) []byte {
 	keys := uint32(4)
 	if p.Oldest.Offset != 0 {
 		keys++
@@ -69,11 +92,7 @@ func appendMsgPackPage(dst []byte, p *Page) []byte {
 	dst = msgp.AppendString(dst, "recovered")
 	dst = msgp.AppendBool(dst, p.Recovered)
 	dst = msgp.AppendString(dst, "messages")
-	dst = msgp.AppendArrayHeader(dst, uint32(len(p.Messages)))
-	for i := range p.Messages {
-		dst = AppendMessage(dst, MsgPack, &p.Messages[i])
-	}
-	return dst
+	return msgp.AppendArrayHeader(dst, uint32(count))
 }
 
 // AppendMembers appends who is in room, as JSON:

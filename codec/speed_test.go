@@ -22,6 +22,11 @@ func inputs(t testing.TB) []input {
 		{"JSON/key", false, readGolden(t, "client_message_with_key.json"), 2},
 		{"JSON/escapes", false, []byte(escapes), 2},
 		{"JSON/typing", false, readGolden(t, "client_typing.json"), 0},
+		{"JSON/room", false, readGolden(t, "client_message_in.json"), 2},
+		{"JSON/join", false, readGolden(t, "client_join_since.json"), 2}, // the room, and the epoch
+		{"JSON/ping", false, readGolden(t, "client_ping.json"), 0},
+		{"MsgPack/room", true, readGolden(t, "client_message_in.msgpack.hex"), 2},
+		{"MsgPack/join", true, readGolden(t, "client_join_since.msgpack.hex"), 2},
 		{"MsgPack/message", true, readGolden(t, "client_message.msgpack.hex"), 1},
 		{"MsgPack/key", true, readGolden(t, "client_message_with_key.msgpack.hex"), 2},
 		{"MsgPack/typing", true, readGolden(t, "client_typing.msgpack.hex"), 0},

@@ -11,13 +11,14 @@ package codec
 
 //msgp:limit arrays:64 maps:16
 //msgp:tuple wireRecord
-//msgp:unmarshal ignore wireMessage wireEvent wireSubscribed wireAck wireError
-//msgp:test ignore wireMessage wireEvent wireSubscribed wireAck wireError
+//msgp:unmarshal ignore wireMessage wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
+//msgp:test ignore wireMessage wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
 
 // wireMessage is a stored message. Time is an integer here, milliseconds since
 // 1970 in UTC, as small devices parse no dates.
 type wireMessage struct {
 	Type     string `msg:"type"`
+	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
 	Content  string `msg:"content"`
 	Time     int64  `msg:"timestamp"`
@@ -28,11 +29,12 @@ type wireMessage struct {
 // wireEvent is a typing, joined or left.
 type wireEvent struct {
 	Type     string `msg:"type"`
+	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
 	Time     int64  `msg:"timestamp"`
 }
 
-// wireSubscribed is the first frame of a connection.
+// wireSubscribed is the first frame of a room.
 type wireSubscribed struct {
 	Type          string `msg:"type"`
 	Room          string `msg:"room"`
@@ -47,9 +49,31 @@ type wireSubscribed struct {
 	PingInterval  int    `msg:"ping_interval_ms"`
 }
 
+// wireUnsubscribed is the last frame of a room.
+type wireUnsubscribed struct {
+	Type string `msg:"type"`
+	Room string `msg:"room"`
+}
+
+// wireWelcome is the first frame of a connection that may be in several rooms.
+type wireWelcome struct {
+	Type         string `msg:"type"`
+	Username     string `msg:"username"`
+	Verified     bool   `msg:"verified"`
+	MaxContent   int    `msg:"max_content_bytes"`
+	MaxRooms     int    `msg:"max_rooms,omitempty"`
+	PingInterval int    `msg:"ping_interval_ms"`
+}
+
+// wirePong answers a ping.
+type wirePong struct {
+	Type string `msg:"type"`
+}
+
 // wireAck answers a message that had a key.
 type wireAck struct {
 	Type    string `msg:"type"`
+	Room    string `msg:"room,omitempty"`
 	Key     string `msg:"idempotency_key"`
 	ID      wireID `msg:"id"`
 	Offset  uint64 `msg:"offset"`
@@ -59,6 +83,7 @@ type wireAck struct {
 // wireError refuses a frame.
 type wireError struct {
 	Type    string `msg:"type"`
+	Room    string `msg:"room,omitempty"`
 	Code    string `msg:"code"`
 	Message string `msg:"message"`
 	Key     string `msg:"idempotency_key,omitempty"`

@@ -15,45 +15,13 @@ const (
 // MarshalMsg implements msgp.Marshaler
 func (z *wireAck) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 5
-	// string "type"
-	o = append(o, 0x85, 0xa4, 0x74, 0x79, 0x70, 0x65)
-	o = msgp.AppendString(o, z.Type)
-	// string "idempotency_key"
-	o = append(o, 0xaf, 0x69, 0x64, 0x65, 0x6d, 0x70, 0x6f, 0x74, 0x65, 0x6e, 0x63, 0x79, 0x5f, 0x6b, 0x65, 0x79)
-	o = msgp.AppendString(o, z.Key)
-	// string "id"
-	o = append(o, 0xa2, 0x69, 0x64)
-	o, err = z.ID.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "ID")
-		return
-	}
-	// string "offset"
-	o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
-	o = msgp.AppendUint64(o, z.Offset)
-	// string "durable"
-	o = append(o, 0xa7, 0x64, 0x75, 0x72, 0x61, 0x62, 0x6c, 0x65)
-	o = msgp.AppendBool(o, z.Durable)
-	return
-}
-
-// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *wireAck) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 16 + msgp.StringPrefixSize + len(z.Key) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 8 + msgp.BoolSize
-	return
-}
-
-// MarshalMsg implements msgp.Marshaler
-func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
-	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(4)
-	var zb0001Mask uint8 /* 4 bits */
+	zb0001Len := uint32(6)
+	var zb0001Mask uint8 /* 6 bits */
 	_ = zb0001Mask
-	if z.Key == "" {
+	if z.Room == "" {
 		zb0001Len--
-		zb0001Mask |= 0x8
+		zb0001Mask |= 0x2
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -63,13 +31,72 @@ func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "type"
 		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
 		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
+		// string "idempotency_key"
+		o = append(o, 0xaf, 0x69, 0x64, 0x65, 0x6d, 0x70, 0x6f, 0x74, 0x65, 0x6e, 0x63, 0x79, 0x5f, 0x6b, 0x65, 0x79)
+		o = msgp.AppendString(o, z.Key)
+		// string "id"
+		o = append(o, 0xa2, 0x69, 0x64)
+		o, err = z.ID.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		// string "offset"
+		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
+		o = msgp.AppendUint64(o, z.Offset)
+		// string "durable"
+		o = append(o, 0xa7, 0x64, 0x75, 0x72, 0x61, 0x62, 0x6c, 0x65)
+		o = msgp.AppendBool(o, z.Durable)
+	}
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *wireAck) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 16 + msgp.StringPrefixSize + len(z.Key) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 8 + msgp.BoolSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(5)
+	var zb0001Mask uint8 /* 5 bits */
+	_ = zb0001Mask
+	if z.Room == "" {
+		zb0001Len--
+		zb0001Mask |= 0x2
+	}
+	if z.Key == "" {
+		zb0001Len--
+		zb0001Mask |= 0x10
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
 		// string "code"
 		o = append(o, 0xa4, 0x63, 0x6f, 0x64, 0x65)
 		o = msgp.AppendString(o, z.Code)
 		// string "message"
 		o = append(o, 0xa7, 0x6d, 0x65, 0x73, 0x73, 0x61, 0x67, 0x65)
 		o = msgp.AppendString(o, z.Message)
-		if (zb0001Mask & 0x8) == 0 { // if not omitted
+		if (zb0001Mask & 0x10) == 0 { // if not omitted
 			// string "idempotency_key"
 			o = append(o, 0xaf, 0x69, 0x64, 0x65, 0x6d, 0x70, 0x6f, 0x74, 0x65, 0x6e, 0x63, 0x79, 0x5f, 0x6b, 0x65, 0x79)
 			o = msgp.AppendString(o, z.Key)
@@ -80,64 +107,116 @@ func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireError) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Code) + 8 + msgp.StringPrefixSize + len(z.Message) + 16 + msgp.StringPrefixSize + len(z.Key)
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 5 + msgp.StringPrefixSize + len(z.Code) + 8 + msgp.StringPrefixSize + len(z.Message) + 16 + msgp.StringPrefixSize + len(z.Key)
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
-func (z wireEvent) MarshalMsg(b []byte) (o []byte, err error) {
+func (z *wireEvent) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 3
-	// string "type"
-	o = append(o, 0x83, 0xa4, 0x74, 0x79, 0x70, 0x65)
-	o = msgp.AppendString(o, z.Type)
-	// string "username"
-	o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
-	o = msgp.AppendString(o, z.Username)
-	// string "timestamp"
-	o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
-	o = msgp.AppendInt64(o, z.Time)
+	// check for omitted fields
+	zb0001Len := uint32(4)
+	var zb0001Mask uint8 /* 4 bits */
+	_ = zb0001Mask
+	if z.Room == "" {
+		zb0001Len--
+		zb0001Mask |= 0x2
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
+		// string "username"
+		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Username)
+		// string "timestamp"
+		o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
+		o = msgp.AppendInt64(o, z.Time)
+	}
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z wireEvent) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 9 + msgp.StringPrefixSize + len(z.Username) + 10 + msgp.Int64Size
+func (z *wireEvent) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 10 + msgp.Int64Size
 	return
 }
 
 // MarshalMsg implements msgp.Marshaler
 func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
-	// map header, size 6
-	// string "type"
-	o = append(o, 0x86, 0xa4, 0x74, 0x79, 0x70, 0x65)
-	o = msgp.AppendString(o, z.Type)
-	// string "username"
-	o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
-	o = msgp.AppendString(o, z.Username)
-	// string "content"
-	o = append(o, 0xa7, 0x63, 0x6f, 0x6e, 0x74, 0x65, 0x6e, 0x74)
-	o = msgp.AppendString(o, z.Content)
-	// string "timestamp"
-	o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
-	o = msgp.AppendInt64(o, z.Time)
-	// string "id"
-	o = append(o, 0xa2, 0x69, 0x64)
-	o, err = z.ID.MarshalMsg(o)
-	if err != nil {
-		err = msgp.WrapError(err, "ID")
-		return
+	// check for omitted fields
+	zb0001Len := uint32(7)
+	var zb0001Mask uint8 /* 7 bits */
+	_ = zb0001Mask
+	if z.Room == "" {
+		zb0001Len--
+		zb0001Mask |= 0x2
 	}
-	// string "offset"
-	o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
-	o = msgp.AppendUint64(o, z.Offset)
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
+		// string "username"
+		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Username)
+		// string "content"
+		o = append(o, 0xa7, 0x63, 0x6f, 0x6e, 0x74, 0x65, 0x6e, 0x74)
+		o = msgp.AppendString(o, z.Content)
+		// string "timestamp"
+		o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
+		o = msgp.AppendInt64(o, z.Time)
+		// string "id"
+		o = append(o, 0xa2, 0x69, 0x64)
+		o, err = z.ID.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		// string "offset"
+		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
+		o = msgp.AppendUint64(o, z.Offset)
+	}
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireMessage) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z wirePong) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 1
+	// string "type"
+	o = append(o, 0x81, 0xa4, 0x74, 0x79, 0x70, 0x65)
+	o = msgp.AppendString(o, z.Type)
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z wirePong) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type)
 	return
 }
 
@@ -279,5 +358,70 @@ func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireSubscribed) Msgsize() (s int) {
 	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + z.Oldest.Msgsize() + 15 + msgp.BoolSize + 10 + msgp.BoolSize + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.IntSize + 18 + msgp.IntSize + 17 + msgp.IntSize
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z wireUnsubscribed) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// map header, size 2
+	// string "type"
+	o = append(o, 0x82, 0xa4, 0x74, 0x79, 0x70, 0x65)
+	o = msgp.AppendString(o, z.Type)
+	// string "room"
+	o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+	o = msgp.AppendString(o, z.Room)
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z wireUnsubscribed) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *wireWelcome) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(6)
+	var zb0001Mask uint8 /* 6 bits */
+	_ = zb0001Mask
+	if z.MaxRooms == 0 {
+		zb0001Len--
+		zb0001Mask |= 0x10
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		// string "username"
+		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Username)
+		// string "verified"
+		o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+		o = msgp.AppendBool(o, z.Verified)
+		// string "max_content_bytes"
+		o = append(o, 0xb1, 0x6d, 0x61, 0x78, 0x5f, 0x63, 0x6f, 0x6e, 0x74, 0x65, 0x6e, 0x74, 0x5f, 0x62, 0x79, 0x74, 0x65, 0x73)
+		o = msgp.AppendInt(o, z.MaxContent)
+		if (zb0001Mask & 0x10) == 0 { // if not omitted
+			// string "max_rooms"
+			o = append(o, 0xa9, 0x6d, 0x61, 0x78, 0x5f, 0x72, 0x6f, 0x6f, 0x6d, 0x73)
+			o = msgp.AppendInt(o, z.MaxRooms)
+		}
+		// string "ping_interval_ms"
+		o = append(o, 0xb0, 0x70, 0x69, 0x6e, 0x67, 0x5f, 0x69, 0x6e, 0x74, 0x65, 0x72, 0x76, 0x61, 0x6c, 0x5f, 0x6d, 0x73)
+		o = msgp.AppendInt(o, z.PingInterval)
+	}
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *wireWelcome) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 18 + msgp.IntSize + 10 + msgp.IntSize + 17 + msgp.IntSize
 	return
 }

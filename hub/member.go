@@ -52,6 +52,9 @@ type Member struct {
 // Username returns the name under which the member is in the room.
 func (m *Member) Username() string { return m.username }
 
+// Room returns the name of the room.
+func (m *Member) Room() string { return m.room.name }
+
 // Publish sends content to the room as m. See Log.Append. It waits for nobody; if m is faster than
 // those who read in the room, m's connection is paused until they have caught up.
 func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {

@@ -29,12 +29,15 @@ const (
 	UnsupportedMediaType Code = "unsupported_media_type" // a body of a kind that is not taken
 	UpgradeRequired      Code = "upgrade_required"       // this path speaks WebSocket alone
 	BadHandshake         Code = "bad_handshake"          // an upgrade that breaks RFC 6455
+	NotJoined            Code = "not_joined"             // a frame of a room that the connection is not in
+	AlreadyJoined        Code = "already_joined"         // a join of a room that the connection is in
+	TooManyRooms         Code = "too_many_rooms"         // a join of one more than a connection may be in
 	Unavailable          Code = "unavailable"            // shutting down, or not able to take this now
 	Internal             Code = "internal"               // a defect of the server; the log has more
 )
 
-// Status returns the HTTP status that goes with c. One that it does not know is
-// the server's own fault.
+// Status returns the HTTP status that goes with c. One that it does not know, or that is sent
+// in frames alone, is the server's own fault.
 func (c Code) Status() int {
 	switch c {
 	case InvalidMessage, InvalidRoom, InvalidUsername, InvalidQuery, BadHandshake:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/chat"
 	"edgechat/codec"
 	"edgechat/internal/edgetest"
 	"edgechat/ws"
@@ -17,7 +18,7 @@ import (
 
 // The settings reach the parts that they are for.
 func TestSettingsArrive(t *testing.T) {
-	s := start(t, Config{MaxContent: 100, ReplayLimit: 3, History: 5, PingInterval: 7_000_000_000, AllowedOrigins: []string{"https://chat.example"}})
+	s := start(t, Config{MaxContent: 100, ReplayLimit: 3, RoomsPerConnection: 7, History: 5, PingInterval: 7_000_000_000, AllowedOrigins: []string{"https://chat.example"}})
 	for i := range 8 {
 		if status, body := post(t, s, "den", "", fmt.Sprintf("m%d", i)); status != 201 {
 			t.Fatalf("post: %d %s", status, body)
@@ -36,6 +37,11 @@ func TestSettingsArrive(t *testing.T) {
 	if m := c.JSONOf("subscribed"); m["max_content_bytes"] != 100.0 || m["ping_interval_ms"] != 7000.0 {
 		t.Errorf("subscribed: %v", m)
 	}
+	many := edgetest.Dial(t, s.url+"/chat", jsonProtocol)
+	if m := many.JSONOf("welcome"); m["max_rooms"] != 7.0 {
+		t.Errorf("RoomsPerConnection: %v", m)
+	}
+	many.Close()
 	if r := edgetest.TryDial(t, s.url+"/chat/room/den", "Origin: https://evil.example").Response; r.StatusCode != 403 {
 		t.Errorf("AllowedOrigins: a page from elsewhere: %s", r.Status)
 	}
@@ -50,6 +56,10 @@ func TestDefaultsArrive(t *testing.T) {
 	s := start(t, Config{})
 	c := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol)
 	m := c.JSONOf("subscribed")
+	welcome := edgetest.Dial(t, s.url+"/chat", jsonProtocol).JSONOf("welcome")
+	if welcome["max_rooms"] != float64(chat.DefaultRoomsPerConnection) {
+		t.Errorf("welcome: %v", welcome)
+	}
 	if m["max_content_bytes"] != float64(codec.DefaultMaxContent) || m["ping_interval_ms"] != float64(ws.DefaultPingInterval.Milliseconds()) {
 		t.Errorf("subscribed: %v", m)
 	}

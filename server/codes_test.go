@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden files instead of compa
 // An errorTest is a request, or a frame, that is refused with a code.
 type errorTest struct {
 	code    string
-	status  int // 0: it comes in an error frame
+	status  int // 0: it comes in an error frame, on GET /chat if header is "frame"
 	request string
 	header  string // of the answer, that must be there; "Key" or "Key: value"
 }
@@ -39,6 +39,17 @@ func TestCodes(t *testing.T) {
 	check := func(s *running, tests []errorTest) {
 		t.Helper()
 		for _, test := range tests {
+			if test.header == "frame" {
+				c := edgetest.Dial(t, s.url+"/chat", jsonProtocol)
+				c.Text(`{"type":"join","room":"den"}`)
+				c.JSONOf("subscribed")
+				c.Text(test.request)
+				if m := c.JSONOf("error"); m["code"] != test.code || m["message"] == "" || m["room"] == nil {
+					t.Errorf("%s: %v", test.request, m)
+				}
+				got[test.code+" frame"] = true
+				continue
+			}
 			if test.status == 0 {
 				c := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol, "Authorization: Bearer "+reader)
 				c.JSONOf("subscribed")
@@ -65,7 +76,7 @@ func TestCodes(t *testing.T) {
 
 	const publish = "POST /chat/room/den/messages"
 	const handshake = "GET /chat/room/den\nUpgrade: websocket\nConnection: Upgrade"
-	open := start(t, Config{MaxContent: 100})
+	open := start(t, Config{MaxContent: 100, RoomsPerConnection: 1})
 	check(open, []errorTest{
 		{"invalid_message", 400, publish, ""},
 		{"invalid_room", 400, "GET /chat/room/a%20b/messages", ""},
@@ -83,6 +94,15 @@ func TestCodes(t *testing.T) {
 		{"bad_handshake", 400, handshake + "\nSec-WebSocket-Version: 13", ""},
 		{"bad_handshake", 426, handshake + "\nSec-WebSocket-Version: 8\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"},
 	})
+	check(open, []errorTest{
+		{"bad_handshake", 400, strings.Replace(handshake, "/room/den", "", 1) + "\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", ""},
+		{"not_joined", 0, `{"type":"typing","room":"attic"}`, "frame"},
+		{"already_joined", 0, `{"type":"join","room":"den"}`, "frame"},
+		{"too_many_rooms", 0, `{"type":"join","room":"attic"}`, "frame"},
+	})
+	if n := open.Stats().Chat.TooManyRooms; n != 1 {
+		t.Errorf("%d joins over the limit counted", n)
+	}
 	closed := start(t, Config{Tokens: tokens, Anonymous: auth.None})
 	check(closed, []errorTest{
 		{"unauthorized", 401, "GET /chat/rooms", "WWW-Authenticate"},
@@ -106,7 +126,7 @@ func TestCodes(t *testing.T) {
 
 	_, section, _ := strings.Cut(readFile(t, filepath.Join("..", "docs", "protocol.md")), "## 6. Error codes")
 	promised := 0
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9, ]+) \\|").FindAllStringSubmatch(section, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([0-9, ]+|frame) \\|").FindAllStringSubmatch(section, -1) {
 		for status := range strings.SplitSeq(row[2], ", ") {
 			promised++
 			if !got[row[1]+" "+status] {

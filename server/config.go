@@ -42,6 +42,10 @@ type Config struct {
 	ReplayLimit int // messages that one request for history gets at most; default chat.DefaultReplayLimit
 	MaxContent  int // bytes of the content of one message; default codec.DefaultMaxContent
 
+	// RoomsPerConnection is how many rooms one connection may be in at once; default
+	// chat.DefaultRoomsPerConnection, negative is no limit.
+	RoomsPerConnection int
+
 	PingInterval time.Duration // between pings of a silent connection; default ws.DefaultPingInterval
 	WriteTimeout time.Duration // without progress, after which a peer is too slow; default ws.DefaultWriteTimeout
 	// MessageTimeout is how long a message may take from its first byte to its last, and

@@ -46,7 +46,7 @@ func (s *Server) open() (err error) {
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout, Logger: s.log}); err != nil {
 		return err
 	}
-	err = chat.Register(s.router, chat.Config{
+	s.chat, err = chat.Register(s.router, chat.Config{
 		Hub:            s.hub,
 		Log:            s.store,
 		Auth:           checker,
@@ -54,6 +54,8 @@ func (s *Server) open() (err error) {
 		ReplayLimit:    s.cfg.ReplayLimit,
 		AllowedOrigins: s.cfg.AllowedOrigins,
 		Logger:         s.log,
+
+		RoomsPerConnection: s.cfg.RoomsPerConnection,
 	})
 	if err != nil {
 		s.shutRouter() // it has no connection yet, but a goroutine
@@ -82,9 +84,10 @@ type Stats struct {
 	WS    ws.Stats
 	Hub   hub.Stats
 	Store store.Stats
+	Chat  chat.Stats
 }
 
 // Stats returns the counters as they are now.
 func (s *Server) Stats() Stats {
-	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats()}
+	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat()}
 }

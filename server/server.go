@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/chat"
 	"edgechat/hub"
 	"edgechat/refusal"
 	"edgechat/store"
@@ -44,6 +45,7 @@ type Server struct {
 	store     *store.Store
 	hub       *hub.Hub
 	router    *ws.Router
+	chat      func() chat.Stats
 	http      *http.Server
 	accepting sync.WaitGroup // the goroutines of the listeners
 	requests  requests

@@ -41,6 +41,8 @@ func (o *options) settings(getenv func(string) string) []setting {
 			usage: "messages that a client gets at most when it asks for history"}, &c.ReplayLimit, 1, 10_000),
 		number(setting{name: "max-content", def: strconv.Itoa(codec.DefaultMaxContent),
 			usage: "bytes of the content of one message"}, &c.MaxContent, 1, 64<<10),
+		orNone(number(setting{name: "rooms-per-connection", def: strconv.Itoa(chat.DefaultRoomsPerConnection),
+			usage: "rooms that one connection may be in at once; 0 is no limit"}, &c.RoomsPerConnection, 0, 10_000), &c.RoomsPerConnection),
 		duration(setting{name: "ping-interval", def: short(ws.DefaultPingInterval),
 			usage: "silence after which a connection is pinged; after two it is dropped"}, &c.PingInterval, time.Second, 10*time.Minute),
 		duration(setting{name: "write-timeout", def: short(ws.DefaultWriteTimeout),
@@ -62,6 +64,19 @@ func (o *options) settings(getenv func(string) string) []setting {
 			usage: "form of the log; under journald lines begin with their priority, and text has no times, which journald adds"}, []string{"text", "json"},
 			func(w string) error { o.format = w; return nil }),
 	}
+}
+
+// orNone makes 0 what a Config takes for no limit: 0 is its default.
+func orNone(s setting, dst *int) setting {
+	set := s.set
+	s.set = func(v []string) error {
+		err := set(v)
+		if err == nil && *dst == 0 {
+			*dst = -1
+		}
+		return err
+	}
+	return s
 }
 
 func listen(s setting, dst *[]string) setting {

@@ -1,0 +1,98 @@
+package chat
+
+import (
+	"edgechat/auth"
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/refusal"
+	"edgechat/ws"
+)
+
+// A client is one connection over WebSocket, be it in one room or in several.
+type client struct {
+	ctl      *controller
+	conn     *ws.Conn[codec.Client]
+	identity *auth.Identity
+	format   codec.Format
+	control  bool // it offered a subprotocol, and gets acks
+}
+
+// newClient returns the client of c, before the end of Open.
+func (ctl *controller) newClient(c *ws.Conn[codec.Client], format codec.Format) client {
+	switch c.Subprotocol() {
+	case protocolJSON:
+		format = codec.JSON
+	case protocolMsgPack:
+		format = codec.MsgPack
+	}
+	return client{ctl: ctl, conn: c, identity: identityOf(c.Request()), format: format, control: c.Subprotocol() != ""}
+}
+
+// send sends one frame to this client alone.
+func (c *client) send(encode func(dst []byte) []byte) {
+	var buf [512]byte
+	// A connection that is closing takes no more, and needs none.
+	_ = c.conn.SendPayload(c.format == codec.MsgPack, encode(buf[:0]))
+}
+
+func (c *client) refuse(e *codec.Error) {
+	c.send(func(dst []byte) []byte { return codec.AppendError(dst, c.format, e) })
+}
+
+// pong answers a ping, whatever the client may do.
+func (c *client) pong() {
+	c.send(func(dst []byte) []byte { return codec.AppendPong(dst, c.format) })
+}
+
+func (c *client) ack(room, key string, r codec.Receipt) {
+	c.send(func(dst []byte) []byte {
+		return codec.AppendAck(dst, c.format, &codec.Ack{Room: room, Key: key, ID: r.ID, Durable: r.Durable})
+	})
+}
+
+// subscribed is the first frame of a room.
+func (c *client) subscribed(room, username string, since *codec.ID, joined hub.Joined) {
+	recovering := since != nil
+	c.send(func(dst []byte) []byte {
+		return codec.AppendSubscribed(dst, c.format, &codec.Subscribed{
+			Room: room, Head: joined.Head, Oldest: joined.Oldest,
+			WasRecovering: recovering, Recovered: recovering && joined.Recovered,
+			Username: username, Members: joined.Members,
+			MaxContent: c.ctl.cfg.MaxContent, PingInterval: int(c.ctl.ping.Milliseconds()),
+		})
+	})
+}
+
+// joinFailed closes the connection: the history of a room could not be read. There is nobody
+// to tell if it has ended by itself.
+func (c *client) joinFailed(room, username string, err error) {
+	c.ctl.cfg.Logger.Error("join failed", "room", room, "user", username, "err", err)
+	c.conn.Close(refusal.CloseTryAgainLater, "the history could not be read: come back")
+}
+
+// publish says msg in the room of m. done, if not nil, is called once the message is
+// settled. It returns what is to be answered if that was not taken.
+func (c *client) publish(m *hub.Member, msg codec.Client, done func(codec.Receipt)) *codec.Error {
+	key := ""
+	if msg.Key != "" {
+		key = keyScope(c.identity, m.Username(), msg.Key)
+	}
+	if _, err := m.Publish(msg.Content, key, done); err != nil {
+		e := c.ctl.notTaken(m.Username(), err)
+		return &codec.Error{Code: e.Code, Message: e.Message, Key: msg.Key}
+	}
+	return nil
+}
+
+// mayNotWrite answers who may only read.
+func mayNotWrite(msg codec.Client) *codec.Error {
+	return &codec.Error{Code: refusal.Forbidden, Message: "this connection may read here, not write", Key: msg.Key}
+}
+
+// asError returns how Decode refused a frame.
+func asError(err error) *codec.Error {
+	if e, ok := err.(*codec.Error); ok {
+		return e
+	}
+	return &codec.Error{Code: refusal.InvalidMessage, Message: err.Error()}
+}
