@@ -32,9 +32,11 @@ func TestPowerCut(t *testing.T) {
 			// The smaller the buffer, the smaller the log, and the more checkpoints are cut.
 			settings := []string{fmt.Sprint("EDGECHAT_HISTORY=", history), "EDGECHAT_HISTORY_BYTES=4MiB", "EDGECHAT_REPLAY_LIMIT=10000"}
 			record := recordTalk(t, settings)
-			points := []int{}
+			// From the first message on: a file that was cut short while it was made is called damaged.
+			points, said := []int{}, false
 			for i, s := range record.Steps {
-				if s.Kind != faultydisk.Marked {
+				said = said || s.Kind == faultydisk.Marked
+				if said && s.Kind != faultydisk.Marked {
 					points = append(points, i+1)
 				}
 			}
