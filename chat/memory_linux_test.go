@@ -8,15 +8,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"edgechat/internal/faultydisk"
 )
 
 // A message that is in memory alone, since the card is full, is 202 and no durable ack.
 func TestInMemoryAlone(t *testing.T) {
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4194304"); err != nil {
-		t.Skipf("mount: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Unmount(dir, syscall.MNT_DETACH) })
+	dir := faultydisk.New(t, 32<<20).Dir // a real file system: nothing is durable on one in memory
 	r := newRig(t, func(s *setup) {
 		s.store.Path, s.store.History = filepath.Join(dir, "edgechat.db"), 10_000
 		s.store.RetryDelay, s.store.CommitBytes = 10*time.Millisecond, 64<<10
@@ -24,8 +22,8 @@ func TestInMemoryAlone(t *testing.T) {
 	c := r.room("den", "username=ann", jsonHeader)
 	c.JSONOf("joined")
 	filler := filepath.Join(dir, "filler")
-	if err := os.WriteFile(filler, make([]byte, 4<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
-		t.Fatalf("4 MiB in less than 4 MiB: %v", err)
+	if err := os.WriteFile(filler, make([]byte, 32<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("32 MiB in less than 32 MiB: %v", err)
 	}
 	for n, body := 0, strings.Repeat("x", 4000); r.store.Ready() == nil; n++ {
 		if n > 5000 {

@@ -37,6 +37,7 @@ type Config struct {
 
 	History      int           // messages kept of each room; default store.DefaultHistory
 	HistoryBytes int64         // bytes kept of all rooms; default store.DefaultHistoryBytes
+	Rooms        int           // rooms kept, beyond which the one that has been silent longest is forgotten; default store.DefaultRooms
 	SyncInterval time.Duration // longest time that a message nobody waits for is in memory alone; default store.DefaultSyncInterval
 
 	ReplayLimit int // messages that one request for history gets at most; default chat.DefaultReplayLimit
@@ -106,7 +107,7 @@ func (cfg *Config) defaults() error {
 		name string
 		v    int64
 	}{
-		{"History", int64(cfg.History)}, {"HistoryBytes", cfg.HistoryBytes}, {"ReplayLimit", int64(cfg.ReplayLimit)},
+		{"History", int64(cfg.History)}, {"HistoryBytes", cfg.HistoryBytes}, {"Rooms", int64(cfg.Rooms)}, {"ReplayLimit", int64(cfg.ReplayLimit)},
 		{"MaxContent", int64(cfg.MaxContent)}, {"MaxHeaderBytes", int64(cfg.MaxHeaderBytes)},
 	} {
 		if n.v < 0 {

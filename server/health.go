@@ -11,6 +11,8 @@ import (
 type health struct {
 	Status string `json:"status"`           // "ok", "degraded" or "draining"
 	Reason string `json:"reason,omitempty"` // why it is not "ok"
+	// What is wrong and keeps nobody from being served.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // healthz says that the process answers, no more: whoever restarts what fails
@@ -24,12 +26,16 @@ func (s *Server) healthz(w http.ResponseWriter, _ *ws.Request) error {
 func (s *Server) readyz(w http.ResponseWriter, _ *ws.Request) error {
 	if s.draining.Load() {
 		w.Header().Set("Retry-After", "5")
-		return writeHealth(w, http.StatusServiceUnavailable, health{"draining", "the server is stopping"})
+		return writeHealth(w, http.StatusServiceUnavailable, health{Status: "draining", Reason: "the server is stopping"})
 	}
 	if err := s.store.Ready(); err != nil {
-		return writeHealth(w, http.StatusServiceUnavailable, health{"degraded", err.Error()})
+		return writeHealth(w, http.StatusServiceUnavailable, health{Status: "degraded", Reason: err.Error()})
 	}
-	return writeHealth(w, http.StatusOK, health{Status: "ok"})
+	h := health{Status: "ok"}
+	if err := s.store.Warning(); err != nil {
+		h.Warnings = []string{err.Error()}
+	}
+	return writeHealth(w, http.StatusOK, h)
 }
 
 func writeHealth(w http.ResponseWriter, status int, h health) error {

@@ -29,6 +29,7 @@ func (s *Server) open() (err error) {
 		Path:         filepath.Join(s.cfg.Data, fileName),
 		History:      s.cfg.History,
 		HistoryBytes: s.cfg.HistoryBytes,
+		Rooms:        s.cfg.Rooms,
 		SyncInterval: s.cfg.SyncInterval,
 		Logger:       s.log,
 	})

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"container/heap"
 	"fmt"
 	"hash/maphash"
 
@@ -25,7 +26,8 @@ func (s *Store) Deliver(deliver func(room string, m *codec.Message)) { s.deliver
 // done, if not nil, is called once, from another goroutine, and must not block:
 // with Durable true once the message (or the original) is on disk, or has left
 // the buffer and what displaced it is on disk; with Durable false at once if the
-// store is degraded, if the commit fails, or if MaxWaiting wait already.
+// store is degraded, if the commit fails, or if MaxWaiting wait already, and always if the disk is
+// memory (see Warning).
 //
 // The error is ErrClosed, ErrRoomName or ErrTooLarge; nothing was appended then.
 func (s *Store) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
@@ -33,15 +35,15 @@ func (s *Store) Append(name string, m codec.Message, key string, done func(codec
 		return codec.ID{}, fmt.Errorf("store: append to a room whose name has %d bytes: %w", len(name), ErrRoomName)
 	}
 	size := costOf(name, &m, key)
-	if size > s.cfg.HistoryBytes/2 {
-		return codec.ID{}, fmt.Errorf("store: append to room %q: %w: it takes %d bytes and the buffer holds %d (HistoryBytes)",
-			name, ErrTooLarge, size, s.cfg.HistoryBytes)
+	if size > s.cfg.HistoryBytes/2 || size > s.cfg.LogBytes/4 {
+		return codec.ID{}, fmt.Errorf("store: append to room %q: %w: it takes %d bytes, the buffer holds %d (HistoryBytes) and the log %d (LogBytes)",
+			name, ErrTooLarge, size, s.cfg.HistoryBytes, s.cfg.LogBytes)
 	}
 	var hash uint64
 	if key != "" {
 		hash = maphash.String(s.seed, key)
 	}
-	r := s.lockRoom(name)
+	r, made := s.lockRoom(name)
 	if key != "" {
 		if offset, ok := r.keys[hash]; ok {
 			id := codec.ID{Epoch: r.epochAt(offset), Offset: offset}
@@ -69,15 +71,18 @@ func (s *Store) Append(name string, m codec.Message, key string, done func(codec
 	}
 	bytes := s.bytes.Add(size)
 	s.trimCount(r)
-	claimed := !r.aged
-	r.aged = true
+	outgrown := r.outgrown()
+	r.ranked = true
 	if s.deliver != nil {
 		s.deliver(name, &entry.msg)
 	}
 	r.mu.Unlock()
 
-	if claimed {
-		s.watchAge(r, entry.seq)
+	if made {
+		s.limitRooms()
+	}
+	if outgrown {
+		s.rank(r)
 	}
 	if bytes > s.cfg.HistoryBytes {
 		s.trimTo(s.cfg.HistoryBytes)
@@ -96,38 +101,54 @@ func (s *Store) duplicate(r *room, id codec.ID, done func(codec.Receipt)) error 
 	case s.closed.Load():
 		return ErrClosed
 	case done == nil:
-	case e != nil:
+	case e != nil && e.seq > s.settled:
 		s.awaitLocked(e.seq, id, done)
 	default:
-		s.receipts.add(receipt{done, codec.Receipt{ID: id, Durable: true}})
+		s.receipts.add(receipt{done, codec.Receipt{ID: id, Durable: s.volatile == ""}})
 	}
 	return nil
 }
 
+// costOf is what a message counts of Config.HistoryBytes.
 func costOf(name string, m *codec.Message, key string) int64 {
 	return int64(messageCost + len(name) + len(m.Username) + len(m.Content) + len(key))
 }
 
+// costOfRoom is what a room counts of Config.HistoryBytes, besides its messages.
+func costOfRoom(name string) int64 { return int64(roomCost + len(name)) }
+
 // lockRoom returns the room of that name, locked; a new one if there is none.
-func (s *Store) lockRoom(name string) *room {
+func (s *Store) lockRoom(name string) (r *room, made bool) {
 	for {
 		s.roomsMu.RLock()
-		r := s.rooms[name]
+		r = s.rooms[name]
 		s.roomsMu.RUnlock()
-		if r == nil {
+		made = r == nil
+		if made {
+			s.trimMu.Lock()
 			s.roomsMu.Lock()
 			if r = s.rooms[name]; r == nil {
-				r = &room{name: name, head: s.floor}
-				s.rooms[name] = r
+				r = s.addRoom(name, s.floor)
 			}
 			s.roomsMu.Unlock()
+			s.trimMu.Unlock()
 		}
 		r.mu.Lock()
-		if !r.gone {
-			return r
+		if !r.gone.Load() {
+			return r, made
 		}
 		r.mu.Unlock()
 	}
+}
+
+// addRoom makes a room whose numbers begin behind floor. The caller holds trimMu and roomsMu, or has the
+// store to himself.
+func (s *Store) addRoom(name string, floor uint64) *room {
+	r := &room{name: name, head: floor, newest: s.given.Load()}
+	s.rooms[name] = r
+	s.bytes.Add(costOfRoom(name))
+	heap.Push(&s.silent, silence{r.newest, r})
+	return r
 }
 
 // lookUp returns the room of that name, locked, or one that stands for a room
@@ -141,7 +162,7 @@ func (s *Store) lookUp(name string) (r *room, release func()) {
 			return &room{name: name, head: floor}, func() {}
 		}
 		r.mu.Lock()
-		if !r.gone {
+		if !r.gone.Load() {
 			return r, r.mu.Unlock
 		}
 		r.mu.Unlock()

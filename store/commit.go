@@ -5,20 +5,34 @@ import (
 	"fmt"
 	"time"
 
-	berrors "go.etcd.io/bbolt/errors"
+	"edgechat/store/wal"
 )
 
-// commitLoop is the committer: the only goroutine that writes. Close ends it.
-// It sets no timer while nothing is pending.
+// idleFold is how long nothing is said until the history gets what the log has: a start is quicker then,
+// and memory is given back.
+const (
+	idleFold  = time.Minute
+	leastFold = 64 << 10 // bytes of the log that are worth it
+)
+
+// commitLoop is the committer: the only goroutine that uses the log. Close ends it, and it
+// ends the keeper. It sets no timer while nothing is pending, but one after
+// the last commit.
 func (s *Store) commitLoop() {
+	defer close(s.folds)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	idle := time.NewTimer(idleFold)
+	idle.Stop()
+	defer idle.Stop()
 	for {
 		var expired <-chan time.Time
 		if at, pending := s.due(); pending {
 			wait := time.Until(at)
 			if wait <= 0 {
-				_ = s.commit(false) // told by receipts, Ready and the log
+				if s.commit(false) == nil && s.wal.Used() >= leastFold { // else told by receipts, Ready and the log
+					idle.Reset(idleFold)
+				}
 				continue
 			}
 			timer.Reset(wait)
@@ -27,6 +41,8 @@ func (s *Store) commitLoop() {
 		select {
 		case <-s.wake:
 		case <-expired:
+		case <-idle.C:
+			s.requestFold()
 		case <-s.stop:
 			s.closeErr = s.finish()
 			return
@@ -34,37 +50,81 @@ func (s *Store) commitLoop() {
 	}
 }
 
-// finish writes all that is left, and the mark that all was written.
-func (s *Store) finish() error {
-	for {
-		err := s.commit(true)
-		if err == nil && !s.clean {
-			continue // there was more than one commit may hold
-		}
-		if err != nil {
-			s.queueMu.Lock()
-			n := len(s.queue)
-			s.queueMu.Unlock()
-			err = fmt.Errorf("store: close %s: %d messages were not written: %w", s.cfg.Path, n, err)
-		}
-		return err
+// requestFold has the keeper make a checkpoint, unless one is about to be made.
+func (s *Store) requestFold() {
+	select {
+	case s.folds <- fold{}:
+	default:
 	}
+}
+
+// finish writes all that is left to the log and the history, and the mark that all was written.
+func (s *Store) finish() error {
+	err := s.commit(true)
+	for err == nil && s.pending() > 0 {
+		err = s.commit(true) // there was more than one commit may hold
+	}
+	if errors.Is(err, wal.ErrFull) {
+		err = nil // there may be room once the keeper is done
+	}
+	var foldErr error
+	for failed := 0; failed < 2; { // a history that was found broken is mended the second time
+		done := make(chan error)
+		before := s.pending()
+		s.folds <- fold{closing: true, done: done}
+		if foldErr = <-done; foldErr != nil {
+			failed++
+			continue
+		}
+		if before == 0 || err != nil {
+			break
+		}
+		for s.pending() > 0 && s.commit(true) == nil {
+		}
+		if s.pending() >= before {
+			break
+		}
+	}
+	if err == nil && s.pending() > 0 {
+		err = errNoDisk
+		if f := s.fault.Load(); f != nil {
+			err = f.err
+		}
+	}
+	if err == nil {
+		err = foldErr
+	}
+	if n := s.pending(); err != nil && n > 0 {
+		s.queueMu.Lock()
+		s.tellLocked(false, func(wait) bool { return true })
+		s.queueMu.Unlock()
+		return fmt.Errorf("store: close %s: %d messages were not written: %w", s.cfg.Path, n, err)
+	}
+	if err != nil { // the log has them
+		return fmt.Errorf("store: close %s: %w", s.cfg.Path, err)
+	}
+	return nil
+}
+
+func (s *Store) pending() int {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	return len(s.queue)
 }
 
 // commit writes the oldest of what is pending, as much as one commit may hold.
 func (s *Store) commit(closing bool) error {
-	if err := s.readFault.Swap(nil); err != nil && s.fault.Load() == nil {
-		s.suspect = true
-		s.degrade(*err)
-		if !closing {
-			return *err
-		}
-	}
 	degraded := s.fault.Load() != nil
 	if degraded {
 		s.count.retries.Add(1)
-		if err := s.mendDisk(); err != nil {
+		if err := s.mend(); err != nil {
 			s.degrade(err)
+			return err
+		}
+	} else if err := s.stillOurs(); err != nil {
+		s.walSuspect = true
+		s.degrade(err)
+		if !closing {
 			return err
 		}
 	}
@@ -72,132 +132,83 @@ func (s *Store) commit(closing bool) error {
 	s.batch = batch
 	began := time.Now()
 	s.commitBegan.Store(int64(max(1, began.Sub(s.opened))))
-	err := s.write(batch, closing)
+	turned, err := s.write(batch, settled)
 	s.commitBegan.Store(0)
 	s.lastCommit = time.Now() // of its end: a slow card has AckDelay to rest, too
 	s.count.commitNanos.Add(int64(s.lastCommit.Sub(began)))
 	if err != nil {
 		s.untake(batch)
-		s.suspect = s.suspect || !isFull(err)
-		s.degrade(err)
 		clear(batch)
+		if errors.Is(err, wal.ErrFull) {
+			return s.awaitFold(err, degraded)
+		}
+		s.count.failures.Add(1)
+		s.walSuspect = s.walSuspect || !isFull(err)
+		s.degrade(err)
 		return err
 	}
-	// The order matters: whoever finds a message pending has entered his wait before
-	// markStored could have the lock of its room, so that settle finds it.
-	s.markStored(batch)
-	clear(batch)
+	s.queueMu.Lock()
+	s.fullSince = time.Time{}
+	s.queueMu.Unlock()
 	if degraded {
 		s.mended()
 	}
-	s.settle(settled, true)
+	if len(batch) > 0 {
+		s.count.commits.Add(1)
+		s.count.written.Add(uint64(len(batch)))
+	}
+	// Whoever appends holds the lock of his room until the message is delivered: no receipt comes before that, and
+	// whoever found a message pending has entered his wait.
+	for _, e := range batch {
+		e.room.mu.Lock()
+		e.room.logged = max(e.room.logged, e.msg.ID.Offset)
+		e.room.mu.Unlock()
+	}
+	s.settle(batch, settled)
+	clear(batch)
+	if turned {
+		s.requestFold()
+	}
 	return nil
 }
 
-// markStored tells the rooms that their messages are on disk. Until then readers
-// take them from memory, so that each can be read at any time.
-func (s *Store) markStored(batch []*entry) {
-	for _, e := range batch {
-		r := e.room
-		r.mu.Lock()
-		if e.trimmed.Load() { // it left the buffer meanwhile
-			s.remove(r, e.seq, e.cost)
-		} else {
-			r.pending.pop()
-		}
-		r.mu.Unlock()
+// awaitFold is what a commit does that finds the log full: a checkpoint will make room, unless it
+// does not come.
+func (s *Store) awaitFold(err error, degraded bool) error {
+	s.requestFold()
+	s.queueMu.Lock()
+	if s.fullSince.IsZero() {
+		s.fullSince = time.Now()
 	}
-	s.count.written.Add(uint64(len(batch)))
+	late := time.Since(s.fullSince) >= s.cfg.StallAfter
+	if late || degraded {
+		s.fullSince = time.Time{}
+	}
+	s.queueMu.Unlock()
+	f := s.foldFault.Load()
+	if f != nil {
+		err = fmt.Errorf("%w, and what it holds cannot be put into the history: %w", err, f.err)
+	}
+	if late || degraded || f != nil {
+		s.degrade(err)
+	}
+	return err
 }
 
-// write commits batch, and what else is due. If closing is set and nothing is left then, it
-// marks the file as clean.
-func (s *Store) write(batch []*entry, closing bool) error {
-	for attempt := 0; ; attempt++ {
-		j := job{entries: batch}
-		which := whatIsDue
-		if closing {
-			which = allOldest
-		}
-		more := s.takeRemovals(&j, which)
-		s.queueMu.Lock()
-		clean := closing && !more && len(s.queue) == 0
-		s.queueMu.Unlock()
-		j.state = s.state(clean)
-		s.sinceRemoved++
-		err := s.run(&j)
-		if err == nil {
-			s.clean = clean
-			return nil
-		}
-		s.untakeRemovals(&j)
-		if !errors.Is(err, berrors.ErrMaxSizeReached) || attempt == 3 {
-			return err
-		}
-		if err := s.makeRoom(attempt > 0); err != nil {
-			return err
-		}
+// write puts a batch into the log, and what else it is to know.
+func (s *Store) write(batch []*entry, settled uint64) (turned bool, err error) {
+	s.queueMu.Lock()
+	untold, open := len(s.untold), settled < s.target
+	s.queueMu.Unlock()
+	if len(batch) == 0 && (untold == 0 || open) {
+		return false, nil
 	}
-}
-
-// makeRoom removes what is due from a file that has reached its quota; if that
-// was not enough, an eighth of the buffer as well.
-func (s *Store) makeRoom(trim bool) error {
-	if trim {
-		s.trimTo(s.bytes.Load() / 8 * 7)
-		s.count.squeezed.Add(1)
-	}
-	for {
-		var j job
-		s.takeRemovals(&j, allRemovals)
-		if len(j.removals) == 0 {
-			s.untakeRemovals(&j)
-			return nil
-		}
-		j.state = s.state(false)
-		s.disk.setQuota(s.cfg.quota + quotaReserve)
-		err := s.run(&j)
-		s.disk.setQuota(s.cfg.quota)
-		if err != nil {
-			s.untakeRemovals(&j)
-			return err
-		}
-	}
-}
-
-// state returns what the file is to say of the store, save the tally.
-func (s *Store) state(clean bool) state {
-	s.roomsMu.RLock()
-	defer s.roomsMu.RUnlock()
-	return state{clean: clean, floor: s.floor, epochs: *s.epochs.Load()}
-}
-
-// run does a job in one transaction.
-func (s *Store) run(j *job) error {
-	d := s.disk
-	if d == nil || d.readOnly {
-		return errNoDisk
-	}
-	keys, values := s.encode(j.entries)
-	commit := func() error { return d.apply(j, keys, values) }
-	var err error
-	if s.cfg.aroundCommit != nil {
-		err = s.cfg.aroundCommit(commit)
-	} else {
-		err = commit()
-	}
-	if err != nil {
-		s.count.failures.Add(1)
+	commit := func() error {
+		turned, err = s.append(batch, open)
 		return err
 	}
-	s.count.commits.Add(1)
-	s.count.removed.Add(uint64(len(j.removals)))
-	for _, p := range j.places {
-		if p.room != nil {
-			p.room.mu.Lock()
-			p.room.recorded = max(p.room.recorded, p.version)
-			p.room.mu.Unlock()
-		}
+	if s.cfg.aroundCommit != nil {
+		return turned, s.cfg.aroundCommit(commit)
 	}
-	return nil
+	return turned, commit()
 }

@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
+
+	"edgechat/internal/durable"
+	"edgechat/store/wal"
 )
 
 // What a Config that names none has.
@@ -13,6 +17,7 @@ const (
 	DefaultHistory      = 200
 	DefaultHistoryBytes = 64 << 20
 	DefaultSyncInterval = time.Second
+	DefaultRooms        = 10_000
 )
 
 // A Config says where a store lives and what it keeps. Only Path is required;
@@ -28,16 +33,33 @@ type Config struct {
 	History int
 
 	// HistoryBytes is what all rooms keep together, in bytes: each message
-	// counts the bytes of its texts and 64 for what surrounds them. Beyond it the oldest
-	// messages go first, of whatever room. Default DefaultHistoryBytes, at least 64 KiB.
+	// counts the bytes of its texts and 64 for what surrounds them, each room 700 and its
+	// name. Beyond it the room that takes the most gives its oldest message, so that
+	// a busy room cannot push out what quiet ones said. Default DefaultHistoryBytes, at least 64 KiB.
 	//
 	// It bounds the memory of messages that could not be written, too, and
-	// the file, which may take 3 times HistoryBytes + 32 MiB, and 8 MiB more while messages are
-	// removed from a file that is full: room for half-empty pages, for those that a commit
+	// the history, which may take 3 times HistoryBytes + 32 MiB, and 8 MiB more while messages are
+	// removed from a file that is full: room for half-empty pages, for those that a transaction
 	// replaces, and for messages that left the buffer and lie between others of it, of
 	// which there may be twice as much as in the buffer, up to
 	// HistoryBytes. Each of these takes 24 bytes of memory until a sweep removes it.
 	HistoryBytes int64
+
+	// Rooms is how many rooms are kept, with messages or without; beyond it the one that
+	// has been silent longest is forgotten with all that it has. Default DefaultRooms.
+	Rooms int
+
+	// LogBytes is the size of the log. Twice as much memory, about, may be taken by messages that are in the
+	// log and not in the history. Default 8 MiB, or less if HistoryBytes is
+	// less than 16 MiB; at least 128 KiB.
+	LogBytes int64
+
+	// DiskReads is how many may read the history at once. Default 8.
+	DiskReads int
+
+	// ReadWait is how long a reader waits for the disk. After it he gets what is in
+	// memory, and is told that it is not all. Default 5 s.
+	ReadWait time.Duration
 
 	// SyncInterval is the longest time that a message lives in memory alone
 	// while nobody waits for it. Default DefaultSyncInterval.
@@ -74,9 +96,13 @@ type Config struct {
 	// Logger is told of what is rare: damage, a full disk, recovery. Nil discards.
 	Logger *slog.Logger
 
-	// For tests: stands around each commit; replaces the quota of the file.
+	// For tests: stand around each commit and each transaction of the history; replace the quota of
+	// the history, and what tells a file from its copy.
 	aroundCommit func(commit func() error) error
+	aroundFold   func(commit func() error) error
 	quota        int
+	identify     func(f *os.File) string
+	checkTouched bool
 }
 
 const (
@@ -85,6 +111,7 @@ const (
 	maxAckDelay   = 100 * time.Millisecond
 	maxRetryDelay = 30 * time.Second
 	maxRoomName   = 1024 // bytes; codec.CheckRoom is stricter, bbolt's limit for keys is 32,768
+	roomCost      = 700  // bytes of memory that a room takes besides its name, measured by TestRoomCost
 	messageCost   = 64   // bytes of a message in the file besides its texts: key, page element, numbers, checksum
 )
 
@@ -98,19 +125,22 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("store: Path %q: %w", c.Path, err)
 	}
 	c.Path = path
+	if real, err := durable.Resolve(path); err == nil { // else opening it tells what is wrong
+		c.Path = real
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 
 	// The quota of the file must fit in an int, and the file in the address
 	// space: on 32 bits bbolt maps 2 GiB at most, and no board has that much free in one piece.
-	most := int64(math.MaxInt64 / 8)
-	if math.MaxInt == math.MaxInt32 {
-		most = 128 << 20
-	}
+	most := mostHistoryBytes()
 	for _, err := range []error{
 		limit("History", &c.History, DefaultHistory, 1, maxHistory),
 		limit("HistoryBytes", &c.HistoryBytes, DefaultHistoryBytes, minHistory, most),
+		limit("Rooms", &c.Rooms, DefaultRooms, 1, math.MaxInt32),
+		limit("DiskReads", &c.DiskReads, 8, 1, 1024),
+		limit("ReadWait", &c.ReadWait, 5*time.Second, time.Millisecond, time.Hour),
 		limit("SyncInterval", &c.SyncInterval, DefaultSyncInterval, time.Nanosecond, time.Hour),
 		limit("AckDelay", &c.AckDelay, maxAckDelay, time.Nanosecond, maxAckDelay),
 		limit("CommitBytes", &c.CommitBytes, 1<<20, 4<<10, 64<<20),
@@ -123,10 +153,24 @@ func (c Config) withDefaults() (Config, error) {
 			return c, err
 		}
 	}
+	if err := limit("LogBytes", &c.LogBytes, min(8<<20, max(2*wal.MinHalf, c.HistoryBytes/2)), 2*wal.MinHalf, 1<<30); err != nil {
+		return c, err
+	}
+	if c.identify == nil {
+		c.identify, c.checkTouched = identify, true
+	}
 	if c.quota == 0 {
 		c.quota = int(3*c.HistoryBytes + 32<<20)
 	}
 	return c, nil
+}
+
+// mostHistoryBytes is the most that HistoryBytes may be.
+func mostHistoryBytes() int64 {
+	if math.MaxInt == math.MaxInt32 {
+		return 128 << 20
+	}
+	return 1 << 40
 }
 
 // limit sets *v to def if it is zero, and checks its range.

@@ -12,6 +12,8 @@ import "edgechat/codec"
 //	                         had been delivered, and was lost before it was stored
 //	unknown epoch            nothing
 //	an epoch before damage   nothing: what its holder has not seen may be gone
+//	an epoch before a copy   the offset itself, unless it is above what the copy had: that
+//	                         was given elsewhere, and who holds it may have seen less than that of it
 //
 // So (present epoch, head) can be handed out although the message at head is of
 // an earlier epoch, and also for a room without any message: no message of that
@@ -29,14 +31,21 @@ func (r *room) resolve(es epochs, id codec.ID) (uint64, bool) {
 	if first := r.firstStart(); e.n < first.n && first.first > 1 {
 		return min(id.Offset, r.head), false
 	}
-	end := r.head
-	for _, s := range r.starts {
-		if s.n > e.n {
-			end = s.first - 1
-			break
-		}
+	end := r.endBefore(e.n + 1)
+	if fork, ok := es.forked(e.n); ok && id.Offset > r.endBefore(fork) {
+		return end, false
 	}
 	return min(id.Offset, end), true
+}
+
+// endBefore returns the last offset before the epochs from n on began in r.
+func (r *room) endBefore(n uint64) uint64 {
+	for _, s := range r.starts {
+		if s.n >= n {
+			return s.first - 1
+		}
+	}
+	return r.head
 }
 
 // firstStart returns the first start that is known. A room without any is

@@ -16,6 +16,9 @@ type epoch struct {
 	n     uint64 // 1 for the first, in the order of time
 	name  string // what stands in IDs
 	lossy bool   // it was opened because stored messages were lost: of a cursor from before nothing can be proved
+	// It was opened because the file is a copy, or was one: what is above the end of the file may
+	// have been given elsewhere, and is not known here.
+	forked bool
 }
 
 // epochs are those that are known, oldest first; the last is the present one.
@@ -59,8 +62,18 @@ func (e epochs) provable() uint64 {
 	return 0
 }
 
-// next returns the epochs with a new one at the end, its n at least atLeast.
-func (e epochs) next(lossy bool, atLeast uint64) epochs {
+// forked returns the first n after this one from which on the file is a copy, if there is one.
+func (e epochs) forked(after uint64) (n uint64, ok bool) {
+	for i := range e {
+		if e[i].n > after && e[i].forked {
+			return e[i].n, true
+		}
+	}
+	return 0, false
+}
+
+// next returns the epochs with a new one at the end, its n at least atLeast and its flags those of why.
+func (e epochs) next(why epoch, atLeast uint64) epochs {
 	n := max(1, atLeast)
 	if len(e) > 0 {
 		n = max(n, e.now().n+1)
@@ -69,7 +82,7 @@ func (e epochs) next(lossy bool, atLeast uint64) epochs {
 	for _, taken := e.find(name); taken; _, taken = e.find(name) {
 		name = newEpochName()
 	}
-	next := append(slices.Clone(e), epoch{n: n, name: name, lossy: lossy})
+	next := append(slices.Clone(e), epoch{n: n, name: name, lossy: why.lossy, forked: why.forked})
 	return next[max(0, len(next)-maxEpochs):]
 }
 

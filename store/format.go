@@ -7,7 +7,7 @@ import (
 	"hash/crc32"
 )
 
-// The file is a bbolt database of three buckets:
+// The history file is a bbolt database of three buckets:
 //
 //	log    sequence (8 bytes, big endian) -> codec.AppendRecord, the messages of all rooms
 //	meta   "state" -> the state, below
@@ -16,18 +16,42 @@ import (
 // State and place end with the CRC-32C (big endian) of all before it; numbers
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
-//	state  version 1, flags (1: closed in order), number of messages and of places in
-//	       the file, floor, number of epochs, then for each, oldest first: n, flags
-//	       (1: lossy), name
-//	place  version 1, head, number of starts, then for each, in order: n, first offset, name
+//	state  version 2, flags (1: closed in order), number of messages and of places in
+//	       the file, floor, checkpoint, id of the store, runs, changes, time (Unix ns), identity (a text),
+//	       number of epochs, then for each, oldest first: n, flags (1: lossy, 2: forked), name
+//	place  version 2, head, left, number of starts, then for each, in order: n, first offset, name
 //
-// The state is written with every commit, which costs no page: it is small enough
-// to lie in the root page, which every commit replaces. bbolt has no checksums of pages; by the
+// Version 1 of both is of before there was a log. Its state has no fields from checkpoint to
+// identity, its place none that says from which offset on there are messages of the buffer.
+//
+// The state is written with every transaction, which costs no page: it is small enough
+// to lie in the root page, which every one replaces. bbolt has no checksums of pages; by the
 // numbers in the state even a page that has lost elements is noticed.
+//
+// The log (package wal) has records of these kinds:
+//
+//	1  a message: its sequence less the first of the batch, a varint; codec.AppendRecord
+//	2  a start of the store: a state of version 2, of which messages and places mean nothing
+//	3  a checkpoint is on disk: changes of the state, a varint
+//	4  a room whose newest messages left the buffer before they were written: name (a text), place
+//	5  rooms were forgotten: floor, a varint
+//	6  what displaced some that were passed over comes with a later batch: no body
+//
+// Kinds from 7 on are left for what a message becomes later (edited, deleted), and for
+// what several nodes agree on.
 const (
-	formatVersion = 1
+	formatVersion = 2
+	placeVersion  = 2
 	flagClean     = 1
 	flagLossy     = 1
+	flagForked    = 2
+
+	recordMessage    = 1
+	recordStart      = 2
+	recordCheckpoint = 3
+	recordPlace      = 4
+	recordFloor      = 5
+	recordOpen       = 6
 )
 
 var (
@@ -41,10 +65,17 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // A state is what the store as a whole has to know.
 type state struct {
-	clean  bool // closed in order: every number that was given is in the file
-	tally  tally
-	floor  uint64 // the highest offset of any room that was forgotten
-	epochs epochs
+	old        bool // of version 1
+	clean      bool // closed in order: every number that was given is in the file
+	tally      tally
+	floor      uint64 // the highest offset of any room that was forgotten
+	checkpoint uint64 // what the log has up to this sequence is in the file, or has left the buffer
+	id         uint64 // of the store: log and history file have the same
+	runs       uint64 // how often the store was opened
+	changes    uint64 // how often the file was written to
+	time       uint64 // when that was last, by the clock of the board
+	identity   string // of the file, as identify says
+	epochs     epochs
 }
 
 // A tally counts what the file holds.
@@ -55,32 +86,46 @@ type tally struct {
 func (s *state) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, formatVersion, flagIf(s.clean, flagClean))
-	for _, v := range []uint64{s.tally.messages, s.tally.places, s.floor} {
+	for _, v := range []uint64{s.tally.messages, s.tally.places, s.floor, s.checkpoint, s.id, s.runs, s.changes, s.time} {
 		dst = binary.AppendUvarint(dst, v)
 	}
+	dst = appendText(dst, s.identity)
 	dst = binary.AppendUvarint(dst, uint64(len(s.epochs)))
 	for _, e := range s.epochs {
 		dst = binary.AppendUvarint(dst, e.n)
-		dst = append(dst, flagIf(e.lossy, flagLossy))
+		dst = append(dst, flagIf(e.lossy, flagLossy)|flagIf(e.forked, flagForked))
 		dst = appendText(dst, e.name)
 	}
 	return appendChecksum(dst, start)
 }
 
+// decodeState reads a state of this version or the one before. The error is ErrNewer for
+// that of a later one.
 func decodeState(b []byte) (state, error) {
-	r, err := newFields(b)
+	r, version, err := newFields(b)
 	if err != nil {
 		return state{}, err
 	}
+	if version > formatVersion {
+		return state{}, fmt.Errorf("%w: its format is %d, this program's is %d", ErrNewer, version, formatVersion)
+	}
 	s := state{
+		old:   version == 1,
 		clean: r.byte()&flagClean != 0,
 		tally: tally{messages: r.number(), places: r.number()},
 		floor: r.number(),
 	}
-	for range r.count(maxEpochs) {
-		s.epochs = append(s.epochs, epoch{n: r.number(), lossy: r.byte()&flagLossy != 0, name: r.text()})
+	if version > 1 {
+		s.checkpoint, s.id, s.runs, s.changes, s.time = r.number(), r.number(), r.number(), r.number(), r.number()
+		s.identity = r.text()
 	}
-	if len(s.epochs) == 0 {
+	for range r.count(maxEpochs) {
+		e := epoch{n: r.number()}
+		flags := r.byte()
+		e.lossy, e.forked, e.name = flags&flagLossy != 0, flags&flagForked != 0, r.text()
+		s.epochs = append(s.epochs, e)
+	}
+	if len(s.epochs) == 0 || version == 0 {
 		r.bad = true
 	}
 	return s, r.end()
@@ -89,13 +134,15 @@ func decodeState(b []byte) (state, error) {
 // A place is where a room stands in the numbers.
 type place struct {
 	head   uint64 // at least this much was numbered
+	left   uint64 // what has lower offsets left the buffer, also if it is in the file
 	starts []start
 }
 
 func (p *place) append(dst []byte) []byte {
 	start := len(dst)
-	dst = append(dst, formatVersion)
+	dst = append(dst, placeVersion)
 	dst = binary.AppendUvarint(dst, p.head)
+	dst = binary.AppendUvarint(dst, p.left)
 	dst = binary.AppendUvarint(dst, uint64(len(p.starts)))
 	for _, s := range p.starts {
 		dst = binary.AppendUvarint(dst, s.n)
@@ -106,11 +153,17 @@ func (p *place) append(dst []byte) []byte {
 }
 
 func decodePlace(b []byte) (place, error) {
-	r, err := newFields(b)
+	r, version, err := newFields(b)
+	if err == nil && (version == 0 || version > placeVersion) {
+		err = fmt.Errorf("version %d: %w", version, errFormat)
+	}
 	if err != nil {
 		return place{}, err
 	}
 	p := place{head: r.number()}
+	if version > 1 {
+		p.left = r.number()
+	}
 	for range r.count(maxHistory) {
 		p.starts = append(p.starts, start{n: r.number(), first: r.number(), name: r.text()})
 	}
@@ -143,19 +196,17 @@ type fields struct {
 
 var errFormat = errors.New("not what this version writes")
 
-// newFields checks version and checksum.
-func newFields(b []byte) (*fields, error) {
+// newFields checks the checksum and returns the version. The checksum comes first, so
+// that damage is never taken for another version.
+func newFields(b []byte) (*fields, byte, error) {
 	if len(b) < 5 {
-		return nil, fmt.Errorf("%d bytes: %w", len(b), errFormat)
+		return nil, 0, fmt.Errorf("%d bytes: %w", len(b), errFormat)
 	}
 	body, sum := b[:len(b)-4], binary.BigEndian.Uint32(b[len(b)-4:])
 	if crc32.Checksum(body, castagnoli) != sum {
-		return nil, errors.New("checksum does not match")
+		return nil, 0, errors.New("checksum does not match")
 	}
-	if body[0] != formatVersion {
-		return nil, fmt.Errorf("version %d: %w", body[0], errFormat)
-	}
-	return &fields{b: body[1:]}, nil
+	return &fields{b: body[1:]}, body[0], nil
 }
 
 func (r *fields) byte() byte {

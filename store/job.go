@@ -12,11 +12,17 @@ import (
 // that failed and had written all the same: what is stored again has the same
 // key, and what is removed again is not there.
 type job struct {
-	entries  []*entry  // to be stored
-	removals []removal // from the log
-	emptied  []string  // rooms whose places it writes or removes
-	places   []placed
-	state    state
+	entries   []*entry // to be stored
+	passed    []*entry // not to be stored, since they left the buffer
+	taken     int      // of Store.recent
+	upTo      uint64   // the sequence that the checkpoint reaches with this
+	last      bool     // of the checkpoint
+	changes   uint64
+	removals  []removal // from the log bucket
+	told      []*room   // rooms whose heads are in the log alone
+	forgotten []string  // rooms whose places it removes
+	places    []placed
+	state     state
 }
 
 // A placed is the place of a room, encoded; the bytes are nil if it is forgotten.
@@ -27,44 +33,30 @@ type placed struct {
 	bytes   []byte
 }
 
-// encode returns keys and values of entries, in a buffer that is used again by the next commit.
+// encode returns keys and values of entries.
 func (s *Store) encode(entries []*entry) (keys, values [][]byte) {
-	s.buf = s.buf[:0]
+	size := 0
+	for _, e := range entries {
+		size += int(e.cost)
+	}
+	b := make([]byte, 0, size)
 	ends := make([]int, 0, 2*len(entries))
 	for _, e := range entries {
-		if e.trimmed.Load() {
-			continue
-		}
-		s.buf = sequenceKey(s.buf, e.seq)
-		ends = append(ends, len(s.buf))
-		s.buf = codec.AppendRecord(s.buf, &codec.Record{Room: e.room.name, Message: e.msg, Key: e.key})
-		ends = append(ends, len(s.buf))
+		b = sequenceKey(b, e.seq)
+		ends = append(ends, len(b))
+		b = codec.AppendRecord(b, &codec.Record{Room: e.room.name, Message: e.msg, Key: e.key})
+		ends = append(ends, len(b))
 	}
 	begin := 0
 	for i := 0; i < len(ends); i += 2 {
-		keys = append(keys, s.buf[begin:ends[i]])
-		values = append(values, s.buf[ends[i]:ends[i+1]])
+		keys = append(keys, b[begin:ends[i]])
+		values = append(values, b[ends[i]:ends[i+1]])
 		begin = ends[i+1]
-	}
-	if cap(s.buf) > 2*chunksPerCommit*s.cfg.CommitBytes {
-		s.buf = nil
 	}
 	return keys, values
 }
 
-// apply does j in one transaction, with these messages. Values may lie in a buffer
-// that is used again, since bbolt has written them when it returns.
-func (d *disk) apply(j *job, keys, values [][]byte) error {
-	tally := d.tally
-	err := d.update(func(tx *bolt.Tx) error { return j.apply(tx, keys, values, d.last, &tally) })
-	if err == nil {
-		d.tally = tally
-		if n := len(keys); n > 0 {
-			d.last = max(d.last, binary.BigEndian.Uint64(keys[n-1]))
-		}
-	}
-	return err
-}
+func sequenceOf(key []byte) uint64 { return binary.BigEndian.Uint64(key) }
 
 func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, last uint64, t *tally) error {
 	log, err := tx.CreateBucketIfNotExists(logBucket)
@@ -121,38 +113,49 @@ func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, last uint64, t *tally) e
 	return meta.Put(stateKey, j.state.append(nil))
 }
 
-// findPlaces adds the places that the removals of j make necessary: of rooms
+// findPlaces adds the places that j makes necessary: of rooms that are forgotten, of rooms
 // with starts that the file does not hold yet, and of rooms of which no message
 // is left in the file that would tell the head. The head would be lost with them, and
 // its numbers given again.
 func (s *Store) findPlaces(j *job) {
+	for _, name := range j.forgotten {
+		s.roomsMu.RLock()
+		r := s.rooms[name]
+		s.roomsMu.RUnlock()
+		if r == nil { // else it is back
+			j.places = append(j.places, placed{name: name})
+		}
+	}
 	seen := make(map[*room]bool)
-	add := func(r *room, always bool) {
-		if seen[r] {
+	told := make(map[*room]bool, len(j.entries)) // by a message that j stores
+	for _, e := range j.entries {
+		told[e.room] = true
+	}
+	add := func(r *room) {
+		if r == nil || seen[r] {
 			return
 		}
 		seen[r] = true
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.gone || !always && r.recorded >= r.version && r.stored() > 0 {
+		if r.gone.Load() || r.recorded >= r.version && (r.stored() > 0 || told[r]) {
 			return
 		}
 		p := r.place()
 		j.places = append(j.places, placed{r.name, r, r.version, p.append(nil)})
 	}
-	for _, name := range j.emptied {
-		s.roomsMu.RLock()
-		r := s.rooms[name]
-		s.roomsMu.RUnlock()
-		if r == nil {
-			j.places = append(j.places, placed{name: name})
-			continue
-		}
-		add(r, true) // empty, or back with other starts
+	for _, e := range j.passed {
+		// The history may still have messages that are older than this one: they left the buffer before it did, and
+		// must not come back without it.
+		e.room.mu.Lock()
+		e.room.leave(e.msg.ID.Offset + 1)
+		e.room.mu.Unlock()
+		add(e.room)
 	}
 	for _, r := range j.removals {
-		if r.room != nil {
-			add(r.room, false)
-		}
+		add(r.room)
+	}
+	for _, r := range j.told {
+		add(r)
 	}
 }

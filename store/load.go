@@ -7,59 +7,59 @@ import (
 )
 
 // load fills the empty store from a scan, and notes there what else is wrong.
-// It returns whether the file was closed in order.
-func (s *Store) load(sc *scan) (clean bool) {
-	var st state
-	if sc.state != nil {
-		var err error
-		if st, err = decodeState(sc.state); err != nil {
-			sc.problem("state: %v", err)
-		}
-	}
-	if found := sc.tally(); sc.state != nil && found != st.tally {
+//
+// The places come later, with finishLoad: what they say is behind what the log has.
+func (s *Store) load(sc *scan, st state) (places map[*room]place) {
+	if found := sc.tally(); st.epochs != nil && found != st.tally {
 		sc.problem("%d of %d messages and %d of %d places", found.messages, st.tally.messages, found.places, st.tally.places)
 	}
 	s.floor = st.floor
 	s.epochs.Store(&st.epochs)
 
-	heads := make(map[*room]uint64, len(sc.places))
+	places = make(map[*room]place, len(sc.places))
 	for name, b := range sc.places {
 		p, err := decodePlace(b)
 		if err != nil || name == "" || len(name) > maxRoomName {
 			sc.problem("place of room %q: %v", name, err)
 			continue
 		}
-		r := &room{name: name, starts: p.starts, version: 1, recorded: 1}
-		s.rooms[name] = r
-		heads[r] = p.head
+		r := s.addRoom(name, 0)
+		r.starts, r.version, r.recorded = p.starts, 1, 1
+		r.left, places[r] = p.left, p
 	}
 	sc.each(func(seq uint64, rec *codec.Record, _ []byte) {
-		s.seq = max(s.seq, seq)
+		s.given.Store(max(s.given.Load(), seq))
 		r := s.rooms[rec.Room]
 		if r == nil {
-			r = &room{name: rec.Room}
-			s.rooms[rec.Room] = r
+			r = s.addRoom(rec.Room, 0)
 		}
 		s.loadMessage(r, seq, rec, st.epochs)
 	})
-	for r, head := range heads {
-		if head > r.head { // the newest were lost, or all have left the buffer
-			s.skipTo(r, head)
+	return places
+}
+
+// finishLoad applies the places of the history, and puts all in order.
+func (s *Store) finishLoad(places map[*room]place) {
+	for r, p := range places {
+		for r.slots.len() > 0 && r.oldest() < p.left {
+			s.dropOldest(r)
+		}
+		if p.head > r.head { // the newest were lost, or all have left the buffer
+			s.skipTo(r, p.head)
 			s.trimCount(r)
 		}
 	}
 	for _, r := range s.rooms {
-		if r.aged = r.slots.len() > 0; r.aged {
-			s.watchAge(r, r.slots.at(0).seq)
-		} else {
+		r.logged = r.head
+		if s.rankRoom(r); r.slots.len() == 0 {
 			s.empty = append(s.empty, r)
 		}
 	}
 	s.trimMu.Lock()
-	s.forgetRooms()
+	s.forgetEmpty()
 	s.trimMu.Unlock()
+	s.limitRooms()
 	s.trimTo(s.cfg.HistoryBytes)
-	return st.clean
 }
 
 // loadMessage adds a message of the file to its room.
@@ -89,6 +89,9 @@ func (s *Store) skipTo(r *room, head uint64) {
 		for r.head < head {
 			r.head++
 			r.slots.push(slot{})
+			if r.pending.len() > 0 {
+				r.pending.push(nil) // which stand for the last of the slots
+			}
 		}
 	}
 	for r.head < head && r.slots.len() > 0 { // a gap that is wider than the buffer
@@ -100,20 +103,11 @@ func (s *Store) skipTo(r *room, head uint64) {
 // numbered returns the least n that the next epoch may have, whatever became of the
 // state: sequences and starts remember it too.
 func (s *Store) numbered() uint64 {
-	n := s.seq>>epochShift + 1
+	n := s.given.Load()>>epochShift + 1
 	for _, r := range s.rooms {
 		for _, st := range r.starts {
 			n = max(n, st.n+1)
 		}
 	}
 	return n
-}
-
-// openEpoch begins a new run of numbers.
-func (s *Store) openEpoch(lossy bool, atLeast uint64) {
-	next := s.epochs.Load().next(lossy, atLeast)
-	s.epochs.Store(&next)
-	s.queueMu.Lock()
-	s.seq = max(s.seq, next.now().n<<epochShift)
-	s.queueMu.Unlock()
 }

@@ -85,8 +85,8 @@ func TestEpochs(t *testing.T) {
 		}
 		closeStore(t, s)
 		// No sequence of a run that was cut short is used again.
-		if e := next.epochs.Load().now(); next.seq != e.n<<epochShift || s.seq >= next.seq {
-			t.Errorf("run %d: sequences go on at %d, epoch %d, after %d", run, next.seq, e.n, s.seq)
+		if e := next.epochs.Load().now(); next.given.Load() != e.n<<epochShift || s.given.Load() >= next.given.Load() {
+			t.Errorf("run %d: sequences go on at %d, epoch %d, after %d", run, next.given.Load(), e.n, s.given.Load())
 		}
 		s = next
 		for _, h := range witnesses {

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"edgechat/codec"
@@ -8,13 +10,22 @@ import (
 
 // A wait is somebody who wants to know when the message seq is on disk.
 type wait struct {
-	seq  uint64
-	id   codec.ID
-	done func(codec.Receipt)
+	seq       uint64
+	displaced bool // it was passed over: what displaced it has to be on disk
+	id        codec.ID
+	done      func(codec.Receipt)
 }
 
+// What left the buffer before it was written is passed over, but its receipt says that what displaced it is on
+// disk. That may have been displaced itself by then, and so on; so it is not enough to wait for
+// one sequence. Instead the store fixes a target, the newest sequence of that moment, and
+// passes over what was displaced by sequences up to the target alone, until the log holds everything up to
+// it. Then it is closed: each that was passed over has, at the end of its chain of displacers, one
+// that is in the log. All receipts of what was displaced are told at such a point, and the next
+// target is fixed. While a queue fits into one commit, each commit is such a point.
+
 const (
-	chunksPerCommit = 4    // times CommitBytes is the most that one commit takes
+	chunksPerCommit = 4    // times CommitBytes is the most that one commit takes, or a quarter of half the log
 	compactQueueAt  = 4096 // entries, at least
 	slabSize        = 16   // entries that are allocated at a time; the last to go frees them all
 )
@@ -32,8 +43,8 @@ func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, done 
 	}
 	e := &s.slab[0]
 	s.slab = s.slab[1:]
-	s.seq++
-	e.seq, e.room, e.msg, e.key, e.cost = s.seq, r, m, key, cost
+	e.seq = s.given.Add(1)
+	e.room, e.msg, e.key, e.cost = r, m, key, cost
 	if len(s.queue) == 0 {
 		s.queuedSince = time.Now()
 		s.signal()
@@ -62,7 +73,7 @@ func (s *Store) awaitLocked(seq uint64, id codec.ID, done func(codec.Receipt)) {
 		s.receipts.add(receipt{done, codec.Receipt{ID: id}})
 		return
 	}
-	s.waits = append(s.waits, wait{seq, id, done})
+	s.waits = append(s.waits, wait{seq: seq, id: id, done: done})
 	if len(s.waits) == 1 {
 		s.signal()
 	}
@@ -77,19 +88,46 @@ func (s *Store) signal() {
 }
 
 // compactLocked drops entries that left the buffer, so that a disk that takes
-// nothing does not make the queue longer than the buffer is.
+// nothing does not make the queue longer than the buffer is. The target moves to the newest
+// sequence, which puts off the point at which receipts of what was displaced are told, and nothing else.
 func (s *Store) compactLocked() {
+	s.target, s.atTarget = s.given.Load(), len(s.removals)
 	kept := s.queue[:0]
 	s.queueBytes = 0
+	gone := func(r *room) bool { return r.gone.Load() }
+	s.untold, s.told = slices.DeleteFunc(s.untold, gone), slices.DeleteFunc(s.told, gone)
+	var passed []*entry
 	for _, e := range s.queue {
-		if !e.trimmed.Load() {
-			kept = append(kept, e)
-			s.queueBytes += int(e.cost)
+		if e.displaced(s.target) {
+			passed = append(passed, e)
+			continue
 		}
+		kept = append(kept, e)
+		s.queueBytes += int(e.cost)
 	}
 	clear(s.queue[len(kept):])
 	s.queue = kept
 	s.compactAt = max(compactQueueAt, 2*len(kept))
+	s.passOverLocked(passed)
+}
+
+// passOverLocked notes that these, in order, will not be written.
+func (s *Store) passOverLocked(list []*entry) {
+	s.count.unwritten.Add(uint64(len(list)))
+	if len(list) == 0 {
+		return
+	}
+	for i := range s.waits {
+		_, ok := slices.BinarySearchFunc(list, s.waits[i].seq, func(e *entry, seq uint64) int { return cmp.Compare(e.seq, seq) })
+		s.waits[i].displaced = s.waits[i].displaced || ok
+	}
+	for _, e := range list {
+		e.room.passed = max(e.room.passed, e.msg.ID.Offset)
+		if r := e.room; !r.untold {
+			r.untold = true
+			s.untold = append(s.untold, r)
+		}
+	}
 }
 
 // take moves the oldest of the queue into batch, as much as one commit may hold,
@@ -97,16 +135,23 @@ func (s *Store) compactLocked() {
 func (s *Store) take(batch []*entry) ([]*entry, uint64) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	n, bytes := 0, 0
-	for n < len(s.queue) && bytes < chunksPerCommit*s.cfg.CommitBytes {
+	if s.settled >= s.target {
+		s.target, s.atTarget = s.given.Load(), len(s.removals)
+	}
+	var passed []*entry
+	n, bytes, most := 0, 0, s.mostPerCommit()
+	for n < len(s.queue) && bytes < most {
 		e := s.queue[n]
 		n++
-		bytes += int(e.cost)
-		if !e.trimmed.Load() {
-			batch = append(batch, e)
+		s.queueBytes -= int(e.cost)
+		if e.displaced(s.target) {
+			passed = append(passed, e)
+			continue
 		}
+		bytes += int(e.cost)
+		batch = append(batch, e)
 	}
-	settled := s.seq
+	settled := s.given.Load()
 	if n < len(s.queue) {
 		settled = s.queue[n].seq - 1
 	}
@@ -114,8 +159,12 @@ func (s *Store) take(batch []*entry) ([]*entry, uint64) {
 	rest := copy(s.queue, s.queue[n:])
 	clear(s.queue[rest:])
 	s.queue = s.queue[:rest]
-	s.queueBytes -= bytes
+	s.passOverLocked(passed)
 	return batch, settled
+}
+
+func (s *Store) mostPerCommit() int {
+	return min(chunksPerCommit*s.cfg.CommitBytes, int(s.cfg.LogBytes/8))
 }
 
 // untake puts a batch that could not be written back to the front.
@@ -126,17 +175,33 @@ func (s *Store) untake(batch []*entry) {
 	s.compactLocked()
 }
 
-// settle sends the receipts of all that wait for a sequence up to seq.
-func (s *Store) settle(seq uint64, durable bool) {
+// settle notes that the log holds batch, and with it everything up to seq, and tells all that
+// waited for that.
+func (s *Store) settle(batch []*entry, seq uint64) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
+	s.settled = seq
+	s.recent = append(s.recent, batch...)
+	closed := seq >= s.target
+	if closed {
+		s.closedAt = seq
+		s.released = append(s.released, s.removals[:s.atTarget]...)
+		rest := copy(s.removals, s.removals[s.atTarget:])
+		clear(s.removals[rest:])
+		s.removals, s.atTarget = s.removals[:rest], 0
+	}
+	s.tellLocked(true, func(w wait) bool { return w.seq <= seq && (!w.displaced || closed) })
+}
+
+// tellLocked sends the receipts of all whose wait is over.
+func (s *Store) tellLocked(durable bool, over func(w wait) bool) {
 	kept := s.waits[:0]
 	for _, w := range s.waits {
-		if w.seq > seq {
+		if !over(w) {
 			kept = append(kept, w)
 			continue
 		}
-		s.receipts.add(receipt{w.done, codec.Receipt{ID: w.id, Durable: durable}})
+		s.receipts.add(receipt{w.done, codec.Receipt{ID: w.id, Durable: durable && s.volatile == ""}})
 	}
 	clear(s.waits[len(kept):])
 	s.waits = kept
@@ -149,8 +214,8 @@ func (s *Store) due() (time.Time, bool) {
 	switch {
 	case s.fault.Load() != nil:
 		return s.retryAt, true
-	case s.readFault.Load() != nil:
-		return time.Time{}, true
+	case !s.fullSince.IsZero():
+		return s.fullSince.Add(s.cfg.StallAfter), true
 	case s.queueBytes >= s.cfg.CommitBytes:
 		return time.Time{}, true
 	case len(s.waits) > 0:

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	bolt "go.etcd.io/bbolt"
-
 	"edgechat/codec"
 )
 
@@ -32,7 +30,7 @@ func (s *Store) Read(name string, q codec.Query) (codec.Page, error) {
 	}
 	for range maxReadTries {
 		p := s.plan(name, q)
-		err := s.fetch(&p)
+		err := s.fetch(p)
 		if errors.Is(err, errMoved) {
 			s.count.rereads.Add(1)
 			continue
@@ -57,7 +55,7 @@ type plan struct {
 }
 
 // plan looks up which messages answer q, and copies those that are in memory.
-func (s *Store) plan(name string, q codec.Query) plan {
+func (s *Store) plan(name string, q codec.Query) *plan {
 	r, release := s.lookUp(name)
 	defer release()
 	es := *s.epochs.Load()
@@ -104,7 +102,7 @@ func (s *Store) plan(name string, q codec.Query) plan {
 	}
 	page.Recovered = proved && (q.After == nil || after >= last || n > 0 && first == after+1)
 
-	p := plan{page: page, first: first}
+	p := &plan{page: page, first: first}
 	if n == 0 {
 		return p
 	}
@@ -147,63 +145,107 @@ func (s *Store) fetch(p *plan) error {
 	if !want {
 		return nil
 	}
-	s.diskMu.RLock()
-	defer s.diskMu.RUnlock()
-	if s.disk == nil { // degraded: it is not lost yet, but cannot be had now
+	found, err := s.reads.do(s.cfg.ReadWait, func() fetched { return s.readHistory(p.page.Room, p.first, p.seqs) })
+	if err != nil { // it is not lost, but cannot be had now
+		s.count.late.Add(1)
 		p.lost = true
 		return nil
 	}
-	return s.disk.view(func(tx *bolt.Tx) error {
-		log := tx.Bucket(logBucket)
-		var key []byte
-		for i, seq := range p.seqs {
-			if seq == 0 {
-				continue
-			}
-			key = sequenceKey(key[:0], seq)
-			var b []byte
-			if log != nil {
-				b = log.Get(key)
-			}
-			offset := p.first + uint64(i)
-			rec, err := codec.DecodeRecord(b) // copies: b is gone after this
-			if err == nil && (rec.Room != p.page.Room || rec.Message.ID.Offset != offset) {
-				err = fmt.Errorf("%w: it is %d of room %q", codec.ErrRecord, rec.Message.ID.Offset, rec.Room)
-			}
-			if err == nil {
-				p.page.Messages[i] = rec.Message
-				continue
-			}
-			p.lost = true
-			if !s.lose(p.page.Room, offset, seq, err) {
-				return errMoved
-			}
+	for i, m := range found.messages {
+		if p.seqs[i] != 0 {
+			p.page.Messages[i] = m
 		}
+	}
+	if len(found.damaged) == 0 && found.err == nil {
 		return nil
-	})
+	}
+	// What does not fit is no damage if it was looked for in pages that were used again since.
+	if s.view.Load() != found.view {
+		return errMoved
+	}
+	p.lost = true
+	if found.err != nil {
+		return found.err
+	}
+	return s.lose(p, found.damaged)
 }
 
-// lose notes that a message on disk is damaged. It returns false if it has left
-// the buffer meanwhile.
-func (s *Store) lose(name string, offset, seq uint64, err error) bool {
-	r, release := s.lookUp(name)
+// A fetched is what was found of a plan in the history.
+type fetched struct {
+	view     *view
+	messages []codec.Message // zero: not there
+	damaged  []damaged
+	err      error // of the file
+}
+
+type damaged struct {
+	i   int // of the page
+	err error
+}
+
+// readHistory reads the messages with these sequences, whose offsets begin with first. It runs on a goroutine
+// that may hang with the disk, and so touches nothing of the store but its view.
+func (s *Store) readHistory(name string, first uint64, seqs []uint64) (f fetched) {
+	f.view = s.view.Load()
+	f.messages = make([]codec.Message, len(seqs))
+	if f.view == nil {
+		f.err = errNoDisk
+		return f
+	}
+	w := newWalker(f.view)
+	var key []byte
+	for i, seq := range seqs {
+		if seq == 0 {
+			continue
+		}
+		key = sequenceKey(key[:0], seq)
+		b, err := w.get(f.view.log, key)
+		if err != nil {
+			f.err = err
+			return f
+		}
+		offset := first + uint64(i)
+		rec, err := codec.DecodeRecord(b) // copies
+		if err == nil && (rec.Room != name || rec.Message.ID.Offset != offset) {
+			err = fmt.Errorf("%w: it is %d of room %q", codec.ErrRecord, rec.Message.ID.Offset, rec.Room)
+		}
+		if err != nil {
+			f.damaged = append(f.damaged, damaged{i, err})
+			continue
+		}
+		f.messages[i] = rec.Message
+	}
+	return f
+}
+
+// lose notes which messages on disk are damaged, in one line for all of them. It returns errMoved if
+// one has left the buffer meanwhile.
+func (s *Store) lose(p *plan, list []damaged) error {
+	r, release := s.lookUp(p.page.Room)
 	defer release()
-	sl := r.slot(offset)
-	if sl == nil || sl.seq != seq && sl.seq != 0 {
-		return false
+	n := 0
+	for _, d := range list {
+		offset := p.first + uint64(d.i)
+		sl := r.slot(offset)
+		if sl == nil || sl.seq != p.seqs[d.i] && sl.seq != 0 {
+			return errMoved
+		}
+		if sl.seq == p.seqs[d.i] {
+			s.loseLocked(r, offset, sl)
+			n++
+		}
 	}
-	if sl.seq == seq {
-		s.loseLocked(sl)
-		s.log.Error("stored message damaged", "room", name, "offset", offset, "err", err)
+	if n > 0 {
+		s.log.Error("stored messages damaged", "room", p.page.Room, "count", n, "offset", p.first+uint64(list[0].i), "err", list[0].err)
 	}
-	return true
+	return nil
 }
 
-// distrust has the committer check the whole file: bbolt found a page that is
+// distrust has the keeper check the whole history: a page is
 // none, or the card did not give one.
 func (s *Store) distrust(err error) {
 	if s.readFault.CompareAndSwap(nil, &err) {
-		s.signal()
+		s.requestFold()
 	}
 }
 

@@ -12,11 +12,10 @@ import (
 // each removal writes a page for itself. Hence two kinds:
 //
 //   - What is older than all that is in the buffer fills pages that hold nothing else.
-//     Giving these up costs no write but that of the pages above them, so it is done every
-//     removeAfterCommits.
+//     Giving these up costs no write but that of the pages above them, so each checkpoint does it.
 //   - What lies between messages of the buffer stays until there is as much of it as
 //     of these, but at most HistoryBytes. A sweep removes it then, page
-//     by page from the oldest on, removeAtMost with each commit.
+//     by page from the oldest on, removeAtMost with each transaction.
 //
 // Within a room the oldest always goes first, so that what a power cut leaves of
 // it has no holes.
@@ -27,13 +26,11 @@ type removal struct {
 }
 
 const (
-	removeAfterCommits = 50       // what is due is looked for in one commit of so many,
-	removeEarly        = 4096     // or as soon as so many have left the buffer since the last time
-	removeAtMost       = 1024     // in one commit, or twice as many as it stores: a few hundred pages
-	sweepLeast         = 32 << 10 // bytes of messages that are worth a sweep
+	removeAtMost = 1024     // in one transaction, or twice as many as it stores: some hundred pages
+	sweepLeast   = 32 << 10 // bytes of messages that are worth a sweep
 )
 
-// remove makes seq due for removal from the file.
+// remove makes seq due for removal from the history, once what displaced it is in the log.
 func (s *Store) remove(r *room, seq uint64, cost uint32) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
@@ -46,41 +43,39 @@ func (s *Store) remove(r *room, seq uint64, cost uint32) {
 func (s *Store) dropRemovals() []removal {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	list := slices.Concat(s.dead, s.removals)
-	s.removals, s.removalCount, s.removalBytes = nil, 0, 0
+	list := slices.Concat(s.dead, s.released, s.removals)
+	s.removals, s.released, s.atTarget, s.removalCount, s.removalBytes = nil, nil, 0, 0, 0
 	s.dead, s.sweep = nil, 0
 	return list
 }
 
-// extent says how much of what is due a commit is to look at.
+// extent says how much of what is due a transaction is to look at.
 type extent int
 
 const (
 	whatIsDue   extent = iota
 	allOldest          // what is older than the buffer: what would be taken for a part of it at the next start
-	allRemovals        // the file is full
+	allReleased        // the file is full
+	allRemovals        // the buffer had to give some for that: no message displaced them
 )
 
-// takeRemovals gives j the removals that are due, and says if more are left. The committer
+// takeRemovals gives j the removals that are due, and says if more are left. The keeper
 // calls it.
 func (s *Store) takeRemovals(j *job, which extent) (more bool) {
 	s.queueMu.Lock()
-	due := which > whatIsDue || s.sinceRemoved >= removeAfterCommits || len(s.removals) >= removeEarly
-	if s.sweep == 0 && !due {
-		s.queueMu.Unlock()
-		return false
-	}
 	var left []removal
 	if which > whatIsDue || s.sweep == 0 { // else the sweep goes on first
-		left, s.removals = s.removals, nil
+		left, s.released = s.released, nil
+	}
+	if which == allRemovals {
+		left = append(left, s.removals...)
+		s.removals, s.atTarget = nil, 0
 	}
 	live := s.bytes.Load()
-	sweep := which == allRemovals || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
-	j.emptied, s.emptied = s.emptied, nil
+	sweep := which >= allReleased || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
 	s.queueMu.Unlock()
 
 	if which > whatIsDue || s.sweep == 0 {
-		s.sinceRemoved = 0
 		s.bury(left)
 		if s.sweep = len(s.dead); !sweep || which == allOldest {
 			oldest := s.oldest()
@@ -92,7 +87,6 @@ func (s *Store) takeRemovals(j *job, which extent) (more bool) {
 	s.dead = s.dead[n:]
 	s.sweep -= n
 	s.tallyRemovals(j.removals, -1)
-	s.findPlaces(j)
 	return s.sweep > 0
 }
 
@@ -119,7 +113,10 @@ func (s *Store) untakeRemovals(j *job) {
 	s.tallyRemovals(j.removals, 1)
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	s.emptied = append(s.emptied, j.emptied...)
+	s.forgotten = append(s.forgotten, j.forgotten...)
+	for _, r := range j.told {
+		s.tellLaterLocked(r)
+	}
 }
 
 func (s *Store) tallyRemovals(list []removal, sign int) {

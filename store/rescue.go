@@ -57,6 +57,7 @@ func (s *scan) each(visit func(seq uint64, r *codec.Record, b []byte)) {
 	var window []byte // whole pages, since messages lie in pages in order
 	start := int64(0)
 	last, done := uint64(0), false
+	s.distinct = 0
 	for _, m := range s.messages {
 		if done && m.seq == last {
 			continue
@@ -82,6 +83,7 @@ func (s *scan) each(visit func(seq uint64, r *codec.Record, b []byte)) {
 			continue
 		}
 		last, done = m.seq, true
+		s.distinct++
 		visit(m.seq, &r, b)
 	}
 }

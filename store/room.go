@@ -9,21 +9,31 @@ import (
 
 // A room is what memory holds of a room: where its messages are, not what they
 // say. 16 bytes for each message in the buffer, about 60 more if it has a key (the
-// slices grow by doubling, so up to twice that), and some 400 for the room.
+// slices grow by doubling, so up to twice that), and roomCost for the room.
 type room struct {
 	name string
 
-	mu       sync.Mutex // gives the order of the room; guards what follows
-	gone     bool       // forgotten: whoever holds it looks the name up again
-	head     uint64     // the last offset that was given
+	mu       sync.Mutex  // gives the order of the room; guards what follows
+	gone     atomic.Bool // forgotten: whoever holds it looks the name up again; set under mu
+	head     uint64      // the last offset that was given
+	logged   uint64      // the last offset that the log or the history knows of
+	left     uint64      // what has lower offsets left the buffer, also if the history has some of it
+	newest   uint64      // the last sequence
+	bytes    int64       // of its messages, by costOf
 	slots    deque[slot]
-	pending  deque[*entry] // what the last of the slots stand for: not on disk yet
+	pending  deque[*entry] // what the last of the slots stand for: not in the history yet; nil if it was lost
 	starts   []start       // never empty once there was a message
 	keys     map[uint64]uint64
 	keyed    deque[keyedMessage] // the messages behind keys, by offset
-	aged     bool                // it is in Store.byAge, or who set this is about to put it there
 	version  uint64              // of starts
 	recorded uint64              // the version that the rooms bucket holds
+
+	ranked bool   // it is in Store.shares, or who set this is about to put it there
+	share  int64  // what bytes were when its place there was found; set under trimMu as well
+	rank   int    // its place; guarded by trimMu
+	untold bool   // it is in Store.untold; guarded by queueMu
+	passed uint64 // the last offset that was passed over; guarded by queueMu
+	told   bool   // it is in Store.told; guarded by queueMu
 }
 
 // A slot stands for the message at one offset: the last slot for head, the one
@@ -43,17 +53,21 @@ type start struct {
 	name  string // of the epoch
 }
 
-// An entry is a message that is not on disk. Nothing but trimmed is changed once
+// An entry is a message that is not in the history. Nothing but trimmed and displacer is changed once
 // it is in the queue: readers and the subscriber of Deliver share msg.
 type entry struct {
-	seq     uint64
-	room    *room
-	msg     codec.Message
-	key     string
-	cost    uint32
-	trimmed atomic.Bool // it left the buffer, and need not be written; set under room.mu
-	inFile  bool        // it was found in the file, where no commit was known to have put it; under room.mu
+	seq       uint64
+	room      *room
+	msg       codec.Message
+	key       string
+	cost      uint32
+	inFile    bool          // it was found in the history, where no checkpoint was known to have put it; under room.mu
+	trimmed   atomic.Bool   // it left the buffer, and need not be written; set under room.mu
+	displacer atomic.Uint64 // what displaced it has this sequence at most; set before trimmed
 }
+
+// displaced says that e left the buffer, and that what displaced it has a sequence up to this.
+func (e *entry) displaced(by uint64) bool { return e.trimmed.Load() && e.displacer.Load() <= by }
 
 type keyedMessage struct {
 	offset uint64
@@ -72,7 +86,7 @@ func (r *room) slot(offset uint64) *slot {
 	return r.slots.at(int(offset - r.oldest()))
 }
 
-// waiting returns the entry of an offset that is not on disk yet, else nil.
+// waiting returns the entry of an offset that is not in the history yet, else nil.
 func (r *room) waiting(offset uint64) *entry {
 	first := r.head + 1 - uint64(r.pending.len())
 	if offset < first || offset > r.head {
@@ -81,7 +95,7 @@ func (r *room) waiting(offset uint64) *entry {
 	return *r.pending.at(int(offset - first))
 }
 
-// stored returns how many of the slots are on disk, holes included.
+// stored returns how many of the slots are in the history, holes included.
 func (r *room) stored() int { return r.slots.len() - r.pending.len() }
 
 // epochAt returns the name of the epoch that the message at offset is of.
@@ -109,6 +123,8 @@ func (r *room) oldestID() codec.ID {
 // add appends a message of epoch e to the room, whose head it becomes.
 func (r *room) add(e epoch, seq uint64, cost uint32) {
 	r.head++
+	r.newest = seq
+	r.bytes += int64(cost)
 	r.slots.push(slot{seq: seq, cost: cost})
 	if len(r.starts) == 0 || r.epochAt(r.head) != e.name {
 		r.starts = append(r.starts, start{n: e.n, first: r.head, name: e.name})
@@ -148,9 +164,25 @@ func (r *room) prune(known uint64) {
 	}
 }
 
-// place returns what the rooms bucket has to know. Only what is on disk counts
+// leave notes that what has offsets below this has left the buffer.
+func (r *room) leave(left uint64) {
+	if left > r.left {
+		r.left = left
+		r.version++
+	}
+}
+
+// unkey forgets the key of a message that was lost, so that who sends it again is not told that
+// it is there.
+func (r *room) unkey(offset uint64) {
+	for i := range r.keyed.len() {
+		if k := r.keyed.at(i); k.offset == offset && r.keys[k.hash] == offset {
+			delete(r.keys, k.hash)
+		}
+	}
+}
+
+// place returns what the rooms bucket has to know. Only what is in the log counts
 // as numbered there: the rest is lost if power fails now, and its offsets are free
 // for the messages of a later epoch.
-func (r *room) place() place {
-	return place{head: r.head - uint64(r.pending.len()), starts: r.starts}
-}
+func (r *room) place() place { return place{head: r.logged, left: r.left, starts: r.starts} }

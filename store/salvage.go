@@ -47,7 +47,7 @@ func (s *Store) reconcile(sc *scan) (lost int) {
 		r.mu.Lock()
 		for i := range r.stored() {
 			if sl := r.slots.at(i); sl.seq != 0 && !found[sl.seq] {
-				s.loseLocked(sl)
+				s.loseLocked(r, r.oldest()+uint64(i), sl)
 				lost++
 			}
 		}
@@ -56,10 +56,12 @@ func (s *Store) reconcile(sc *scan) (lost int) {
 	return lost
 }
 
-// loseLocked makes a hole of a slot: what is missing there is never passed over
-// in silence. The caller holds the mutex of its room.
-func (s *Store) loseLocked(sl *slot) {
+// loseLocked makes a hole of a slot of r: what is missing there is never passed over
+// in silence, and who sends it again is not told that it is there. The caller holds r.mu.
+func (s *Store) loseLocked(r *room, offset uint64, sl *slot) {
 	s.bytes.Add(-int64(sl.cost))
+	r.bytes -= int64(sl.cost)
+	r.unkey(offset)
 	*sl = slot{}
 	s.count.lost.Add(1)
 }
@@ -83,42 +85,38 @@ func (s *Store) roomOf(seq uint64, rec *codec.Record) (*room, *entry) {
 }
 
 // rebuild writes what is in the buffer and can still be read from old to a new
-// file, and puts that in the place of old, which is kept aside. What is pending
-// comes with the next commits.
-func (s *Store) rebuild(old *os.File, sc *scan) (*disk, error) {
-	d, err := s.rescue(sc)
+// file, and puts that in the place of old, which may be kept aside. What is pending
+// comes with the next checkpoint.
+func (s *Store) rebuild(old *os.File, sc *scan, aside bool) (*history, error) {
+	h, err := s.rescue(sc)
 	if isFull(err) && s.dropCorrupt(0, "") { // they are of less use than the chat's history
-		d, err = s.rescue(sc)
+		h, err = s.rescue(sc)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("salvage: %w", err)
 	}
-	if err := s.putInPlace(sc.fresh); err != nil {
-		_ = d.close()
-		return nil, fmt.Errorf("salvage: %w", err)
+	if err := s.putInPlace(aside); err != nil {
+		return nil, errors.Join(fmt.Errorf("salvage: %w", err), h.close())
 	}
-	return d, nil
+	return h, nil
 }
 
 func (s *Store) newPath() string { return s.cfg.Path + ".new" }
 
 // rescue makes the new file.
-func (s *Store) rescue(sc *scan) (_ *disk, err error) {
+func (s *Store) rescue(sc *scan) (_ *history, err error) {
 	path := s.newPath()
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	f, _, err := openFile(path, false)
+	f, _, _, err := openFile(path, false)
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDisk(f, false, s.cfg.quota)
-	if err != nil {
-		return nil, errors.Join(err, os.Remove(path))
-	}
+	h := &history{file: f, path: s.cfg.Path, quota: s.cfg.quota, identify: s.cfg.identify}
 	defer func() {
 		if err != nil {
-			_ = d.close()
+			_ = h.close()
 			_ = os.Remove(path)
 		}
 	}()
@@ -134,11 +132,15 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 	}()
 
 	j := job{state: s.state(false)}
+	s.queueMu.Lock()
+	s.actualChanges++
+	j.state.checkpoint, j.state.changes = s.checkpointed.Load(), s.actualChanges
+	s.queueMu.Unlock()
 	var keys, values [][]byte
 	size := 0
 	flush := func() {
 		if err == nil {
-			err = d.apply(&j, keys, values)
+			err = s.applyRescued(h, &j, keys, values)
 		}
 		keys, values, size = keys[:0], values[:0], 0
 	}
@@ -165,15 +167,29 @@ func (s *Store) rescue(sc *scan) (_ *disk, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	return h, nil
 }
+
+// applyRescued does j in a file that nobody else knows yet.
+func (s *Store) applyRescued(h *history, j *job, keys, values [][]byte) error {
+	var v *view
+	if h.tally != (tally{}) {
+		var err error
+		if v, err = openView(h.file); err != nil {
+			return err
+		}
+	}
+	return h.apply(j, keys, values, v)
+}
+
+const asideTime = "20060102T150405.000000"
 
 // putInPlace renames the new file to the name of the old one, which gets a name
 // that tells when.
-func (s *Store) putInPlace(fresh bool) error {
+func (s *Store) putInPlace(keep bool) error {
 	path, aside := s.cfg.Path, ""
-	if !fresh {
-		aside = fmt.Sprintf("%s.corrupt-%s", path, time.Now().UTC().Format("20060102T150405.000000"))
+	if keep {
+		aside = fmt.Sprintf("%s.corrupt-%s", path, time.Now().UTC().Format(asideTime))
 		// With a link the store's name is never missing, whenever power fails. FAT
 		// has none.
 		if err := os.Link(path, aside); err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -32,9 +33,11 @@ type scan struct {
 	size     int64
 	pageSize int
 	pages    uint64 // as the meta says
+	freelist uint64 // its page, noFreelist if it is not in the file
 	seen     []bool // by page
 
 	fresh    bool // an empty file
+	backup   bool // one that Backup made
 	torn     bool // one of two metas is bad, as after a power cut in the midst of a commit
 	broken   bool // the tree is, not just what lies in it
 	problems []string
@@ -42,6 +45,7 @@ type scan struct {
 
 	messages []located         // by sequence
 	inTree   int               // how many of them the tree leads to
+	distinct int               // how many there are, as each found
 	state    []byte            // the value of stateKey, nil if there is none
 	places   map[string][]byte // the rooms bucket
 }
@@ -85,8 +89,55 @@ func scanFile(f *os.File) (*scan, error) {
 		s.fresh = true
 		return s, nil
 	}
+	if s.backup = isBackup(f); s.backup {
+		return s, nil
+	}
 	s.run()
 	return s, nil
+}
+
+// unfinished says that this is what bbolt leaves of a file that it could not make to the end: a tree without
+// anything in it, or four pages, each of them as it makes it or not written yet.
+func (s *scan) unfinished() bool {
+	if s.size == 0 || s.state != nil || len(s.messages) > 0 || len(s.places) > 0 {
+		return false
+	}
+	if !s.broken && s.unclean == 1 { // there is no state, and that is all
+		return true
+	}
+	if s.size > 4*pageSize {
+		return false
+	}
+	b := make([]byte, s.size)
+	if _, err := s.file.ReadAt(b, 0); err != nil {
+		return false
+	}
+	for id := uint64(0); len(b) > 0; id++ {
+		page := b[:min(pageSize, len(b))]
+		b = b[len(page):]
+		made := len(page) == pageSize && binary.NativeEndian.Uint64(page) == id && binary.NativeEndian.Uint16(page[10:]) == 0
+		if !made && bytes.Count(page, []byte{0}) < len(page) {
+			return false
+		}
+	}
+	return true
+}
+
+// readState returns the state, and notes what is wrong with it: it has no epochs then. The error is
+// ErrNewer alone.
+func (s *scan) readState() (state, error) {
+	if s.state == nil {
+		return state{}, nil
+	}
+	st, err := decodeState(s.state)
+	if errors.Is(err, ErrNewer) {
+		return state{}, err
+	}
+	if err != nil {
+		s.problem("state: %v", err)
+		return state{}, nil
+	}
+	return st, nil
 }
 
 // damaged says that the file cannot be used as it is.
@@ -113,6 +164,7 @@ func (s *scan) run() {
 		s.tree(root, nil, nil, 0, s.rootElement)
 		s.broken = s.broken || s.unclean > before
 		s.inTree = len(s.messages)
+		s.freePages()
 		if s.state == nil {
 			s.problem("no state in the bucket %q", metaBucket)
 		}
@@ -174,15 +226,42 @@ func (s *scan) metas() (root uint64, ok bool) {
 		s.broken = true
 		s.problem("the file is cut off: it has %d of %d pages", most, s.pages)
 	}
-	if list := binary.NativeEndian.Uint64(best[32:]); list != noFreelist {
-		// Another program has written to the file. bbolt reads the list where a
-		// panic can be caught; its pages must exist.
-		if _, err := s.page(list, flagFreelist); err != nil {
+	if s.freelist = binary.NativeEndian.Uint64(best[32:]); s.freelist != noFreelist && s.seen == nil {
+		// bbolt reads the list where a panic can be caught; its pages must exist.
+		if _, err := s.page(s.freelist, flagFreelist); err != nil {
 			s.broken = true
 			s.problem("%v", err)
 		}
 	}
 	return binary.NativeEndian.Uint64(best[16:]), true
+}
+
+// freePages checks that the list of free pages names none that is in use: bbolt would overwrite it.
+func (s *scan) freePages() {
+	if s.freelist == noFreelist || s.broken {
+		return
+	}
+	walk := newWalker(&view{file: s.file, pageSize: s.pageSize, pages: s.pages})
+	b, err := walk.page(s.freelist)
+	if err != nil {
+		s.problem("%v", err)
+		return
+	}
+	count, ids := uint64(binary.NativeEndian.Uint16(b[10:])), b[pageHeader:]
+	if count == 0xFFFF && len(ids) >= 8 { // so many that the first of them is the number
+		count, ids = binary.NativeEndian.Uint64(ids), ids[8:]
+	}
+	if count > uint64(len(ids)/8) {
+		s.problem("page %d: %d free pages do not fit", s.freelist, count)
+		return
+	}
+	for i := range count {
+		id := binary.NativeEndian.Uint64(ids[8*i:])
+		if id < 2 || id >= s.pages || id < uint64(len(s.seen)) && s.seen[id] {
+			s.problem("page %d: page %d is not free", s.freelist, id)
+			return
+		}
+	}
 }
 
 func validMeta(b []byte) bool {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -54,7 +55,7 @@ func FuzzScan(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		file, readOnly, err := openFile(path, false)
+		file, _, _, err := openFile(path, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +77,10 @@ func FuzzScan(f *testing.F) {
 			_ = file.Close()
 			return
 		}
-		d, err := openDisk(file, readOnly, 8<<20)
-		if err != nil {
-			t.Fatalf("bbolt does not open a file without damage: %v", err)
-		}
-		defer d.close()
+		h := &history{file: file, path: path, quota: 8 << 20}
+		defer h.close()
 		for range 2 { // also heals a meta page that was torn
-			err := d.update(func(tx *bolt.Tx) error {
+			err := h.update(nil, func(tx *bolt.Tx) error {
 				b, err := tx.CreateBucketIfNotExists(logBucket)
 				if err != nil {
 					return err
@@ -94,7 +92,7 @@ func FuzzScan(f *testing.F) {
 				t.Errorf("a write: %v", err)
 			}
 		}
-		err = d.view(func(tx *bolt.Tx) error {
+		err = h.update(nil, func(tx *bolt.Tx) error {
 			for err := range tx.Check() {
 				t.Errorf("bbolt: %v", err)
 			}
@@ -109,7 +107,7 @@ func FuzzScan(f *testing.F) {
 // FuzzFormat decodes state and place from anything: on success they encode to
 // what was read.
 func FuzzFormat(f *testing.F) {
-	st := state{clean: true, floor: 300, tally: tally{1000, 20}, epochs: epochs{{n: 1, name: "abc"}, {n: 7, name: "def", lossy: true}}}
+	st := fullState
 	f.Add(st.append(nil))
 	p := place{head: 1 << 40, starts: []start{{n: 1, first: 1, name: "abc"}, {n: 7, first: 500, name: "def"}}}
 	f.Add(p.append(nil))
@@ -133,11 +131,16 @@ func FuzzFormat(f *testing.F) {
 	})
 }
 
+// fullState has something in each field.
+var fullState = state{
+	clean: true, floor: 300, tally: tally{1000, 20}, checkpoint: 1 << 41, id: 7, runs: 3, changes: 12, time: 1e18, identity: "this one",
+	epochs: epochs{{n: 1, name: "abc"}, {n: 7, name: "def", lossy: true}, {n: 8, name: "ghi", forked: true}},
+}
+
 func TestFormat(t *testing.T) {
-	st := state{clean: true, floor: 300, tally: tally{1000, 20}, epochs: epochs{{n: 1, name: "abc"}, {n: 7, name: "def", lossy: true}}}
-	got, err := decodeState(st.append(nil))
-	if err != nil || got.clean != st.clean || got.floor != st.floor || got.tally != st.tally || len(got.epochs) != 2 || got.epochs[0] != st.epochs[0] || got.epochs[1] != st.epochs[1] {
-		t.Errorf("state: %+v, %v", got, err)
+	st := fullState
+	if got, err := decodeState(st.append(nil)); err != nil || !reflect.DeepEqual(got, st) {
+		t.Errorf("state: %+v, %v, want %+v", got, err, st)
 	}
 	p := place{head: 1 << 40, starts: []start{{n: 1, first: 1, name: "abc"}, {n: 7, first: 500, name: "def"}}}
 	again, err := decodePlace(p.append(nil))
@@ -200,7 +203,7 @@ func TestEpochNames(t *testing.T) {
 	seen := make(map[string]bool)
 	var es epochs
 	for range 200 {
-		es = es.next(false, 0)
+		es = es.next(epoch{}, 0)
 		name := es.now().name
 		if _, err := codec.ParseID(name + "-1"); err != nil || len(name) != 8 || seen[name] {
 			t.Fatalf("name %q: %v", name, err)

@@ -13,24 +13,30 @@ type Stats struct {
 	Rooms        int    // that are remembered, also without messages
 	Bytes        int64  // in the buffer, by Config.HistoryBytes
 	Pending      int    // messages that are not on disk yet
+	Recent       int    // messages that are in the log and not in the history
 	PendingBytes int
 	Waiting      int // receipts that are waited for
 	Removals     int // messages that left the buffer and are still in the file
 
-	Written    uint64 // messages committed
-	Commits    uint64
+	Written    uint64        // messages committed to the log
+	Commits    uint64        // of the log: each is a write and a flush
 	Failures   uint64        // commits that failed
 	CommitTime time.Duration // spent in commits, all together
-	Removed    uint64        // messages removed from the file
+	Removed    uint64        // messages removed from the history
+
+	Folds        uint64 // transactions of the history
+	Folded       uint64 // messages that they have put there
+	FoldFailures uint64
 
 	Duplicates uint64 // messages that were not appended because of their key
 	Refused    uint64 // receipts told at once, since Config.MaxWaiting waited already
 	Trimmed    uint64 // messages that left the buffer
 	Unwritten  uint64 // of these: before they were on disk
 	Squeezed   uint64 // times that an eighth of the buffer was given up because the file had reached its quota
-	Forgotten  uint64 // rooms beyond Config.RememberedRooms
+	Forgotten  uint64 // rooms beyond Config.Rooms, and those without messages beyond Config.RememberedRooms
 
 	Rereads  uint64 // pages looked up again because messages left the file meanwhile
+	Late     uint64 // reads that were given up after Config.ReadWait
 	Lost     uint64 // messages that were in the buffer and could not be read again
 	Salvages uint64 // times that a damaged file was put aside
 	Reopens  uint64 // times that the file was opened anew
@@ -39,7 +45,7 @@ type Stats struct {
 
 type counters struct {
 	written, commits, failures, removed, duplicates, refused, trimmed, unwritten, squeezed, forgotten,
-	rereads, lost, salvages, reopens, retries atomic.Uint64
+	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures atomic.Uint64
 	commitNanos atomic.Int64
 }
 
@@ -47,32 +53,36 @@ type counters struct {
 func (s *Store) Stats() Stats {
 	c := &s.count
 	st := Stats{
-		Epoch:      s.epochs.Load().now().name,
-		Degraded:   s.fault.Load() != nil,
-		Bytes:      s.bytes.Load(),
-		Written:    c.written.Load(),
-		Commits:    c.commits.Load(),
-		Failures:   c.failures.Load(),
-		CommitTime: time.Duration(c.commitNanos.Load()),
-		Removed:    c.removed.Load(),
-		Duplicates: c.duplicates.Load(),
-		Refused:    c.refused.Load(),
-		Trimmed:    c.trimmed.Load(),
-		Unwritten:  c.unwritten.Load(),
-		Squeezed:   c.squeezed.Load(),
-		Forgotten:  c.forgotten.Load(),
-		Rereads:    c.rereads.Load(),
-		Lost:       c.lost.Load(),
-		Salvages:   c.salvages.Load(),
-		Reopens:    c.reopens.Load(),
-		Retries:    c.retries.Load(),
+		Epoch:        s.epochs.Load().now().name,
+		Degraded:     s.fault.Load() != nil,
+		Bytes:        s.bytes.Load(),
+		Written:      c.written.Load(),
+		Commits:      c.commits.Load(),
+		Failures:     c.failures.Load(),
+		CommitTime:   time.Duration(c.commitNanos.Load()),
+		Removed:      c.removed.Load(),
+		Duplicates:   c.duplicates.Load(),
+		Refused:      c.refused.Load(),
+		Trimmed:      c.trimmed.Load(),
+		Unwritten:    c.unwritten.Load(),
+		Squeezed:     c.squeezed.Load(),
+		Forgotten:    c.forgotten.Load(),
+		Folds:        c.folds.Load(),
+		Folded:       c.folded.Load(),
+		FoldFailures: c.foldFailures.Load(),
+		Rereads:      c.rereads.Load(),
+		Late:         c.late.Load(),
+		Lost:         c.lost.Load(),
+		Salvages:     c.salvages.Load(),
+		Reopens:      c.reopens.Load(),
+		Retries:      c.retries.Load(),
 	}
 	s.roomsMu.RLock()
 	st.Rooms = len(s.rooms)
 	s.roomsMu.RUnlock()
 	s.queueMu.Lock()
 	st.Pending, st.PendingBytes = len(s.queue), s.queueBytes
-	st.Waiting, st.Removals = len(s.waits), s.removalCount
+	st.Waiting, st.Removals, st.Recent = len(s.waits), s.removalCount, len(s.recent)
 	s.queueMu.Unlock()
 	return st
 }

@@ -3,49 +3,38 @@ package store
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
 	"edgechat/codec"
+	"edgechat/internal/edgetest"
 )
 
 // inFile returns how many messages the file holds.
 func inFile(t testing.TB, s *Store) (n int) {
 	t.Helper()
-	s.diskMu.RLock()
-	defer s.diskMu.RUnlock()
-	err := s.disk.view(func(tx *bolt.Tx) error {
-		n = tx.Bucket(logBucket).Inspect().KeyN
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
+	return scanned(t, s).inTree
 }
 
 func TestTrimByCount(t *testing.T) {
 	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 10, AckDelay: time.Nanosecond}
 	s := open(t, cfg)
-	removals := false
-	for i := range 3 * removeAfterCommits {
+	for i := range 150 {
 		sayStored(t, s, "den", fmt.Sprint(i), "")
 		p := readPage(t, s, "den", codec.Query{})
 		if len(p.Messages) != min(i+1, 10) || p.Messages[len(p.Messages)-1].Content != fmt.Sprint(i) {
 			t.Fatalf("%d messages after %d", len(p.Messages), i+1)
 		}
-		n := inFile(t, s)
-		if n > 10+removeAfterCommits {
-			t.Fatalf("%d messages in the file after %d", n, i+1)
+		if i%50 == 49 { // what left the buffer before was never written
+			foldNow(t, s)
+			want(t, "in the history", inFile(t, s), 10)
 		}
-		removals = removals || n < i+1 && n > 10 // in batches, not one by one
 	}
-	want(t, "removals in batches", removals, true)
 	closeStore(t, s)
 
 	// A smaller buffer than that of the last run.
@@ -92,53 +81,140 @@ func TestBurst(t *testing.T) {
 
 	// What lies between the old message and the last ten was never on disk.
 	sayStored(t, s, "hall", "x", "")
-	next := crash(t, s, Config{History: 50})
-	want(t, "messages", read(t, next, "den", codec.Query{Limit: 2}), "19990 19991")
+	next := crash(t, s, Config{History: 20})
+	p := readPage(t, next, "den", codec.Query{})
+	want(t, "newest", p.Messages[len(p.Messages)-1].Content, "19999")
+	want(t, "those of the buffer", p.Messages[len(p.Messages)-10].Content, "19990")
 	want(t, "head", next.Head("den").Offset, 20_002)
 	cursor := codec.ID{Epoch: s.Stats().Epoch, Offset: 20_000}
 	want(t, "after the last but two", read(t, next, "den", codec.Query{After: &cursor}), "19998 19999")
 }
 
+// TestTrimByBytes fills the buffer: it never holds more than it may, and not much less.
 func TestTrimByBytes(t *testing.T) {
 	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 1000, HistoryBytes: 64 << 10, AckDelay: time.Nanosecond}
 	s := open(t, cfg)
-	old := say(t, s, "quiet", "old")
 	for i := range 300 {
 		say(t, s, fmt.Sprint("room", i%3), strings.Repeat("x", 1000))
 		if b := s.Stats().Bytes; b > 64<<10 {
 			t.Fatalf("%d bytes in the buffer", b)
 		}
 	}
-	if b := s.Stats().Bytes; b < 63<<10 {
+	if b := s.Stats().Bytes; b < 62<<10 {
 		t.Errorf("%d bytes in the buffer: too much was dropped", b)
 	}
-	// The oldest of all went first: what is left is the newest of each room.
+	// What is left is the newest of each room, and all have about as much.
 	for i := range 3 {
 		p := readPage(t, s, fmt.Sprint("room", i), codec.Query{})
 		want(t, "head", p.Head.Offset, 100)
-		if n := len(p.Messages); n < 19 || n > 21 || p.Messages[n-1].ID.Offset != 100 {
+		if n := len(p.Messages); n < 16 || n > 22 || p.Messages[n-1].ID.Offset != 100 {
 			t.Errorf("room%d: %d messages", i, n)
 		}
 	}
-	// A room without messages keeps its numbers, also over a restart.
+}
+
+// TestShare has one room say far more than the buffer holds: it takes nothing from those that say
+// little, neither in bytes nor in age.
+func TestShare(t *testing.T) {
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 100_000, HistoryBytes: 4 << 20}
+	s := open(t, cfg)
+	const quiet = 1000
+	for i := range quiet {
+		for j := range 3 {
+			say(t, s, fmt.Sprint("quiet", i), fmt.Sprint(j))
+		}
+	}
+	for range 20_000 {
+		say(t, s, "busy", strings.Repeat("x", 1000))
+	}
 	check := func() {
 		t.Helper()
-		want(t, "quiet room", read(t, s, "quiet", codec.Query{}), "")
-		want(t, "its head", s.Head("quiet").Offset, old.Offset)
-		want(t, "whoever saw it all", read(t, s, "quiet", codec.Query{After: &old}), "")
-		want(t, "whoever did not", read(t, s, "quiet", codec.Query{After: &codec.ID{Epoch: old.Epoch}}), "!")
+		for i := range quiet {
+			if got := read(t, s, fmt.Sprint("quiet", i), codec.Query{}); got != "0 1 2" {
+				t.Fatalf("quiet%d: %q", i, got)
+			}
+		}
+		if n := len(readPage(t, s, "busy", codec.Query{}).Messages); n < 2000 {
+			t.Errorf("busy: %d messages", n)
+		}
+	}
+	check()
+	// A second one that is busy comes out equal to the first.
+	for range 20_000 {
+		say(t, s, "other", strings.Repeat("x", 1000))
+	}
+	a, b := len(readPage(t, s, "busy", codec.Query{}).Messages), len(readPage(t, s, "other", codec.Query{}).Messages)
+	if a*4 < b*3 || b*4 < a*3 {
+		t.Errorf("two busy rooms: %d and %d messages", a, b)
+	}
+	closeStore(t, s)
+	s = open(t, cfg)
+	for i := range quiet {
+		want(t, "quiet after a restart", read(t, s, fmt.Sprint("quiet", i), codec.Query{}), "0 1 2")
+	}
+}
+
+// TestRooms makes more rooms than are kept: those that have been silent longest go, with what they have.
+func TestRooms(t *testing.T) {
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), Rooms: 10}
+	s := open(t, cfg)
+	for i := range 10 {
+		say(t, s, fmt.Sprint("room", i), "x")
+	}
+	first := s.Head("room0")
+	say(t, s, "room1", "y") // so that room0 and room2 to room5 are those
+	foldNow(t, s)
+	for i := range 5 {
+		say(t, s, fmt.Sprint("new", i), "x")
+		want(t, "rooms", s.Stats().Rooms, 10)
+	}
+	check := func() {
+		t.Helper()
+		for i := range 10 {
+			want(t, fmt.Sprint("room", i), read(t, s, fmt.Sprint("room", i), codec.Query{}),
+				map[bool]string{true: "", false: "x"}[i == 0 || i >= 2 && i <= 5]+map[bool]string{true: " y"}[i == 1])
+		}
+		want(t, "new", read(t, s, "new4", codec.Query{}), "x")
+		want(t, "a cursor of one that is gone", readPage(t, s, "room0", codec.Query{After: &first}).Recovered, true)
+		first.Offset = 0
+		want(t, "one that has not seen all of it", readPage(t, s, "room0", codec.Query{After: &first}).Recovered, false)
+		first.Offset = 1
 	}
 	check()
 	closeStore(t, s)
 	s = open(t, cfg)
 	check()
-	next := crash(t, s, cfg)
-	closeStore(t, s)
-	s = next
-	check()
-	id := say(t, s, "quiet", "new")
-	want(t, "next offset", id.Offset, old.Offset+1)
-	want(t, "whoever saw it all", read(t, s, "quiet", codec.Query{After: &old}), "new")
+	want(t, "places", len(scanned(t, s).places) <= 10, true)
+}
+
+// TestRoomCost measures what a room takes: what it is charged is no less, and not much more.
+func TestRoomCost(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("the race detector takes memory of its own")
+	}
+	s := open(t, Config{Rooms: 100_000, SyncInterval: time.Hour, HistoryBytes: 256 << 20})
+	const rooms = 20_000
+	names := make([]string, rooms)
+	for i := range names {
+		names[i] = fmt.Sprint("room", i)
+	}
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before, was := heap(), s.Stats().Bytes
+	for _, name := range names {
+		say(t, s, name, "x")
+	}
+	foldNow(t, s)
+	took, charged := (heap()-before)/rooms, (s.Stats().Bytes-was)/rooms
+	t.Logf("a room of one message takes %d bytes of memory and is charged %d", took, charged)
+	if charged < took || charged > 2*took {
+		t.Errorf("a room of one message takes %d bytes of memory and is charged %d", took, charged)
+	}
 }
 
 // TestFloor has more empty rooms than are remembered: those that are forgotten never
@@ -172,9 +248,8 @@ func testFloor(t *testing.T, crashes bool) {
 		say(fmt.Sprint("room", i+1), "x")
 	}
 	fill := func() {
-		for range 30 {
-			say("big", strings.Repeat("x", 4000))
-		}
+		say("big", "x")
+		s.trimTo(0)
 		sayStored(t, s, "big", "x", "")
 	}
 	fill()
@@ -221,48 +296,46 @@ func testFloor(t *testing.T, crashes bool) {
 	}
 	closeStore(t, s)
 	s = open(t, cfg)
-	places := 0
-	if err := s.disk.view(func(tx *bolt.Tx) error {
-		places = tx.Bucket(roomsBucket).Inspect().KeyN
-		return nil
-	}); err != nil {
-		t.Fatal(err)
-	}
-	if places > 11 {
+	if places := len(scanned(t, s).places); places > 11 {
 		t.Errorf("%d places in the file", places)
 	}
 }
 
-// TestEmptiedUnwritten empties a room whose messages never were on disk: its
+// TestEmptiedUnwritten empties a room whose messages never were in the history: its
 // numbers are remembered all the same.
 func TestEmptiedUnwritten(t *testing.T) {
-	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), HistoryBytes: 64 << 10, SyncInterval: time.Hour, CommitBytes: 1 << 20}
-	s := open(t, cfg)
-	id := say(t, s, "den", "x")
-	for range 30 {
-		say(t, s, "big", strings.Repeat("x", 4000))
+	for _, logged := range []bool{false, true} {
+		cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), HistoryBytes: 64 << 10, SyncInterval: time.Hour, CommitBytes: 1 << 20}
+		s := open(t, cfg)
+		id := say(t, s, "den", "x")
+		if logged {
+			sayStored(t, s, "hall", "x", "")
+		}
+		s.trimTo(0)
+		want(t, "left the buffer", read(t, s, "den", codec.Query{}), "")
+		closeStore(t, s)
+		s = open(t, cfg)
+		next := say(t, s, "den", "y")
+		want(t, "epoch", next.Epoch, id.Epoch)
+		want(t, "offset", next.Offset, id.Offset+1)
 	}
-	want(t, "pending", s.Stats().Written, 0)
-	want(t, "left the buffer", read(t, s, "den", codec.Query{}), "")
-	closeStore(t, s)
-	s = open(t, cfg)
-	next := say(t, s, "den", "y")
-	want(t, "epoch", next.Epoch, id.Epoch)
-	want(t, "offset", next.Offset, id.Offset+1)
 }
 
-// TestTrimmedWhileWritten lets messages leave the buffer while they are being
-// written: they do not stay in the file.
+// TestTrimmedWhileWritten lets messages leave the buffer while a checkpoint puts them into the
+// history: they do not stay there.
 func TestTrimmedWhileWritten(t *testing.T) {
 	var g gate
-	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, AckDelay: time.Nanosecond, SyncInterval: time.Millisecond, aroundCommit: g.around}
+	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, AckDelay: time.Nanosecond, SyncInterval: time.Hour, aroundFold: g.around}
 	s := open(t, cfg)
+	sayAll(t, s, "den", 4)
+	sayStored(t, s, "den", "4", "")
 	g.close()
-	sayAll(t, s, "den", 5)
+	s.requestFold()
 	<-g.started
 	sayAll(t, s, "den", 3)
-	g.release()
 	sayStored(t, s, "hall", "x", "")
+	g.release()
+	eventually(t, "it is done", func() bool { return s.Stats().Folded == 5 })
 	want(t, "due for removal", s.Stats().Removals, 3)
 	closeStore(t, s)
 	s = open(t, cfg)
@@ -312,11 +385,11 @@ func TestCloseChunks(t *testing.T) {
 }
 
 // TestTrimmedBeforeRetry lets messages leave the buffer between two attempts to
-// write them: the file is not cleaned of what it never held.
+// write them: the history is not cleaned of what it never held.
 func TestTrimmedBeforeRetry(t *testing.T) {
 	var full atomic.Bool
 	held, release := make(chan struct{}), make(chan struct{})
-	s := open(t, Config{History: 5, AckDelay: time.Nanosecond, aroundCommit: func(commit func() error) error {
+	s := open(t, Config{History: 5, AckDelay: time.Nanosecond, aroundFold: func(commit func() error) error {
 		if full.CompareAndSwap(true, false) {
 			held <- struct{}{}
 			<-release
@@ -326,49 +399,13 @@ func TestTrimmedBeforeRetry(t *testing.T) {
 	}})
 	sayAll(t, s, "den", 5)
 	full.Store(true)
-	if _, err := s.Append("hall", codec.Message{}, "", func(codec.Receipt) {}); err != nil {
-		t.Fatal(err)
-	}
+	sayStored(t, s, "hall", "", "")
+	s.requestFold()
 	<-held
 	sayAll(t, s, "den", 3)
 	close(release)
 	sayStored(t, s, "hall", "x", "")
 	closeStore(t, s) // and is checked
-}
-
-// TestPlaceBetweenChunks cuts power between two commits of which the first removed
-// the last stored messages of a room, and the second was to store the next ones.
-func TestPlaceBetweenChunks(t *testing.T) {
-	var g gate
-	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, CommitBytes: 4 << 10, AckDelay: time.Nanosecond, aroundCommit: g.around}
-	s := open(t, cfg)
-	sayAll(t, s, "den", 10)
-	sayStored(t, s, "hall", "x", "")
-	s.sinceRemoved = removeAfterCommits // the committer is idle
-	sayAll(t, s, "den", 5)
-	sayStored(t, s, "hall", "x", "") // the place is in the file now, head 10
-	want(t, "removals", s.Stats().Removals, 0)
-	cursor := s.Head("den")
-
-	g.close()
-	say(t, s, "hall", strings.Repeat("x", 5000))
-	<-g.started
-	s.sinceRemoved = removeAfterCommits // the committer is held
-	for range 5 {
-		say(t, s, "hall", strings.Repeat("x", 4000)) // as much as a commit takes
-	}
-	sayAll(t, s, "den", 5)
-	for range 2 {
-		g.hold <- struct{}{}
-		<-g.started
-	}
-	next := crash(t, s, Config{History: 5})
-	g.release()
-	want(t, "messages of the room in the file", read(t, next, "den", codec.Query{}), "")
-	want(t, "head", next.Head("den").Offset, cursor.Offset)
-	want(t, "after the head of before", read(t, next, "den", codec.Query{After: &cursor}), "")
-	cursor.Offset--
-	want(t, "after the one before", read(t, next, "den", codec.Query{After: &cursor}), "!")
 }
 
 // TestForgottenLost forgets a room that had lost numbers in a crash: a cursor
@@ -384,9 +421,7 @@ func TestForgottenLost(t *testing.T) {
 	say(t, next, "den", "2") // which the holder of the cursor has not seen
 	want(t, "after a number that was lost", read(t, next, "den", codec.Query{After: &lost}), "2")
 	say(t, next, "hall", "x")
-	for range 30 {
-		say(t, next, "big", strings.Repeat("x", 4000))
-	}
+	next.trimTo(0)
 	want(t, "forgotten", next.Stats().Forgotten, 1)
 	want(t, "after it was forgotten", read(t, next, "den", codec.Query{After: &lost}), "!")
 	say(t, next, "den", "3")
@@ -397,24 +432,21 @@ func TestForgottenLost(t *testing.T) {
 // are remembered.
 func TestEmptyAgain(t *testing.T) {
 	s := open(t, Config{HistoryBytes: 64 << 10, RememberedRooms: 3})
-	fill := func(until string) {
-		t.Helper()
-		for len(readPage(t, s, until, codec.Query{}).Messages) > 0 {
-			say(t, s, "big", strings.Repeat("x", 1000))
-		}
-	}
 	say(t, s, "first", "x")
 	say(t, s, "again", "x")
-	fill("again")
+	s.trimTo(0)
 	say(t, s, "third", "x")
 	say(t, s, "fourth", "x")
-	say(t, s, "big", strings.Repeat("x", 5000))
-	say(t, s, "again", "x")
-	fill("fourth") // and "third" with it
-	want(t, "again", read(t, s, "again", codec.Query{}), "x")
-	want(t, "forgotten", s.Stats().Forgotten, 0)
-	fill("again")
+	s.trimTo(0)
 	want(t, "forgotten", s.Stats().Forgotten, 1)
+	say(t, s, "again", "x")
+	say(t, s, "fifth", "x")
+	want(t, "again", read(t, s, "again", codec.Query{}), "x")
+	s.trimTo(0)
+	want(t, "forgotten", s.Stats().Forgotten, 2)
+	if r := s.rooms["third"]; r != nil && s.rooms["again"] == nil {
+		t.Error("the room that was not empty went before the one that was empty for longer")
+	}
 }
 
 // TestForgottenMeanwhile forgets a room between the moment when somebody looks it up and
@@ -428,7 +460,7 @@ func TestForgottenMeanwhile(t *testing.T) {
 	go func() { done <- say(t, s, "den", "y") }()
 	time.Sleep(10 * time.Millisecond) // until it waits for the lock
 	s.roomsMu.Lock()
-	r.gone = true
+	r.gone.Store(true)
 	delete(s.rooms, "den")
 	s.floor = id.Offset + 10
 	s.roomsMu.Unlock()

@@ -35,6 +35,8 @@ func (o *options) settings(getenv func(string) string) []setting {
 			usage: "messages kept of each room"}, &c.History, 1, 100_000),
 		size(setting{name: "history-bytes", def: showBytes(store.DefaultHistoryBytes),
 			usage: "bytes kept of all rooms; 128MiB at most on a 32-bit system"}, &c.HistoryBytes, 1<<20, maxHistoryBytes),
+		number(setting{name: "rooms", def: strconv.Itoa(store.DefaultRooms),
+			usage: "rooms kept; beyond them the one that has been silent longest is forgotten"}, &c.Rooms, 1, 1_000_000),
 		duration(setting{name: "sync-interval", def: short(store.DefaultSyncInterval),
 			usage: "longest time that a message whose sender asked for no ack is in memory alone"}, &c.SyncInterval, 10*time.Millisecond, time.Minute),
 		number(setting{name: "replay-limit", def: strconv.Itoa(chat.DefaultReplayLimit),
