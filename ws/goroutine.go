@@ -100,9 +100,7 @@ func (d *onGoroutine) nextBytes(p []byte) (int, error) {
 		d.c.out.Flush()
 		defer d.busy.Store(true)
 	}
-	if d.c.paused.Load() {
-		d.c.out.Await(func() bool { return !d.c.paused.Load() || d.c.out.Over() })
-	}
+	d.awaitResume()
 	if len(d.head) > 0 {
 		n := copy(p, d.head)
 		d.head = d.head[n:]
@@ -110,7 +108,17 @@ func (d *onGoroutine) nextBytes(p []byte) (int, error) {
 	}
 	n, err := d.nc.Read(p)
 	d.c.seen.Store(d.c.rt.tick.Load())
+	if err == nil {
+		d.awaitResume() // it may have waited for long
+	}
 	return n, err
+}
+
+// awaitResume returns once the connection is not paused, or is closing.
+func (d *onGoroutine) awaitResume() {
+	if d.c.paused.Load() {
+		d.c.out.Await(func() bool { return !d.c.paused.Load() || d.c.out.Over() })
+	}
 }
 
 func (d *onGoroutine) resume()                { d.c.out.Wake() }
