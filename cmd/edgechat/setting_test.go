@@ -128,6 +128,9 @@ is no setting is a warning with the nearest one.
 A duration is a number with a unit (` + "`500ms`, `10s`, `1m30s`" + `), a size is a number of bytes or one with a
 unit (` + "`64MiB`, `1GB`" + `). Lists are written with commas, or by giving the flag several times.
 
+Beyond ` + "`--history-bytes`" + ` the room that takes the most gives its oldest message. So a room that says little keeps what it
+has, and those that say more than their share come out equal. A message counts the bytes of its texts and 64, a room 700 and its name.
+
 The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Everything else takes effect at the next start.
 
 ## What else the environment says
