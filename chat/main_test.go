@@ -38,6 +38,7 @@ type setup struct {
 	store store.Config
 	ws    ws.Config
 	chat  Config
+	log   func(hub.Log) hub.Log // what the hub has in place of the store
 }
 
 func newRig(t testing.TB, change ...func(*setup)) *rig {
@@ -59,7 +60,11 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	if r.store, err = store.Open(s.store); err != nil {
 		t.Fatal(err)
 	}
-	if r.hub, err = hub.New(hub.Config{Log: r.store, Formats: Formats(), Logger: log}); err != nil {
+	var messages hub.Log = r.store
+	if s.log != nil {
+		messages = s.log(messages)
+	}
+	if r.hub, err = hub.New(hub.Config{Log: messages, Formats: Formats(), Logger: log}); err != nil {
 		t.Fatal(err)
 	}
 	if r.rt, err = ws.NewRouter(s.ws); err != nil {

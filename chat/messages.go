@@ -2,7 +2,6 @@ package chat
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"edgechat/codec"
-	"edgechat/hub"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -23,44 +21,6 @@ const (
 	typeText    = "text/plain"
 	typeForm    = "application/x-www-form-urlencoded"
 )
-
-// getMessages answers with a part of a room's history.
-func (ctl *controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
-	part, err := ctl.parseWindow(r)
-	if err != nil {
-		return err
-	}
-	if part.since != nil && part.before != nil {
-		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
-	}
-	history, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
-	if errors.Is(err, hub.ErrBusy) {
-		return refusal.New(refusal.Unavailable, "many histories are being read: try again soon").With("Retry-After", "1")
-	}
-	if err != nil {
-		return err
-	}
-	defer history.Close()
-	page := codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered}
-	for piece, err := range history.Pieces() {
-		if err != nil {
-			return err
-		}
-		page.Messages = append(page.Messages, piece...)
-	}
-	switch accept := accepted(r.Header, typeJSON, typeLines, typeMsgPack); accept {
-	case typeLines:
-		var body []byte
-		for i := range page.Messages {
-			body = append(codec.AppendMessage(body, codec.JSON, &page.Messages[i]), '\n')
-		}
-		return answer(w, http.StatusOK, accept, body)
-	case typeMsgPack:
-		return answer(w, http.StatusOK, accept, codec.AppendPage(nil, codec.MsgPack, &page))
-	default:
-		return answer(w, http.StatusOK, typeJSON, append(codec.AppendPage(nil, codec.JSON, &page), '\n'))
-	}
-}
 
 // postMessage publishes one message and answers once it is on disk.
 func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
@@ -204,14 +164,18 @@ func accepted(h http.Header, offers ...string) string {
 // answer writes a whole body. The error is that of a client that has gone,
 // which is nobody's to hear.
 func answer(w http.ResponseWriter, status int, media string, body []byte) error {
-	h := w.Header()
+	begin(w.Header(), media)
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+	return nil
+}
+
+// begin says what follows.
+func begin(h http.Header, media string) {
 	if media == typeJSON {
 		media += "; charset=utf-8"
 	}
 	h.Set("Content-Type", media)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(status)
-	_, _ = w.Write(body)
-	return nil
 }

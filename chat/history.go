@@ -1,0 +1,109 @@
+package chat
+
+import (
+	"errors"
+	"net/http"
+
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/refusal"
+	"edgechat/ws"
+)
+
+// historyPiece is how much of an answer is written at once, in bytes, or one message. ws gives each write its time, so
+// that a peer which takes nothing holds one piece and no more.
+const historyPiece = 32 << 10
+
+// getMessages answers with a part of a room's history, which is written as it is read.
+func (ctl *controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
+	part, err := ctl.parseWindow(r)
+	if err != nil {
+		return err
+	}
+	if part.since != nil && part.before != nil {
+		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
+	}
+	history, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
+	switch {
+	case errors.Is(err, hub.ErrBusy):
+		return refusal.New(refusal.Unavailable, "many histories are being read: try again soon").With("Retry-After", "1")
+	case err != nil && r.Context().Err() != nil: // the client has gone, and needs no answer
+		panic(http.ErrAbortHandler)
+	case err != nil:
+		return err
+	}
+	defer history.Close()
+	media := accepted(r.Header, typeJSON, typeLines, typeMsgPack)
+	begin(w.Header(), media)
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	body := historyBody{w: w, media: media}
+	err = body.write(history, &codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered})
+	if err != nil {
+		if !body.sent {
+			return err
+		}
+		if r.Context().Err() == nil && !body.gone {
+			ctl.cfg.Logger.Error("history failed", "room", roomOf(r), "err", err)
+		}
+		// A body that is cut must not pass for a whole one.
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+// A historyBody writes messages in one of the three forms.
+type historyBody struct {
+	w     http.ResponseWriter
+	media string
+	buf   []byte
+	sent  bool // some of it is
+	gone  bool // the client has, or takes nothing
+}
+
+// write writes all of history, of which page has all but the messages.
+func (b *historyBody) write(history *hub.History, page *codec.Page) error {
+	format := codec.JSON
+	if b.media == typeMsgPack {
+		format = codec.MsgPack
+	}
+	if b.media != typeLines {
+		b.buf = codec.AppendPageHead(b.buf, format, page, history.Count)
+	}
+	first := true
+	for messages, err := range history.Pieces() {
+		if err != nil {
+			return err
+		}
+		for i := range messages {
+			if b.media == typeLines {
+				b.buf = append(codec.AppendMessage(b.buf, codec.JSON, &messages[i]), '\n')
+			} else {
+				b.buf = codec.AppendPageMessages(b.buf, format, first, messages[i:i+1])
+			}
+			first = false
+			if len(b.buf) < historyPiece {
+				continue
+			}
+			if err := b.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if b.media != typeLines {
+		b.buf = codec.AppendPageTail(b.buf, format)
+	}
+	if b.media == typeJSON {
+		b.buf = append(b.buf, '\n')
+	}
+	return b.flush()
+}
+
+func (b *historyBody) flush() error {
+	b.sent = true
+	_, err := b.w.Write(b.buf)
+	b.gone, b.buf = err != nil, b.buf[:0]
+	return err
+}
