@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
-	"edgechat/ws"
 )
 
 // discard reads a connection to its end and allocates nothing meanwhile.
@@ -45,7 +44,7 @@ func TestPublishAllocs(t *testing.T) {
 			if _, err := io.ReadFull(c.Conn, header); err != nil {
 				t.Fatal(err)
 			}
-			n := ws.FrameLen(header) - len(header)
+			n := edgetest.FrameLen(header) - len(header)
 			if _, err := io.ReadFull(c.Conn, buf[:n]); err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +94,7 @@ func BenchmarkMessage(b *testing.B) {
 				if _, err := io.ReadFull(c.Conn, header); err != nil {
 					b.Fatal(err)
 				}
-				if _, err := io.ReadFull(c.Conn, buf[:ws.FrameLen(header)-len(header)]); err != nil {
+				if _, err := io.ReadFull(c.Conn, buf[:edgetest.FrameLen(header)-len(header)]); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -155,7 +155,7 @@ func format(f codec.Format, named bool) hub.Format {
 		},
 		Event: func(dst []byte, room string, e *codec.Event) []byte {
 			start := len(dst)
-			return ws.EndFrame(codec.AppendEventIn(ws.BeginFrame(dst), f, name(room), e), start, binary)
+			return ws.EndFrame(codec.AppendEvent(ws.BeginFrame(dst), f, name(room), e), start, binary)
 		},
 	}
 }

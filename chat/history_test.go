@@ -59,8 +59,8 @@ func TestLongHistory(t *testing.T) {
 		lines = append(codec.AppendMessage(lines, codec.JSON, &page.Messages[i]), '\n')
 	}
 	for media, want := range map[string]string{
-		typeJSON:    string(codec.AppendPage(nil, codec.JSON, page)) + "\n",
-		typeMsgPack: string(codec.AppendPage(nil, codec.MsgPack, page)),
+		typeJSON:    string(wholePage(codec.JSON, page)) + "\n",
+		typeMsgPack: string(wholePage(codec.MsgPack, page)),
 		typeLines:   string(lines),
 	} {
 		status, header, body := r.do("GET", "/chat/room/den/messages", "", "Accept: "+media)
@@ -152,4 +152,9 @@ func TestDeafReaders(t *testing.T) {
 	if status, _, body := r.do("GET", "/chat/room/den/messages", ""); status != 200 || len(body) < 4_000_000 {
 		t.Errorf("%d with %d bytes", status, len(body))
 	}
+}
+
+func wholePage(f codec.Format, page *codec.Page) []byte {
+	b := codec.AppendPageHead(nil, f, page, len(page.Messages))
+	return codec.AppendPageTail(codec.AppendPageMessages(b, f, true, page.Messages), f)
 }

@@ -54,12 +54,9 @@ func appendJSONRoom(dst []byte, room string) []byte {
 // AppendEvent appends what is not stored:
 //
 //	{"type":"typing","username":"Alice","timestamp":"2026-11-22T12:00:00.123Z"}
-func AppendEvent(dst []byte, f Format, x *Event) []byte { return AppendEventIn(dst, f, "", x) }
-
-// AppendEventIn is AppendEvent with the name of the room, unless that is empty:
 //
-//	{"type":"typing","room":"general","username":"Alice","timestamp":"2026-11-22T12:00:00.123Z"}
-func AppendEventIn(dst []byte, f Format, room string, x *Event) []byte {
+// A room that is not empty stands behind the type, as in AppendMessageIn.
+func AppendEvent(dst []byte, f Format, room string, x *Event) []byte {
 	if f == MsgPack {
 		w := wireEvent{Type: string(x.Type), Room: validText(room), Username: validText(x.Username), Time: x.Time}
 		dst, _ = w.MarshalMsg(dst)

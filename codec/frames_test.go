@@ -83,7 +83,7 @@ func TestTimesAsTimeFormat(t *testing.T) {
 func TestPageHoldsMessages(t *testing.T) {
 	p := Page{Room: "r", Head: unusual.ID, Recovered: true, Messages: []Message{alice, unusual, {}}}
 	for _, f := range []Format{JSON, MsgPack} {
-		page := AppendPage(nil, f, &p)
+		page := appendPage(nil, f, &p)
 		at := 0
 		for i := range p.Messages {
 			frame := AppendMessage(nil, f, &p.Messages[i])
@@ -97,7 +97,7 @@ func TestPageHoldsMessages(t *testing.T) {
 	// 16 messages and more, and 65536 and more, have other headers in MessagePack.
 	for _, n := range []int{0, 1, 15, 16, 17, 65535, 65536} {
 		p.Messages = make([]Message, n)
-		page := AppendPage(nil, MsgPack, &p)
+		page := appendPage(nil, MsgPack, &p)
 		r := msgpackReader{data: page}
 		if problem := r.skip(1); problem != nil || r.pos != len(page) {
 			t.Errorf("page of %d messages: %v, %d bytes left", n, problem, len(page)-r.pos)
@@ -114,7 +114,7 @@ func TestOldest(t *testing.T) {
 			if b := AppendSubscribed(nil, f, &s); bytes.Contains(b, []byte("oldest")) {
 				t.Errorf("format %d, oldest %q: %q", f, oldest, b)
 			}
-			if b := AppendPage(nil, f, &p); bytes.Contains(b, []byte("oldest")) {
+			if b := appendPage(nil, f, &p); bytes.Contains(b, []byte("oldest")) {
 				t.Errorf("format %d, oldest %q: %q", f, oldest, b)
 			}
 		}

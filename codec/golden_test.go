@@ -59,12 +59,12 @@ var (
 func frames() map[string]func(dst []byte, f Format) []byte {
 	event := func(t Type) func([]byte, Format) []byte {
 		return func(dst []byte, f Format) []byte {
-			return AppendEvent(dst, f, &Event{Type: t, Username: "Alice", Time: noon})
+			return AppendEvent(dst, f, "", &Event{Type: t, Username: "Alice", Time: noon})
 		}
 	}
 	eventIn := func(t Type) func([]byte, Format) []byte {
 		return func(dst []byte, f Format) []byte {
-			return AppendEventIn(dst, f, "general", &Event{Type: t, Username: "Alice", Time: noon})
+			return AppendEvent(dst, f, "general", &Event{Type: t, Username: "Alice", Time: noon})
 		}
 	}
 	return map[string]func(dst []byte, f Format) []byte{
@@ -90,8 +90,8 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"welcome_unlimited": func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &unlimited) },
 		"unsubscribed":      func(dst []byte, f Format) []byte { return AppendUnsubscribed(dst, f, "general") },
 		"pong":              AppendPong,
-		"page":              func(dst []byte, f Format) []byte { return AppendPage(dst, f, &history) },
-		"page_empty":        func(dst []byte, f Format) []byte { return AppendPage(dst, f, &nothing) },
+		"page":              func(dst []byte, f Format) []byte { return appendPage(dst, f, &history) },
+		"page_empty":        func(dst []byte, f Format) []byte { return appendPage(dst, f, &nothing) },
 	}
 }
 
@@ -219,4 +219,11 @@ func TestAppend(t *testing.T) {
 	if got := AppendRecord([]byte("before"), &record); !bytes.Equal(got[len("before"):], AppendRecord(nil, &record)) {
 		t.Errorf("record: appended to something it is %q", got)
 	}
+}
+
+// appendPage is a page whose messages are all there.
+func appendPage(dst []byte, f Format, p *Page) []byte {
+	dst = AppendPageHead(dst, f, p, len(p.Messages))
+	dst = AppendPageMessages(dst, f, true, p.Messages)
+	return AppendPageTail(dst, f)
 }

@@ -103,7 +103,7 @@ func TestPieces(t *testing.T) {
 			for at := 0; at < len(page.Messages); at += size {
 				got = AppendPageMessages(got, f, at == 0, page.Messages[at:min(at+size, len(page.Messages))])
 			}
-			if got, want := string(AppendPageTail(got, f)), string(AppendPage(nil, f, &page)); got != want {
+			if got, want := string(AppendPageTail(got, f)), string(appendPage(nil, f, &page)); got != want {
 				t.Errorf("format %d in pieces of %d:\n got %q\nwant %q", f, size, got, want)
 			}
 		}

@@ -20,23 +20,13 @@ type Room struct {
 	ID      ID  // of its newest message, offset 0 if there never was one
 }
 
-// AppendPage appends the history of a room, the body of an HTTP answer:
+// AppendPageHead begins the history of a room, the body of an HTTP answer:
 //
 //	{"room":"general","id":"k3f9q2-1042","oldest":"k3f9q2-43","recovered":true,"messages":[...]}
 //
 // Each message has the bytes of AppendMessage; "oldest" is left out if the offset
-// of p.Oldest is 0. As with frames, nothing is allocated but a longer dst.
-//
-// It is AppendPageHead, AppendPageMessages and AppendPageTail, which together make a page
-// of which nobody has all messages at once.
-func AppendPage(dst []byte, f Format, p *Page) []byte {
-	dst = AppendPageHead(dst, f, p, len(p.Messages))
-	dst = AppendPageMessages(dst, f, true, p.Messages)
-	return AppendPageTail(dst, f)
-}
-
-// AppendPageHead appends what comes before the messages of a page, of which there
-// are count; p.Messages does not matter.
+// of p.Oldest is 0. AppendPageMessages and AppendPageTail follow, so that nobody needs all
+// messages at once. There are count of them; p.Messages does not matter.
 func AppendPageHead(dst []byte, f Format, p *Page, count int) []byte {
 	if f == MsgPack {
 		return appendMsgPackHead(dst, p, count)

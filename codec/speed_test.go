@@ -112,7 +112,7 @@ func BenchmarkAppendPage(b *testing.B) {
 	b.ReportAllocs()
 	var dst []byte
 	for b.Loop() {
-		dst = AppendPage(dst[:0], JSON, &page)
+		dst = appendPage(dst[:0], JSON, &page)
 	}
 	b.SetBytes(int64(len(dst)))
 }

@@ -149,15 +149,13 @@ type Store struct {
 	closeErr   error
 
 	// Of the keeper, once Open has started it.
-	history      *history
-	loaded       bool // what the file held is known; else it is another's, from before a start without a disk
-	suspect      bool // the file has to be scanned anew before it is written to
-	clean        bool // the file says that it was closed in order
-	sinceRemoved int
-	dead         []removal // by sequence
-	sweep        int       // how many of dead, from the oldest on, are to be removed now
-	buf          []byte
-	foldDelay    time.Duration
+	history   *history
+	loaded    bool      // what the file held is known; else it is another's, from before a start without a disk
+	suspect   bool      // the file has to be scanned anew before it is written to
+	clean     bool      // the file says that it was closed in order
+	dead      []removal // by sequence
+	sweep     int       // how many of dead, from the oldest on, are to be removed now
+	foldDelay time.Duration
 
 	commitBegan atomic.Int64 // nanoseconds after opened, by a clock that nobody sets; 0 while there is none
 	foldFault   atomic.Pointer[fault]

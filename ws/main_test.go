@@ -11,6 +11,7 @@ import (
 
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
+	"edgechat/ws/internal/frame"
 )
 
 func TestMain(m *testing.M) { edgetest.Main(m) }
@@ -142,4 +143,9 @@ func rawClient(t testing.TB, rawURL string) *edgetest.Client {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	return edgetest.NewClient(t, conn)
+}
+
+// appendFrame appends one whole frame.
+func appendFrame(dst []byte, binary bool, payload []byte) []byte {
+	return frame.Append(dst, frame.DataOpcode(binary), payload)
 }

@@ -32,7 +32,7 @@ type line struct {
 func (l *line) say(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.log = AppendFrame(l.log, false, fmt.Appendf(nil, "%s %d", l.name, n))
+	l.log = appendFrame(l.log, false, fmt.Appendf(nil, "%s %d", l.name, n))
 }
 
 // TestStreams: each of several streams comes whole and in order, and one that

@@ -27,7 +27,7 @@ type feed struct {
 func (f *feed) add(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.log = AppendFrame(f.log, false, fmt.Appendf(nil, "shared %d %s", f.made, strings.Repeat("s", n)))
+	f.log = appendFrame(f.log, false, fmt.Appendf(nil, "shared %d %s", f.made, strings.Repeat("s", n)))
 	f.made++
 }
 
@@ -160,7 +160,7 @@ func TestWriteAllocs(t *testing.T) { eachReact(t, testWriteAllocs) }
 func testWriteAllocs(t *testing.T, v variant) {
 	client, c := opened(t, v, Config{})
 	go func() { _, _ = io.Copy(io.Discard, client.Conn) }()
-	s := &oneFrame{frame: AppendFrame(nil, false, make([]byte, 100))}
+	s := &oneFrame{frame: appendFrame(nil, false, make([]byte, 100))}
 	c.Attach(s)
 	if n := testing.AllocsPerRun(1000, func() { s.due = true; c.Flush() }); n != 0 {
 		t.Errorf("%v allocations for each delivery", n)
@@ -185,7 +185,7 @@ func TestCutWhileWriting(t *testing.T) {
 			}
 			c.Flush()
 		} else {
-			c.Attach(&oneFrame{frame: AppendFrame(nil, false, []byte("shared")), due: true})
+			c.Attach(&oneFrame{frame: appendFrame(nil, false, []byte("shared")), due: true})
 		}
 		if err := rt.Shutdown(t.Context(), 0, ""); err != nil { // waits for the writer
 			t.Fatal(err)

@@ -37,7 +37,7 @@ func TestJournal(t *testing.T) {
 		if err := f.Truncate(0); err != nil {
 			t.Fatal(err)
 		}
-		newLogger(f, test.format, 0, func(string) string { return test.stream }).Info("x")
+		newLogger(f, test.format, 0, isJournal(f, test.stream)).Info("x")
 		raw, err := os.ReadFile(f.Name())
 		if err != nil {
 			t.Fatal(err)
@@ -52,12 +52,12 @@ func TestJournal(t *testing.T) {
 		t.Fatal(err)
 	}
 	getenv := func(string) string { return here }
-	log := newLogger(f, "text", slog.LevelInfo, getenv).With("a", 1).WithGroup("g")
+	log := newLogger(f, "text", slog.LevelInfo, isJournal(f, here)).With("a", 1).WithGroup("g")
 	log.Debug("not this")
 	log.Info("i", "b", 2)
 	log.Warn("w")
 	log.Error("e")
-	newLogger(f, "json", slog.LevelDebug, getenv).Debug("d")
+	newLogger(f, "json", slog.LevelDebug, isJournal(f, here)).Debug("d")
 	report(f, getenv, misuse("do that", "this is wrong"))
 	raw, err := os.ReadFile(f.Name())
 	if err != nil {

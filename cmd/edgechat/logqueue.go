@@ -41,7 +41,7 @@ func newLogQueue(out io.Writer) *logQueue {
 // newQueuedLogger is newLogger behind a queue, and what ends that.
 func newQueuedLogger(w io.Writer, format string, level slog.Level, getenv func(string) string) (log *slog.Logger, end func()) {
 	q := newLogQueue(w)
-	log = loggerOf(q, format, level, isJournal(w, getenv("JOURNAL_STREAM")))
+	log = newLogger(q, format, level, isJournal(w, getenv("JOURNAL_STREAM")))
 	q.mu.Lock()
 	q.dropped = func(n int) { log.Warn("log lines dropped, since nobody reads them fast enough", "lines", n) }
 	q.mu.Unlock()

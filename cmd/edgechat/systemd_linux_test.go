@@ -110,8 +110,8 @@ func TestNotifyDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGTERM)
-	m.await("STOPPING=1", "(?s)READY=1.*|WATCHDOG=1")
-	for range 3 { // each 0.3 s, while the request holds the stop for 2 s
+	m.await("STOPPING=1", "(?s)EXTEND_TIMEOUT_USEC=15000000\nWATCHDOG=1|READY=1.*|WATCHDOG=1") // a start that is slow extends, too
+	for range 3 {                                                                              // each 0.3 s, while the request holds the stop for 2 s
 		m.await("EXTEND_TIMEOUT_USEC=15000000\nWATCHDOG=1", "")
 	}
 	p.end()

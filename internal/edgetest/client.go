@@ -138,6 +138,15 @@ func FrameBits(first byte, payload []byte) []byte {
 	return b
 }
 
+// FrameLen returns the length of a server's frame of up to 64 KiB, header included, of which p
+// has the first four bytes.
+func FrameLen(p []byte) int {
+	if p[1] == 126 {
+		return 4 + int(binary.BigEndian.Uint16(p[2:]))
+	}
+	return 2 + int(p[1])
+}
+
 // Read returns the next frame. The error is that of the connection, or of a
 // frame that a server must not send.
 func (c *Client) Read() (opcode byte, payload []byte, err error) {

@@ -54,7 +54,7 @@ func TestUsualFrames(t *testing.T) {
 		t.Fatalf("a message as the server writes it: %+v %v", f, ok)
 	}
 	for _, typ := range []codec.Type{codec.TypeJoined, codec.TypeLeft} {
-		p := codec.AppendEvent(nil, codec.JSON, &codec.Event{Type: typ, Username: "x", Time: 1})
+		p := codec.AppendEvent(nil, codec.JSON, "", &codec.Event{Type: typ, Username: "x", Time: 1})
 		if f, ok := readUsual(p, 100); !ok || f.typ != string(typ) {
 			t.Errorf("%s: %+v %v", p, f, ok)
 		}
@@ -96,7 +96,7 @@ func TestReadFrame(t *testing.T) {
 		}{
 			{codec.AppendMessage(nil, f, &codec.Message{ID: codec.ID{Epoch: "e", Offset: 9}, Username: `a"b`, Content: content}),
 				frame{typ: "message", content: []byte(content), offset: 9}},
-			{codec.AppendEvent(nil, f, &codec.Event{Type: codec.TypeTyping, Username: "x"}), frame{typ: "typing"}},
+			{codec.AppendEvent(nil, f, "", &codec.Event{Type: codec.TypeTyping, Username: "x"}), frame{typ: "typing"}},
 			{codec.AppendSubscribed(nil, f, &codec.Subscribed{Room: "r", Head: codec.ID{Epoch: "e", Offset: 4}, MaxContent: 99}),
 				frame{typ: "subscribed", offset: 4, maxContent: 99}},
 			{codec.AppendError(nil, f, &codec.Error{Code: "c", Message: "m", Key: "k"}), frame{typ: "error", code: "c", text: "m"}},
