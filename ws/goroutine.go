@@ -83,14 +83,17 @@ func (d *onGoroutine) linger() {
 	if half, ok := d.nc.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	_ = d.nc.SetReadDeadline(time.Now().Add(d.c.rt.cfg.CloseTimeout))
+	end := time.Now().Add(d.c.rt.cfg.CloseTimeout)
+	_ = d.nc.SetReadDeadline(end)
 	var scrap [256]byte
-	for {
+	for !d.c.sated() {
 		n, err := d.nc.Read(scrap[:])
-		if err != nil || d.c.drop(n) {
+		if err != nil {
 			return
 		}
+		d.c.drop(n)
 	}
+	time.Sleep(time.Until(end)) // see maxScrap
 }
 
 // nextBytes is what gws reads. What was sent meanwhile is written first, in one write.

@@ -65,6 +65,12 @@ func (d *onLoop) read() (more bool) {
 	if !d.readable {
 		return false
 	}
+	if d.over && d.c.sated() {
+		if d.readable = false; d.ending { // its end cannot be read: it stands behind what nobody reads
+			d.drop()
+		}
+		return false
+	}
 	n, errno := loop.Read(d.FD(), d.r.input[:])
 	switch errno {
 	case syscall.EAGAIN:
@@ -87,9 +93,7 @@ func (d *onLoop) read() (more bool) {
 	case d.over && err != nil:
 		d.drop()
 	case d.over: // what comes behind the end is nobody's
-		if d.c.drop(n) {
-			d.drop()
-		}
+		d.c.drop(n)
 	case d.talk == nil && err != nil: // nobody is there to hear it
 		d.c.readFailed(err)
 		d.end()

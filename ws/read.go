@@ -21,7 +21,8 @@ const (
 	// many as it has bytes of content.
 	fragmentSlack = 16 << 10
 	// maxScrap is how much is read and dropped, in bytes, of what comes after the close was asked for:
-	// a close frame is among it, if the peer answers.
+	// a close frame is among it, if the peer answers. What comes behind that stays with the kernel until
+	// CloseTimeout: cut at once, the peer would get a reset in place of the close frame.
 	maxScrap = 64 << 10
 )
 
@@ -70,25 +71,22 @@ func (c *core) took(n int, err error) (int, error) {
 		c.halted = true
 		return 0, errHalted
 	}
-	if c.drop(n) {
+	if c.drop(n); c.sated() {
+		c.halted = true
 		return 0, errHalted
 	}
 	return n, nil
 }
 
-// drop accounts for n bytes that come after the close was asked for, if it was. Of too many the
-// connection is cut, and drop returns true.
-func (c *core) drop(n int) bool {
-	if !c.out.Over() {
-		return false
+// drop accounts for n bytes that come after the close was asked for, if it was.
+func (c *core) drop(n int) {
+	if c.out.Over() {
+		c.scrap = min(c.scrap+int32(n), maxScrap+1)
 	}
-	if c.scrap += int32(n); c.scrap <= maxScrap {
-		return false
-	}
-	c.halted = true
-	c.out.Kill()
-	return true
 }
+
+// sated reports whether enough was read and dropped: nothing more is.
+func (c *core) sated() bool { return c.scrap > maxScrap }
 
 // readFailed notes that nothing more can be read, and what that means.
 func (c *core) readFailed(err error) {
