@@ -133,3 +133,13 @@ func TestEpochsForgotten(t *testing.T) {
 	want(t, "before one of a forgotten epoch", read(t, s, "den", codec.Query{Before: &ids[5]}), "4")
 	want(t, "starts", len(s.rooms["den"].starts), maxEpochs+2)
 }
+
+// TestStartsInOrder: messages that the file has and the buffer has not, of epochs that are
+// forgotten, add nothing to what a room knows of epochs.
+func TestStartsInOrder(t *testing.T) {
+	r := &room{starts: []start{{n: 7, first: 6, name: "g"}, {n: 8, first: 7, name: "h"}}, head: 3}
+	for _, e := range []epoch{{name: "d"}, {name: "e"}, {n: 7, name: "g"}, {n: 8, name: "h"}, {n: 8, name: "h"}, {n: 9, name: "i"}} {
+		r.add(e, 1, 1)
+	}
+	want(t, "starts", fmt.Sprint(r.starts), "[{7 6 g} {8 7 h} {9 9 i}]")
+}

@@ -126,7 +126,8 @@ func (r *room) add(e epoch, seq uint64, cost uint32) {
 	r.newest = seq
 	r.bytes += int64(cost)
 	r.slots.push(slot{seq: seq, cost: cost})
-	if len(r.starts) == 0 || r.epochAt(r.head) != e.name {
+	// A message that left the buffer may still be in the file, while the room's starts begin behind it.
+	if n := len(r.starts); n == 0 || r.head >= r.starts[n-1].first && r.starts[n-1].name != e.name {
 		r.starts = append(r.starts, start{n: e.n, first: r.head, name: e.name})
 		r.version++
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -192,7 +193,7 @@ func TestRoomCost(t *testing.T) {
 	if edgetest.Race {
 		t.Skip("the race detector takes memory of its own")
 	}
-	s := open(t, Config{Rooms: 100_000, SyncInterval: time.Hour, HistoryBytes: 256 << 20})
+	s := open(t, Config{Rooms: 100_000, SyncInterval: time.Hour, HistoryBytes: 128 << 20})
 	const rooms = 20_000
 	names := make([]string, rooms)
 	for i := range names {
@@ -212,7 +213,7 @@ func TestRoomCost(t *testing.T) {
 	foldNow(t, s)
 	took, charged := (heap()-before)/rooms, (s.Stats().Bytes-was)/rooms
 	t.Logf("a room of one message takes %d bytes of memory and is charged %d", took, charged)
-	if charged < took || charged > 2*took {
+	if charged < took || charged > 2*took && strconv.IntSize == 64 { // half of it is pointers
 		t.Errorf("a room of one message takes %d bytes of memory and is charged %d", took, charged)
 	}
 }
