@@ -9,10 +9,13 @@ import (
 
 func TestDecodeJoin(t *testing.T) {
 	long := strings.Repeat("é", 64)
+	wide := strings.Repeat("𐐀", 64) // letters of four bytes
 	for in, want := range map[string]Client{
 		`{"type":"join","room":"den"}`:                                              {Type: TypeJoin, Room: "den"},
 		`{"room":"\u0064en","since":"\u0061ll","type":"join"}`:                      {Type: TypeJoin, Room: "den", Join: Join{Replay: true}},
 		`{"type":"join","room":"den","since":"a-0","limit":2147483647}`:             {Type: TypeJoin, Room: "den", Join: Join{true, ID{Epoch: "a"}, 1<<31 - 1, false}},
+		`{"type":"join","room":"den","limit":1}`:                                    {Type: TypeJoin, Room: "den", Join: Join{Limit: 1}},
+		`{"type":"join","room":"` + wide + `","idempotency_key":"` + wide + `"}`:    {Type: TypeJoin, Room: wide, Key: wide},
 		`{"type":"join","room":"den","since":null,"limit":null,"announce":null}`:    {Type: TypeJoin, Room: "den"},
 		`{"type":"join","room":"den","announce":true}`:                              {Type: TypeJoin, Room: "den"},
 		`{"type":"join","room":"den","announce":false,"idempotency_key":"k"}`:       {Type: TypeJoin, Room: "den", Key: "k", Join: Join{Quiet: true}},
@@ -32,6 +35,7 @@ func TestDecodeJoin(t *testing.T) {
 	}{
 		{mp([]byte{0x84}, "type", "join", "room", "den", "limit", uint64(300), "announce", false), Client{Type: TypeJoin, Room: "den", Join: Join{Limit: 300, Quiet: true}}},
 		{mp([]byte{0x83}, "type", "join", "room", "den", "limit", []byte{0xd3, 0, 0, 0, 0, 0, 0, 0, 9}), Client{Type: TypeJoin, Room: "den", Join: Join{Limit: 9}}},
+		{mp([]byte{0x83}, "type", "join", "room", "den", "limit", []byte{0xd0, 1}), Client{Type: TypeJoin, Room: "den", Join: Join{Limit: 1}}},
 		{mp([]byte{0x83}, "type", "join", "room", "den", "limit", []byte{0xcc, 200}), Client{Type: TypeJoin, Room: "den", Join: Join{Limit: 200}}},
 		{mp([]byte{0x83}, "type", "join", "room", "den", "limit", []byte{0x7f}), Client{Type: TypeJoin, Room: "den", Join: Join{Limit: 127}}},
 		{mp([]byte{0x83}, "type", "join", "room", "den", "announce", []byte{0xc3}), Client{Type: TypeJoin, Room: "den"}},
@@ -54,6 +58,7 @@ func TestRefuseJoin(t *testing.T) {
 		`{"type":"join","room":"den","since":7}`:                                {Room: "den", Message: "since must be a string, not a number"},
 		`{"type":"join","room":"den","since":"ALL"}`:                            {Room: "den", Message: `since: "ALL" is no message id like k3f9q2-1042: there is no "-" in it; "all" asks for all that is there`},
 		`{"type":"join","room":"den","limit":0}`:                                {Room: "den", Message: whole},
+		`{"type":"join","room":"den","limit":2147483648}`:                       {Room: "den", Message: whole},
 		`{"type":"join","room":"den","limit":-1}`:                               {Room: "den", Message: whole},
 		`{"type":"join","room":"den","limit":1.5}`:                              {Room: "den", Message: whole},
 		`{"type":"join","room":"den","limit":5e1}`:                              {Room: "den", Message: whole},
@@ -82,6 +87,7 @@ func TestRefuseJoin(t *testing.T) {
 	}{
 		{mp("limit", -1), whole},
 		{mp("limit", []byte{0xd0, 0x80}), whole},
+		{mp("limit", []byte{0xe0}), whole},
 		{mp("limit", 1.0), "limit must be a number, not a float"},
 		{mp("limit", []byte{0xcf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), whole},
 		{mp("announce", 1), "announce must be a boolean, not an integer"},

@@ -18,9 +18,6 @@ import (
 // keys must be strings, and a known one may be there once.
 func (f *fields) readMsgPack(data []byte) *refusal.Error {
 	r := msgpackReader{data: data}
-	if len(data) == 0 {
-		return r.cut()
-	}
 	top, problem := r.head()
 	if problem != nil {
 		return problem
