@@ -23,6 +23,7 @@ type Task struct {
 	Quiet *Quiet `json:",omitempty"`
 	Flood *Flood `json:",omitempty"`
 	Crowd *Crowd `json:",omitempty"`
+	Rush  *Rush  `json:",omitempty"`
 }
 
 // A job is a task under way. begin returns once all of its connections are there; end
@@ -38,6 +39,8 @@ func (task *Task) job() (job, place) {
 		return task.Quiet, quietPlace
 	case task.Crowd != nil:
 		return task.Crowd, crowdPlace
+	case task.Rush != nil:
+		return task.Rush, crowdPlace
 	}
 	return task.Flood, floodPlace
 }

@@ -19,6 +19,7 @@ var (
 
 // The program is built as it is released: with -race its times and its memory would say nothing.
 func TestMain(m *testing.M) {
+	flag.StringVar(&clients, "clients", "", "the `program` that does tasks, in place of this one without the race detector")
 	flag.Parse()
 	if testing.Short() {
 		return // it takes a minute, and a machine that is not emulated
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 	if *program == "" {
 		*program = build("edgechat", "build", "-C", "../../../cmd/edgechat", "-trimpath")
 	}
-	if edgetest.Race {
+	if edgetest.Race && clients == "" {
 		clients = build("clients", "test", "-c")
 	}
 	code := 1
@@ -57,3 +58,6 @@ func serve(t *testing.T, env ...string) *Server {
 	t.Helper()
 	return Serve(t, *program, env...)
 }
+
+// wait gives a load its time.
+func wait() { time.Sleep(*long) }

@@ -27,10 +27,11 @@ var (
 	floodPlace  = place{last: true}
 )
 
-// start starts cmd there. A child inherits that from the thread that starts it.
+// start starts cmd there, to end with this process at the latest. A child inherits its place from the thread that starts it.
 func start(cmd *exec.Cmd, p place) error {
 	// Where the kernel groups processes by session it is a group that is nice (sched(7), autogroup).
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: p.nice != 0}
+	// Such a session is not interrupted with the tests, and no cleanup runs where these are killed or panic.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: p.nice != 0, Pdeathsig: syscall.SIGKILL}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	var all, one unix.CPUSet

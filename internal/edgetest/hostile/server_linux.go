@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,26 +28,56 @@ type Server struct {
 // and returns once it listens. It ends with the test if it was not ended before.
 func Serve(t testing.TB, program string, env ...string) *Server {
 	t.Helper()
-	folder := t.TempDir()
-	s := &Server{t: t, cmd: exec.Command(program, "serve"), stderr: filepath.Join(folder, "log")}
-	log, err := os.Create(s.stderr)
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	s.cmd.Stderr = log
-	s.cmd.Env = append(append(os.Environ(), "EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA="+filepath.Join(folder, "data")), env...)
-	if err := start(s.cmd, serverPlace); err != nil {
+	s := &Server{t: t, stderr: path}
+	s.start(program, log, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0"}, env...))
+	s.Addr = s.await(`msg=listening addr=(127\.0\.0\.1:\d+)`)
+	return s
+}
+
+// ServeUnread is Serve for a server whose log is a pipe that nobody reads.
+func ServeUnread(t testing.TB, program string, env ...string) *Server {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	t.Cleanup(func() { _ = r.Close() })
+	defer w.Close()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // for an address that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{t: t, Addr: l.Addr().String(), stderr: os.DevNull}
+	_ = l.Close()
+	s.start(program, w, append([]string{"EDGECHAT_LISTEN=" + s.Addr}, env...))
+	for end := time.Now().Add(patience); healthz(s.Addr) != nil; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it does not listen")
+		}
+	}
+	return s
+}
+
+func (s *Server) start(program string, stderr *os.File, env []string) {
+	s.t.Helper()
+	s.cmd = exec.Command(program, "serve")
+	s.cmd.Stderr = stderr
+	s.cmd.Env = append(append(os.Environ(), "EDGECHAT_DATA="+filepath.Join(s.t.TempDir(), "data")), env...)
+	if err := start(s.cmd, serverPlace); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
 		if !s.ended {
 			_ = s.cmd.Process.Kill()
 			_ = s.cmd.Wait()
 		}
 	})
-	s.Addr = s.await(`msg=listening addr=(127\.0\.0\.1:\d+)`)
-	return s
 }
 
 // await waits until the log matches, and returns the first group.
@@ -100,7 +131,7 @@ func (s *Server) Goroutines() []string {
 	s.ended = true
 	_ = s.cmd.Wait()
 	var stacks []string
-	for _, part := range strings.Split(s.Log(), "\n\n") {
+	for part := range strings.SplitSeq(s.Log(), "\n\n") {
 		if strings.HasPrefix(part, "goroutine ") {
 			stacks = append(stacks, part)
 		}

@@ -1,0 +1,134 @@
+package hostile
+
+import (
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+// connect joins n silent clients, who read nothing either.
+func connect(t *testing.T, s *Server, n int) (conns []*Conn) {
+	t.Helper()
+	for range n {
+		c, err := Join(s.Addr, "den", "username=x&announce=0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		conns = append(conns, c)
+	}
+	return conns
+}
+
+// settle waits until the server has no more than so many bytes resident for each of n connections above base, though not
+// longer than patience, and returns how many it has. Requests beside that have its collector run.
+func settle(t *testing.T, s *Server, base int64, n int, limit int64, patience time.Duration) int64 {
+	t.Helper()
+	for end := time.Now().Add(patience); ; {
+		for range 200 {
+			if err := healthz(s.Addr); err != nil {
+				t.Fatal(err)
+			}
+		}
+		each := (s.RSS() - base) / int64(n)
+		if each <= limit || time.Now().After(end) {
+			return each
+		}
+	}
+}
+
+// A connection that is silent costs what it did before it said something, whatever that was.
+func TestSilenceAgain(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("it takes half a minute, and what it measures has no race detector either way: scripts/test runs it beside the Allocs tests")
+	}
+	const clients = 2000
+	const limit = 3 << 10 // bytes a connection; what is kept for one that reads is twice that
+	twoPongs := string(Frame(Frame(nil, 0x8a, ""), 0x8a, ""))
+	typing := string(Frame(nil, 0x81, `{"type":"typing"}`))
+	for _, c := range []struct {
+		name string
+		says []string // in a segment each
+	}{
+		{"pongs around a ping", []string{twoPongs + string(Frame(nil, 0x89, "")) + twoPongs}},
+		{"a message in two segments", []string{typing[:9], typing[9:]}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "GOGC=20")
+			conns := connect(t, s, clients)
+			const parked = 5 * time.Second // of silence
+			time.Sleep(parked)
+			_ = settle(t, s, 0, clients, 0, 2*time.Second)
+			base := s.RSS()
+			for _, segment := range c.says {
+				for _, conn := range conns {
+					if _, err := conn.Write([]byte(segment)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			time.Sleep(parked)
+			each := settle(t, s, base, clients, limit, 40*time.Second)
+			t.Logf("%d bytes more a connection", each)
+			if each > limit {
+				t.Errorf("%d bytes more a connection, want at most %d", each, limit)
+			}
+			s.Stop()
+		})
+	}
+}
+
+// A message that does not end is not waited for without an end.
+func TestUnfinished(t *testing.T) {
+	const each = 200
+	kinds := []struct{ name, begin, more string }{
+		{"half a frame", string(Frame(nil, 0x81, string(make([]byte, 4000)))[:2000]), "x"},
+		{"a head", "\x81", ""},
+		{"fragments", string(Frame(nil, 0x01, `{"type":`)), string(Frame(nil, 0x00, " "))},
+	}
+	s := serve(t, "EDGECHAT_MESSAGE_TIMEOUT=2s")
+	before := s.Descriptors()
+	conns := connect(t, s, each*len(kinds))
+	base := s.RSS()
+	for i, conn := range conns {
+		if _, err := conn.Write([]byte(kinds[i%len(kinds)].begin)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	time.Sleep(500 * time.Millisecond)
+	t.Logf("%d bytes a connection", (s.RSS()-base)/int64(len(conns)))
+	for s.Descriptors() > before && time.Since(began) < 10*time.Second {
+		for i, conn := range conns {
+			_, _ = conn.Write([]byte(kinds[i%len(kinds)].more)) // which fails once they are closed
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	if n := s.Descriptors(); n > before {
+		t.Fatalf("%d descriptors after %v, want %d", n, time.Since(began).Round(time.Second), before)
+	}
+	t.Logf("gone after %v", time.Since(began).Round(100*time.Millisecond))
+	told := make([]int, len(kinds)) // 1008
+	for i, conn := range conns {
+		_ = conn.SetDeadline(time.Now().Add(time.Second))
+		for {
+			opcode, payload, err := conn.Next()
+			if err != nil {
+				break
+			}
+			if opcode == 8 && len(payload) > 2 && payload[0] == 1008>>8 && payload[1] == 1008&0xff {
+				told[i%len(kinds)]++
+				break
+			}
+		}
+	}
+	for i, kind := range kinds {
+		t.Logf("%s: %d of %d were told 1008", kind.name, told[i], each)
+		if told[i] < each*9/10 { // a reset may overtake what was said to one who goes on
+			t.Errorf("%s: %d of %d were told 1008", kind.name, told[i], each)
+		}
+	}
+	s.Stop()
+}
