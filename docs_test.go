@@ -91,6 +91,31 @@ func TestMakeTargets(t *testing.T) {
 	}
 }
 
+// Each test that docs/reliability.md names is there.
+func TestReliabilityTests(t *testing.T) {
+	tests := map[string]bool{}
+	err := filepath.WalkDir(".", func(name string, d os.DirEntry, err error) error {
+		if err == nil && strings.HasSuffix(name, "_test.go") {
+			for _, f := range regexp.MustCompile(`(?m)^func (Test\w+)\(t `).FindAllStringSubmatch(read(t, name), -1) {
+				tests[f[1]] = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`(Test[A-Z]\\w*)`").FindAllStringSubmatch(read(t, "docs/reliability.md"), -1)
+	if len(named) == 0 {
+		t.Error("docs/reliability.md names no test")
+	}
+	for _, test := range named {
+		if !tests[test[1]] {
+			t.Errorf("docs/reliability.md names %s, and there is no such test", test[1])
+		}
+	}
+}
+
 // The README begins with what one types first, and names what make test installs.
 func TestReadme(t *testing.T) {
 	readme := read(t, "README.md")

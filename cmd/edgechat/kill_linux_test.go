@@ -20,7 +20,7 @@ import (
 	"edgechat/internal/faultydisk"
 )
 
-var kills = flag.Int("kills", 8, "how often TestKill kills a server: half of them on a fast disk, a quarter on a late one")
+var kills = flag.Int("kills", 8, "how often TestKill kills a server: half of them on a fast disk, a quarter on a late one, a quarter where messages are displaced")
 
 // The promise, on the whole program: the server is killed (SIGKILL) at random
 // moments while 20 clients publish under keys. Every acked message is there afterwards under
@@ -39,6 +39,9 @@ func TestKill(t *testing.T) {
 		{"a fast disk", *kills / 2, &killTest{history: 100_000, window: 6, burst: 1, longest: 600 * time.Millisecond}},
 		{"a late disk", *kills / 4, &killTest{history: 100_000, window: 6, burst: 1, longest: 3 * time.Second,
 			flush: faultydisk.Fault{Delay: 200 * time.Millisecond, Upto: 600 * time.Millisecond}}},
+		// Messages leave the buffer before they are written.
+		{"displaced messages", *kills / 4, &killTest{history: 20, window: 100, burst: 40, longest: 2500 * time.Millisecond, padding: 3990, displaces: true,
+			flush: faultydisk.Fault{Delay: 300 * time.Millisecond}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
