@@ -58,9 +58,9 @@ func lock(b []byte) error {
 	err := syscall.Mlock(b)
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOMEM) || errors.Is(err, syscall.EAGAIN) {
 		err = syscall.Madvise(b, madvPopulateRead)
-		if errors.Is(err, syscall.EINVAL) {
-			return nil // an older kernel: they were read a moment ago
-		}
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOMEM) {
+			return nil // an older kernel, or an emulated one: they were read a moment ago
+		} // a page that cannot be read is EFAULT
 	}
 	return os.NewSyscallError("mlock", err)
 }
