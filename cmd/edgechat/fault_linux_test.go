@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/internal/edgetest"
 	"edgechat/internal/faultydisk"
 )
 
@@ -228,6 +229,9 @@ func TestReadsWhileDegraded(t *testing.T) {
 func TestForgottenRooms(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
+	}
+	if edgetest.Race {
+		t.Skip("the race detector takes memory of its own: make test PART=allocs runs it")
 	}
 	t.Parallel()
 	card := faultydisk.New(t, 64<<20)
