@@ -29,7 +29,7 @@ func TestNotify(t *testing.T) {
 	}
 	p := runServe(t, nil, "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=2000000",
 		"EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA="+t.TempDir(), "EDGECHAT_PING_INTERVAL=1s", "EDGECHAT_TOKENS="+tokens, "EDGECHAT_ANONYMOUS=write")
-	ready := m.await(`READY=1\nSTATUS=listening on 127\.0\.0\.1:\d+, 0 connections in 0 rooms`, "")
+	ready := m.await(`READY=1\nSTATUS=listening on 127\.0\.0\.1:\d+, 0 connections in 0 rooms`, "EXTEND_TIMEOUT_USEC=15000000\nWATCHDOG=1") // a slow start extends
 	addr := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(ready)
 	resp, err := http.Get("http://" + addr + "/healthz")
 	if err != nil || resp.StatusCode != 200 {
