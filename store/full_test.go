@@ -46,9 +46,10 @@ func TestFull(t *testing.T) {
 	g.fail(errFull)
 	sayStored(t, s, "den", "z", "")
 	sayAll(t, s, "den", 50_000)
-	if st := s.Stats(); st.Pending > 2*compactQueueAt || st.Unwritten < 40_000 {
-		t.Errorf("%+v", st)
-	}
+	eventually(t, "what left the buffer is dropped", func() bool { // once a commit that is under way has failed
+		st := s.Stats()
+		return st.Pending <= 2*compactQueueAt && st.Unwritten >= 40_000
+	})
 	want(t, "messages", len(readPage(t, s, "den", codec.Query{}).Messages), 100)
 	g.fail(nil)
 	eventually(t, "it recovers", func() bool { return s.Ready() == nil && s.Stats().Pending == 0 })

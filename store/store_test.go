@@ -170,7 +170,7 @@ func sayStored(t testing.TB, s *Store, room, content, key string) codec.Receipt 
 			t.Fatalf("receipt for %s, appended as %s", r.ID, id)
 		}
 		return r
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no receipt")
 	}
 	panic("unreachable")
@@ -222,9 +222,9 @@ func want[T comparable](t testing.TB, what string, got, want T) {
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not within 10 s", what)
+			t.Fatalf("%s: not within 30 s", what)
 		}
 	}
 }
