@@ -111,6 +111,7 @@ func TestRefuseClientJSON(t *testing.T) {
 		`7`:                   {Message: "a message is a JSON object, not a number"},
 		`hello`:               {Message: `unexpected 'h' (U+0068) in JSON at byte 0, where an object should be`},
 		"\ufeff{}":            {Message: "unexpected U+FEFF in JSON at byte 0, where an object should be"},
+		"\u0301{}":            {Message: "unexpected U+0301 in JSON at byte 0, where an object should be"}, // it would stand on the quote
 		"{\"type\":\"typing\"}\x00": {
 			Message: "unexpected U+0000 in JSON at byte 17, after the end of the object; send one object"},
 		"{\"type\":\"ty\nping\"}": {

@@ -52,6 +52,7 @@ var (
 		Messages: []Message{{ID: ID{"k3f9q2", 1041}, Username: "Bob", Content: "hello", Time: noon - 1000}, alice},
 	}
 	nothing = Page{Room: "empty", Head: ID{Epoch: "k3f9q2"}, Recovered: true}
+	gap     = Page{Room: "general", Head: alice.ID, Oldest: alice.ID, Messages: []Message{alice}} // what was asked for is lost
 	record  = Record{Room: "general", Message: alice, Key: "c-17"}
 )
 
@@ -92,6 +93,7 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"pong":              AppendPong,
 		"page":              func(dst []byte, f Format) []byte { return appendPage(dst, f, &history) },
 		"page_empty":        func(dst []byte, f Format) []byte { return appendPage(dst, f, &nothing) },
+		"page_gap":          func(dst []byte, f Format) []byte { return appendPage(dst, f, &gap) },
 	}
 }
 
