@@ -101,11 +101,11 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 func bodies() map[string]func(dst []byte) []byte {
 	return map[string]func(dst []byte) []byte{
 		"members": func(dst []byte) []byte {
-			return AppendMembers(dst, "general", []Member{{"Alice", 1, noon}, {"Zoë", 2, noon + 1877}})
+			return AppendMembers(dst, "general", []Member{{"Alice", 1, noon}, {"Zoë", 12, noon + 1877}})
 		},
 		"members_empty": func(dst []byte) []byte { return AppendMembers(dst, "general", nil) },
 		"rooms": func(dst []byte) []byte {
-			return AppendRooms(dst, []Room{{"general", 2, alice.ID}, {"empty", 1, ID{Epoch: "k3f9q2"}}})
+			return AppendRooms(dst, []Room{{"general", 12, alice.ID}, {"empty", 1, ID{Epoch: "k3f9q2"}}})
 		},
 		"rooms_empty": func(dst []byte) []byte { return AppendRooms(dst, nil) },
 	}
