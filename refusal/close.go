@@ -6,7 +6,6 @@ const (
 	CloseNormal          = 1000
 	CloseGoingAway       = 1001
 	CloseProtocolError   = 1002
-	CloseNoStatus        = 1005 // a close frame without a code; never sent
 	CloseAbnormal        = 1006 // no close frame; never sent
 	CloseInvalidData     = 1007
 	ClosePolicyViolation = 1008

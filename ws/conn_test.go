@@ -118,6 +118,7 @@ func TestEnds(t *testing.T) {
 			{"\x03\xe9", nil},
 			{"\x03\xe9leaving the page", nil},
 			{"\x03\xeb", &CloseError{1003, ""}},
+			{"\x03\xed", &CloseError{1005, ""}}, // which no close frame may have
 			{"\x03\xf3broken", &CloseError{1011, "broken"}},
 			{"\x0f\xa0going", &CloseError{4000, "going"}},
 		} {

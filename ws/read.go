@@ -204,10 +204,10 @@ func (events) OnClose(socket *gws.Conn, err error) {
 	}
 }
 
-// normalEnd reports whether a peer's close code is a normal end; 0 and 1005
-// are a close frame without a code.
+// normalEnd reports whether a peer's close code is a normal end; 0 is a close
+// frame without a code.
 func normalEnd(code uint16) bool {
-	return code == 0 || code == refusal.CloseNormal || code == refusal.CloseGoingAway || code == refusal.CloseNoStatus
+	return code == 0 || code == refusal.CloseNormal || code == refusal.CloseGoingAway
 }
 
 // read runs gws's ReadLoop until the connection ends. It returns nil after a normal end.
