@@ -1,0 +1,100 @@
+package chat
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"edgechat/codec"
+	"edgechat/hub"
+)
+
+// A heldLog reads and settles nothing before it is let.
+type heldLog struct {
+	hub.Log
+	let  chan struct{}
+	read atomic.Int32 // how many reads have been let
+}
+
+func (l *heldLog) Read(room string, q codec.Query) (codec.Page, error) {
+	<-l.let
+	defer l.read.Add(1)
+	return l.Log.Read(room, q)
+}
+
+func (l *heldLog) Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	if inner := done; inner != nil {
+		done = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
+	}
+	return l.Log.Append(room, m, key, done)
+}
+
+// held starts a rig whose log is held until let is called, or the test ends.
+func held(t *testing.T) (r *rig, l *heldLog, let func()) {
+	l = &heldLog{let: make(chan struct{})}
+	r = newRig(t, func(s *setup) { s.log = func(inner hub.Log) hub.Log { l.Log = inner; return l } })
+	let = sync.OnceFunc(func() { close(l.let) })
+	t.Cleanup(let)
+	return r, l, let
+}
+
+// Who leaves before the acks have come gets them first: nothing of a room comes behind unsubscribed.
+func TestLeaveBeforeAcks(t *testing.T) {
+	r, _, let := held(t)
+	c := r.many("username=Ann")
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "subscribed")
+	expect(t, c, "joined")
+	for _, frame := range []string{
+		`{"type":"message","room":"den","content":"one","idempotency_key":"k1"}`, `{"type":"message","room":"den","content":"no key"}`,
+		`{"type":"message","room":"den","content":"two","idempotency_key":"k2"}`,
+	} {
+		c.Text(frame)
+		expect(t, c, "message", "room", "den")
+	}
+	c.Text(`{"type":"leave","room":"den"}`)
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "error", "code", "already_joined")
+	for _, typ := range []string{"message", "typing", "leave"} {
+		c.Text(`{"type":"` + typ + `","room":"den"}`)
+		expect(t, c, "error", "code", "not_joined", "room", "den")
+	}
+	if here := r.hub.Members("den"); len(here) != 0 {
+		t.Errorf("still there: %v", here)
+	}
+	let()
+	keys := map[any]bool{}
+	for range 2 {
+		keys[expect(t, c, "ack", "room", "den", "durable", true)["idempotency_key"]] = true
+	}
+	if !keys["k1"] || !keys["k2"] {
+		t.Errorf("acks of %v", keys)
+	}
+	c.ExpectText(`{"type":"unsubscribed","room":"den"}`)
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "subscribed", "room", "den", "offset", 3.0, "members", 1.0)
+	expect(t, c, "joined")
+}
+
+// Who leaves while the history is read has left at once, and gets nothing of it.
+func TestLeaveBeforeSubscribed(t *testing.T) {
+	r, l, let := held(t)
+	r.say("den", "old")
+	c := r.many("username=Ann")
+	c.Text(`{"type":"join","room":"den","since":"all"}`)
+	for _, typ := range []string{"message", "typing"} {
+		c.Text(`{"type":"` + typ + `","room":"den","content":"early"}`)
+		expect(t, c, "error", "code", "not_joined", "room", "den")
+	}
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "error", "code", "already_joined")
+	c.Text(`{"type":"leave","room":"den"}`)
+	c.ExpectText(`{"type":"unsubscribed","room":"den"}`)
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "subscribed", "room", "den", "offset", 1.0, "members", 1.0)
+	expect(t, c, "joined")
+	let()
+	eventually(t, "the read that nobody waits for has ended", func() bool { return l.read.Load() > 0 })
+	c.Text(`{"type":"ping"}`)
+	expect(t, c, "pong")
+}
