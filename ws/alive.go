@@ -15,7 +15,9 @@ func (rt *Router) Alive(ctx context.Context) error {
 	next := rt.tick.Load() + 1                      // the number of the first sweep that begins from now on
 	turned := make(chan struct{}, len(rt.reactors)) // none of them waits for us
 	for _, r := range rt.reactors {
-		r.Post(func() { turned <- struct{}{} })
+		if !r.Post(func() { turned <- struct{}{} }) {
+			return nil // Shutdown has stopped it
+		}
 	}
 	for n := range len(rt.reactors) {
 		select {

@@ -113,14 +113,10 @@ func (c *core) takeArrival(w http.ResponseWriter) bool {
 		return false
 	}
 	r := a.n.r
-	d, in := c.newOnLoop(r)
-	if !in { // Shutdown came in between
-		rt := c.rt
-		rt.refuse(a, &Request{Request: c.req.Request}, shuttingDown())
-		return true
-	}
+	d := &onLoop{r: r, c: c}
 	a.conn = d
 	r.Become(a.n, d)
+	d.enter()
 	d.note(a.events)
 	d.open(a.head)
 	return true

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -105,10 +106,14 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		case h.fd < 0: // the loop has left: what people are to be told now, net/http tells them
 			nc, err := d.Listener.Accept()
-			if err != nil {
+			if err == nil {
+				return d.rt.plainConn(nc, nil), nil
+			}
+			if !errors.Is(err, net.ErrClosed) {
 				return nil, err
 			}
-			return d.rt.plainConn(nc, nil), nil
+			d.failed(net.ErrClosed)
+			continue // somebody may have been handed over since
 		}
 		nc, err := h.conn()
 		if err == nil {

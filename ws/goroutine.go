@@ -29,15 +29,10 @@ type onGoroutine struct {
 // first.
 func (c *core) drive(nc net.Conn, head []byte, react bool) {
 	d := &onGoroutine{nc: nc, raw: rawConn(nc), head: head, react: react}
-	c.out.Init(&c.rt.outbox, d, react) // the answer to the handshake and the first frames are one write
+	c.out.Init(&c.rt.outbox, d, true) // nothing goes before the answer to the handshake, and with it what Open sends
 	d.init(c, d.nextBytes)
 	d.busy.Store(react)
-	if !c.rt.conns.add(c) { // Shutdown came in between
-		_ = nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
-		_, _ = nc.Write(shuttingDown().Bytes())
-		_ = nc.Close()
-		return
-	}
+	c.rt.conns.add(c)
 	c.rt.wg.Go(func() { d.run() })
 }
 
@@ -54,7 +49,7 @@ func (d *onGoroutine) run() {
 	}
 	c.socket = socket
 	if !d.react {
-		c.out.Flush()
+		c.out.Uncork()
 	}
 	err = c.caught(c.h.serve)
 	c.out.Uncork()

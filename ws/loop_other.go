@@ -22,4 +22,4 @@ func (b *lobby) check(uint32)                         {}
 func (r *reactor) nudge()                             {}
 func (r *reactor) Stop()                              {}
 func (r *reactor) count(*Stats)                       {}
-func (r *reactor) Post(func())                        {}
+func (r *reactor) Post(func()) bool                   { return false }

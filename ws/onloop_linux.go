@@ -5,6 +5,7 @@ import (
 	"net"
 	"syscall"
 
+	"edgechat/refusal"
 	"edgechat/ws/internal/loop"
 )
 
@@ -188,11 +189,10 @@ func (d *onLoop) open(head []byte) {
 	}
 }
 
-// newOnLoop makes c a connection of r. It reports whether it may come in.
-func (c *core) newOnLoop(r *reactor) (d *onLoop, ok bool) {
-	d = &onLoop{r: r, c: c}
-	c.out.Init(&c.rt.outbox, d, true) // the answer to the handshake and the first frames are one write
-	return d, c.rt.conns.add(c)
+// enter makes d, which has its descriptor, a connection of the router's.
+func (d *onLoop) enter() {
+	d.c.out.Init(&d.c.rt.outbox, d, true) // the answer to the handshake and the first frames are one write
+	d.c.rt.conns.add(d.c)
 }
 
 // moveToLoop takes a connection of net/http's to a loop, if it can be there.
@@ -206,23 +206,31 @@ func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
 		return false
 	}
 	_ = nc.Close() // the duplicate keeps the connection
-	r := c.rt.nextReactor()
-	r.Post(func() {
-		d, ok := c.newOnLoop(r)
-		if !ok { // Shutdown came in between
-			_, _ = loop.Try(fd, shuttingDown().Bytes())
-			loop.Close(fd)
-			return
-		}
-		if err := r.Watch(fd, d); err != nil {
-			c.rt.cfg.Logger.Error("connection lost", "err", err)
-			c.out.Bury(func() { loop.Close(fd) })
-			c.rt.conns.remove(c)
-			return
-		}
-		d.open(head)
-	})
+	d := &onLoop{r: c.rt.nextReactor(), c: c}
+	d.Hold(fd)
+	d.enter()
+	if !d.r.Post(func() { d.arrive(head) }) {
+		panic("ws: a loop has ended before its connections") // it is stopped when there is none
+	}
 	return true
+}
+
+// arrive begins what moveToLoop has asked for.
+func (d *onLoop) arrive(head []byte) {
+	if err := d.r.Watch(d.FD(), d); err != nil {
+		d.c.rt.cfg.Logger.Error("no more connections can be watched", "addr", d.c.RemoteAddr(), "err", err)
+		_, _ = loop.Try(d.FD(), noRoom().Bytes())
+		d.closed = true
+		d.c.out.Bury(func() { loop.Close(d.FD()) })
+		d.c.rt.conns.remove(d.c)
+		return
+	}
+	d.open(head)
+}
+
+// noRoom answers a handshake for whose connection the kernel has no memory (epoll_ctl(2), ENOSPC and ENOMEM).
+func noRoom() *refusal.Error {
+	return refusal.New(refusal.Unavailable, "the server cannot take more connections now, try again soon").With("Retry-After", "5")
 }
 
 // wake implements driver.

@@ -4,29 +4,60 @@ import "sync"
 
 // A registry holds every open connection. Each knows its own place, so that
 // one costs eight bytes here and leaves without a search.
+//
+// Nobody is taken from who has served his handshake before he was admitted here. So who is refused is so
+// by an ordinary answer, and a Shutdown knows of everyone else.
 type registry struct {
 	mu     sync.Mutex
 	conns  []*core
+	coming int        // were admitted, and are not there yet
 	closed bool       // nobody may come any more
-	empty  *sync.Cond // signals that the last one left; made by wait
+	fewer  *sync.Cond // signals that the last one left, or came; made by whoever waits
 }
 
-func (g *registry) add(c *core) bool {
+// admit reports whether one more may come. Then add or quit follows, which
+// waits for nobody.
+func (g *registry) admit() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.closed {
 		return false
 	}
-	c.place = int32(len(g.conns))
-	g.conns = append(g.conns, c)
+	g.coming++
 	return true
 }
 
-// shut lets nobody in from now on.
+// add adds a connection that was admitted. From now on it may be written to and cut.
+func (g *registry) add(c *core) {
+	c.seen.Store(c.rt.tick.Load()) // before the sweeper sees it
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.place = int32(len(g.conns))
+	g.conns = append(g.conns, c)
+	g.cameLocked()
+}
+
+// quit says that one who was admitted does not come.
+func (g *registry) quit() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.cameLocked()
+}
+
+func (g *registry) cameLocked() {
+	if g.coming--; g.coming == 0 && g.fewer != nil {
+		g.fewer.Broadcast()
+	}
+}
+
+// shut lets nobody in from now on. It returns when all who were admitted have come.
 func (g *registry) shut() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.closed = true
+	for g.coming > 0 {
+		g.waitLocked()
+	}
 }
 
 func (g *registry) remove(c *core) {
@@ -38,8 +69,8 @@ func (g *registry) remove(c *core) {
 	moved.place = c.place
 	g.conns[last] = nil
 	g.conns = g.conns[:last]
-	if last == 0 && g.empty != nil {
-		g.empty.Broadcast()
+	if last == 0 && g.fewer != nil {
+		g.fewer.Broadcast()
 	}
 }
 
@@ -60,10 +91,14 @@ func (g *registry) all(buf []*core) []*core {
 func (g *registry) wait() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.empty == nil {
-		g.empty = sync.NewCond(&g.mu)
-	}
 	for len(g.conns) > 0 {
-		g.empty.Wait()
+		g.waitLocked()
 	}
+}
+
+func (g *registry) waitLocked() {
+	if g.fewer == nil {
+		g.fewer = sync.NewCond(&g.mu)
+	}
+	g.fewer.Wait()
 }

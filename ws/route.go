@@ -115,11 +115,15 @@ func register[In any](rt *Router, route Route[In]) {
 // start takes the connection from whoever has served its handshake and gives it to a
 // driver. net/http's goroutine returns at once, and frees its buffers.
 func (c *core) start(w http.ResponseWriter, react bool) error {
+	if !c.rt.conns.admit() { // Shutdown came in between
+		return shuttingDown()
+	}
 	if react && c.takeArrival(w) {
 		return nil
 	}
 	nc, head, err := hijack(w, c.rt.cfg.SendBuffer)
 	if err != nil {
+		c.rt.conns.quit()
 		return fmt.Errorf("ws: hijack: %w", err)
 	}
 	if !react || !c.moveToLoop(nc, head) {

@@ -88,7 +88,8 @@ func (l *Loop) Close() {
 	}
 }
 
-// Stop has Run return. It may be called from any goroutine.
+// Stop has Run return, once what was posted before has run. Nobody is served any more, and what
+// Later was given is dropped. It may be called from any goroutine.
 func (l *Loop) Stop() {
 	l.mu.Lock()
 	l.ending = true
@@ -98,11 +99,17 @@ func (l *Loop) Stop() {
 // Stats returns the counters as they are now. It may be called from any goroutine.
 func (l *Loop) Stats() Stats { return Stats{PutOff: l.putOff.Load(), Slices: l.slices.Load()} }
 
-// Post has f called in the next turn, in the order of the calls.
-func (l *Loop) Post(f func()) {
+// Post has f called in the next turn, in the order of the calls. It reports whether it
+// will be, which it is not after Stop or Close. It may be called from any goroutine.
+func (l *Loop) Post(f func()) bool {
 	l.mu.Lock()
+	if l.ending || l.closed {
+		l.mu.Unlock()
+		return false
+	}
 	l.posted = append(l.posted, f)
 	l.wakeLocked()
+	return true
 }
 
 // wakeLocked has a turn made, and unlocks. A loop is woken through the deadline of its wait: that
@@ -146,6 +153,7 @@ func (l *Loop) step(uintptr) (ended bool) {
 			panic("loop: epoll_wait: " + errno.Error())
 		}
 		if ended := l.gather(l.events[:n]); ended {
+			l.call()
 			return true
 		}
 		l.turn()
@@ -160,8 +168,8 @@ func (l *Loop) step(uintptr) (ended bool) {
 	}
 }
 
-// gather puts on the ready list who has events, and who was put there from elsewhere.
-// It reports whether the loop is to end.
+// gather puts on the ready list who has events, and who was put there from elsewhere, and takes what
+// was posted. It reports whether the loop is to end: nothing is posted any more.
 func (l *Loop) gather(events []syscall.EpollEvent) (ended bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -200,10 +208,7 @@ func (l *Loop) rest() bool {
 // these have put off.
 func (l *Loop) turn() {
 	began := time.Now()
-	for i, f := range l.calls {
-		l.calls[i] = nil
-		f()
-	}
+	l.call()
 	ready := l.ready
 	l.ready = l.served[:0]
 	for i, s := range ready {
@@ -226,6 +231,14 @@ func (l *Loop) turn() {
 	}
 	if d := time.Since(began); d > slowTurn && l.cfg.Slow != nil {
 		l.cfg.Slow(d, len(ready))
+	}
+}
+
+// call runs what was posted.
+func (l *Loop) call() {
+	for i, f := range l.calls {
+		l.calls[i] = nil
+		f()
 	}
 }
 

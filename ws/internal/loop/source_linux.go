@@ -51,6 +51,9 @@ func (n *Node) node() *Node { return n }
 // Loop returns the loop that watches it.
 func (n *Node) Loop() *Loop { return n.loop }
 
+// Hold gives n its descriptor before Watch does.
+func (n *Node) Hold(fd int32) { n.fd = fd }
+
 // FD returns the descriptor.
 func (n *Node) FD() int32 { return n.fd }
 
