@@ -64,7 +64,9 @@ func (ctl *controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 		Username: want.username, Format: hubFormat(s.format, false), Quiet: want.quiet,
 		Replay: want.window.asked, Since: want.window.since, Limit: want.window.limit,
 	}, func(joined hub.Joined, err error) {
-		defer c.Resume()
+		if want.window.asked {
+			defer c.Resume()
+		}
 		if err != nil {
 			s.joinFailed(room, want.username, err)
 			return

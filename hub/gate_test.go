@@ -15,12 +15,12 @@ import (
 // A peer is a sink that can be paused, and whose peer takes so many bytes in each interval.
 type peer struct {
 	sink
-	paused atomic.Bool
+	pauses atomic.Int32 // that are not ended
 	stop   chan struct{}
 }
 
-func (s *peer) Pause()  { s.paused.Store(true) }
-func (s *peer) Resume() { s.paused.Store(false) }
+func (s *peer) Pause()  { s.pauses.Add(1) }
+func (s *peer) Resume() { s.pauses.Add(-1) }
 
 func reads(t *testing.T, h *Hub, bytes int, interval time.Duration) *peer {
 	s := &peer{stop: make(chan struct{})}
@@ -69,7 +69,7 @@ func TestGate(t *testing.T) {
 				publisher := reads(t, h, endless/1000, time.Millisecond)
 				began, most := time.Now(), 0
 				for i := 0; i < n; {
-					if publisher.paused.Load() {
+					if publisher.pauses.Load() > 0 {
 						time.Sleep(time.Millisecond)
 						continue
 					}
@@ -120,7 +120,7 @@ func TestPublishWaits(t *testing.T) {
 		slow, publisher := &peer{stop: make(chan struct{})}, reads(t, h, endless/1000, time.Millisecond)
 		slow.attach(enter(t, h, "den", slow, Join{Username: "slow"}).Member)
 		time.Sleep(time.Second) // the publisher's peer reads now
-		for !publisher.paused.Load() {
+		for publisher.pauses.Load() == 0 {
 			synctest.Wait()
 			if _, err := publisher.m.Publish("x", "", nil); err != nil {
 				t.Fatal(err)
@@ -136,10 +136,49 @@ func TestPublishWaits(t *testing.T) {
 		}
 		slow.leave()
 		synctest.Wait()
-		if publisher.paused.Load() {
+		if publisher.pauses.Load() > 0 {
 			t.Error("the publisher is paused for somebody who has left")
 		}
 		<-said
+		publisher.leave()
+	})
+}
+
+// A latePeer does something before it is paused.
+type latePeer struct {
+	peer
+	before func()
+}
+
+func (s *latePeer) Pause() {
+	s.before()
+	s.peer.Pause()
+}
+
+// TestPausesPair: whoever is paused while the gate opens is resumed once: the connection counts
+// its pauses, since another room may have paused it too.
+func TestPausesPair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHub(t, Config{LogBytes: 2 << 10})
+		slow := &peer{stop: make(chan struct{})}
+		slow.attach(enter(t, h, "den", slow, Join{Username: "slow"}).Member)
+		publisher, paused := &latePeer{peer: peer{stop: make(chan struct{})}}, false
+		publisher.before = func() {
+			paused = true
+			slow.leave()
+			synctest.Wait() // the gate has opened, and who is in it was resumed
+		}
+		publisher.attach(enter(t, h, "den", publisher, Join{Username: "ann"}).Member)
+		publisher.more(endless)
+		for !paused {
+			if _, err := publisher.m.Publish("x", "", nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if n := publisher.pauses.Load(); n != 0 {
+			t.Errorf("paused %d times more than resumed", n)
+		}
 		publisher.leave()
 	})
 }

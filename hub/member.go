@@ -20,8 +20,8 @@ type Conn interface {
 	// Close ends the connection with a close code of RFC 6455.
 	Close(code uint16, reason string)
 	// Pause stops the reading of the connection, whose input stays with the
-	// kernel and its peer; Resume goes on. Both may be called again, and Resume
-	// from any goroutine.
+	// kernel and its peer. Pauses are counted: a Resume ends one, and each of several rooms may
+	// have its own. They may be called from any goroutine, and a Resume before its Pause.
 	Pause()
 	Resume()
 }
@@ -78,7 +78,7 @@ func (m *Member) published() {
 		r.flusher.start(m.conn)
 	}
 	if pause {
-		m.pause()
+		m.conn.Pause()
 	}
 	if full {
 		r.relieve()

@@ -68,6 +68,7 @@ type world struct {
 
 	mu      sync.Mutex
 	staying []*modelConn // to the end
+	all     []*modelConn
 }
 
 // A truth is a plainLog that never forgets what was said.
@@ -210,6 +211,11 @@ func (w *world) run() {
 	if s.Rooms != 0 || s.Members != 0 {
 		w.failf("left over: %+v", s)
 	}
+	for _, c := range w.all { // a Conn counts them: another room may have paused it, too
+		if n := c.pauses.Load(); n != 0 {
+			w.failf("%s was paused %d times more than resumed", c.name, n)
+		}
+	}
 	w.tried.worlds.Add(1)
 	w.tried.lost.Add(s.Lost)
 }
@@ -232,6 +238,9 @@ func (w *world) visit(rnd *rand.Rand, name string) {
 	var last uint64 // message that it has
 	for visits := rnd.IntN(4); visits >= 0; visits-- {
 		c := &modelConn{w: w, rnd: rand.New(rand.NewPCG(rnd.Uint64(), 0)), free: rnd.IntN(3) > 0, name: fmt.Sprint(name, "-", visits)}
+		w.mu.Lock()
+		w.all = append(w.all, c)
+		w.mu.Unlock()
 		if !c.join(rnd, last) {
 			return
 		}

@@ -23,9 +23,9 @@ type modelConn struct {
 
 	mu      sync.Mutex
 	quiet   bool
-	joined  *Joined // nil until it may begin
-	limit   uint64  // of the replay
-	paused  atomic.Bool
+	joined  *Joined      // nil until it may begin
+	limit   uint64       // of the replay
+	pauses  atomic.Int32 // that are not ended
 	rnd     *rand.Rand
 	m       *Member // nil once it has left
 	budget  int     // frames that it takes until it gets more, if not free

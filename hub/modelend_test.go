@@ -64,12 +64,12 @@ func (c *modelConn) leave() uint64 {
 	return last
 }
 
-func (c *modelConn) Pause()  { c.paused.Store(true) }
-func (c *modelConn) Resume() { c.paused.Store(false) }
+func (c *modelConn) Pause()  { c.pauses.Add(1) }
+func (c *modelConn) Resume() { c.pauses.Add(-1) }
 
 // awaitResume is a loop that reads nothing from a connection that is paused.
 func (c *modelConn) awaitResume() {
-	for end := time.Now().Add(10 * time.Second); c.paused.Load(); time.Sleep(100 * time.Microsecond) {
+	for end := time.Now().Add(10 * time.Second); c.pauses.Load() > 0; time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(end) {
 			c.w.failf("%s is paused for ever", c.name)
 			return

@@ -35,7 +35,8 @@ func (g *gate) spareLocked(times int) {
 	}
 }
 
-// pauseLocked reports whether the connection of m, which has published, is to be paused.
+// pauseLocked reports whether the connection of m, which has published, is to be paused. It is resumed once
+// for that, which may be before it was.
 func (g *gate) pauseLocked(m *Member) bool {
 	if !g.shut.Load() || m.paused || m.gone {
 		return false
@@ -43,17 +44,6 @@ func (g *gate) pauseLocked(m *Member) bool {
 	m.paused = true
 	g.paused = append(g.paused, m)
 	return true
-}
-
-// pause pauses the connection of m, unless the gate has opened meanwhile.
-func (m *Member) pause() {
-	m.conn.Pause()
-	m.room.mu.Lock()
-	late := !m.paused
-	m.room.mu.Unlock()
-	if late {
-		m.conn.Resume()
-	}
 }
 
 // wait returns when the gate is open, for a publisher who has no connection to pause. It takes
@@ -112,6 +102,6 @@ func (g *gate) leftLocked(m *Member) {
 				break
 			}
 		}
-		g.room.hub.wg.Go(m.conn.Resume) // it may be in other rooms
+		g.room.hub.wg.Go(m.conn.Resume) // it goes on in other rooms
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"net"
 
 	"github.com/lxzan/gws"
@@ -57,16 +58,23 @@ func (c *core) RemoteAddr() net.Addr { return c.driver().peer() }
 func (c *core) Later(f func() (more bool)) bool { return c.driver().later(f) }
 
 // Pause stops the reading of this connection: what its peer sends stays in the kernel, and
-// soon with the peer. It is still written to, and ends if it is cut. It may be
-// called from any goroutine, and again.
-func (c *core) Pause() { c.paused.Store(true) }
+// soon with the peer. It is still written to, and ends if it is cut. Pauses are counted: each
+// is ended by a Resume of its own. It may be called from any goroutine.
+func (c *core) Pause() { c.pauses.Add(1) }
 
-// Resume goes on reading after Pause. It may be called from any goroutine, and again.
+// Resume ends one Pause, which may be called a moment later; behind the last of them reading
+// goes on. It may be called from any goroutine.
 func (c *core) Resume() {
-	if c.paused.CompareAndSwap(true, false) {
+	if c.pauses.Add(-1) == 0 {
 		c.driver().resume()
 	}
 }
+
+// paused reports whether nothing is to be read.
+func (c *core) paused() bool { return c.pauses.Load() > 0 }
+
+// unpause ends all pauses, those to come too: the connection is over, and that must show.
+func (c *core) unpause() { c.pauses.Store(math.MinInt32 / 2) }
 
 // Attach has the connection write what s has pending too, behind everything that
 // was sent before. Its streams are taken in turns.

@@ -39,7 +39,7 @@ type core struct {
 
 	seen   atomic.Uint32 // tick of the last byte from the peer
 	begun  atomic.Uint32 // tick of the first byte of a message that is not whole yet; 0 is none
-	paused atomic.Bool   // nothing is read
+	pauses atomic.Int32  // nothing is read while it is above 0
 	pinged uint32        // tick of the last ping; the sweeper's
 }
 

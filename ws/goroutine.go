@@ -114,8 +114,8 @@ func (d *onGoroutine) nextBytes(p []byte) (int, error) {
 
 // awaitResume returns once the connection is not paused, or is closing.
 func (d *onGoroutine) awaitResume() {
-	if d.c.paused.Load() {
-		d.c.out.Await(func() bool { return !d.c.paused.Load() || d.c.out.Over() })
+	if d.c.paused() {
+		d.c.out.Await(func() bool { return !d.c.paused() || d.c.out.Over() })
 	}
 }
 

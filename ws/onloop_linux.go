@@ -37,9 +37,9 @@ func (d *onLoop) Serve(events loop.Events) (more bool) {
 	}
 	d.note(events)
 	if events&loop.Cut != 0 {
-		d.c.paused.Store(false) // it is over, and that must show
+		d.c.unpause()
 	}
-	if !d.c.paused.Load() {
+	if !d.c.paused() {
 		more = d.read()
 	}
 	if d.closed {
@@ -106,7 +106,7 @@ func (d *onLoop) read() (more bool) {
 
 // wants reports whether it is to be served again without being asked.
 func (d *onLoop) wants() bool {
-	return !d.closed && !d.c.paused.Load() && (d.readable || d.talk != nil && d.talk.left())
+	return !d.closed && !d.c.paused() && (d.readable || d.talk != nil && d.talk.left())
 }
 
 // give has the coroutine read input, and err behind it.

@@ -86,7 +86,7 @@ func (c *core) check(now uint32, limits limits) {
 	if c.out.Over() {
 		return
 	}
-	if c.paused.Load() { // what it sends, its pongs among it, is not read
+	if c.paused() { // what it sends, its pongs among it, is not read
 		c.seen.Store(now)
 		if c.begun.Load() != 0 {
 			c.begun.Store(max(now, 1))

@@ -74,7 +74,7 @@ const fillCost = 16
 
 // nextBytes hands out input. It yields to the loop while there is none, or this turn's share is used up.
 func (t *talk) nextBytes(p []byte) (int, error) {
-	for !t.retired && !t.halted() && (t.frames >= frameBudget || t.c == nil || t.c.paused.Load() || len(t.input) == 0 && t.err == nil) {
+	for !t.retired && !t.halted() && (t.frames >= frameBudget || t.c == nil || t.c.paused() || len(t.input) == 0 && t.err == nil) {
 		t.yield(struct{}{})
 	}
 	switch {
