@@ -270,7 +270,9 @@ func TestComeAndGo(t *testing.T) {
 		h.Close()
 	}
 	heap := func() uint64 {
-		runtime.GC()
+		for range 3 { // a sync.Pool keeps what it has over two
+			runtime.GC()
+		}
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
 		return m.HeapAlloc
@@ -282,7 +284,13 @@ func TestComeAndGo(t *testing.T) {
 		t.Errorf("left over: %+v", s)
 	}
 	// The runtime's own share moves by some 100 KB; 52 bytes a member would show.
-	if after := heap(); after > before+512<<10 {
+	const limit = 512 << 10
+	after := heap()
+	for tries := 0; after > before+limit && tries < 20; tries++ { // what other tests left may still end
+		time.Sleep(50 * time.Millisecond)
+		after = heap()
+	}
+	if after > before+limit {
 		t.Errorf("the heap grew by %d bytes", after-before)
 	}
 }
