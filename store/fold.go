@@ -5,7 +5,6 @@ import (
 	"os"
 	"time"
 
-	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 )
 
@@ -293,60 +292,4 @@ func (s *Store) state(clean bool) state {
 	s.roomsMu.RLock()
 	defer s.roomsMu.RUnlock()
 	return state{clean: clean, floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
-}
-
-// apply does j in one transaction, with these messages. Values may lie in a buffer
-// that is used again, since bbolt has written them when it returns.
-func (h *history) apply(j *job, keys, values [][]byte, v *view) error {
-	touched, err := j.touches(v, keys)
-	if err != nil {
-		return err
-	}
-	t := h.tally
-	j.state.identity = h.identify(h.file)
-	err = h.update(touched, func(tx *bolt.Tx) error { return j.apply(tx, keys, values, h.last, &t) })
-	if err == nil {
-		h.tally = t
-		if n := len(keys); n > 0 {
-			h.last = max(h.last, sequenceOf(keys[n-1]))
-		}
-	}
-	return err
-}
-
-// touches returns the pages that j will look at.
-func (j *job) touches(v *view, keys [][]byte) (map[uint64]int, error) {
-	if v == nil { // an empty file
-		return nil, nil
-	}
-	w := newWalker(v)
-	w.touched = map[uint64]int{0: 2} // the metas
-	if v.freelist != noFreelist {
-		b, err := w.page(v.freelist)
-		if err != nil {
-			return nil, err
-		}
-		w.touch(v.freelist, b)
-	}
-	root := bucketAt{root: v.root}
-	look := func(at bucketAt, key []byte) error {
-		_, err := w.get(at, key)
-		return err
-	}
-	errs := []error{look(root, logBucket), look(root, metaBucket), look(root, roomsBucket)}
-	var key []byte
-	for _, r := range j.removals {
-		key = sequenceKey(key[:0], r.seq)
-		errs = append(errs, look(v.log, key))
-	}
-	if len(keys) > 0 {
-		errs = append(errs, look(v.log, keys[0]), look(v.log, keys[len(keys)-1]))
-	}
-	for _, p := range j.places {
-		errs = append(errs, look(v.rooms, []byte(p.name)))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return w.touched, nil
 }

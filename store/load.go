@@ -111,3 +111,70 @@ func (s *Store) numbered() uint64 {
 	}
 	return n
 }
+
+// loadLogged adds a message of the log. What is missing in front of it left the buffer before it was
+// written, and with it all that is older, if the log is closed there; else it is lost.
+func (s *Store) loadLogged(m *loggedMessage, closed bool) {
+	id := m.rec.Message.ID
+	if m.rec.Room == "" || len(m.rec.Room) > maxRoomName || id.Offset == 0 {
+		return
+	}
+	r := s.rooms[m.rec.Room]
+	if r == nil {
+		r = s.addRoom(m.rec.Room, 0)
+	}
+	s.given.Store(max(s.given.Load(), m.seq))
+	if id.Offset <= r.head {
+		return
+	}
+	if closed && id.Offset > r.head+1 {
+		s.clearTo(r, id.Offset-1)
+	}
+	s.skipTo(r, id.Offset-1)
+	e := &entry{seq: m.seq, room: r, msg: m.rec.Message, key: m.rec.Key}
+	e.cost = uint32(costOf(r.name, &e.msg, e.key))
+	known, ok := s.epochs.Load().find(id.Epoch)
+	if !ok {
+		known = epoch{name: id.Epoch}
+	}
+	r.add(known, e.seq, e.cost)
+	r.pending.push(e)
+	s.bytes.Add(int64(e.cost))
+	if e.key != "" {
+		r.remember(maphash.String(s.seed, e.key))
+	}
+	s.recent = append(s.recent, e)
+	s.trimCount(r)
+}
+
+// loadPlace adds what the log says of a room whose newest messages it does not have.
+func (s *Store) loadPlace(name string, p place, closed bool) {
+	r := s.rooms[name]
+	if r == nil {
+		r = s.addRoom(name, 0)
+	}
+	if p.head <= r.head {
+		return
+	}
+	if closed {
+		s.clearTo(r, p.head)
+	}
+	s.skipTo(r, p.head)
+	s.trimCount(r)
+	r.starts = p.starts
+	r.version++
+	r.leave(p.left)
+	s.queueMu.Lock()
+	r.passed = p.head
+	s.tellLaterLocked(r)
+	s.queueMu.Unlock()
+}
+
+// clearTo takes all that a room has out of the buffer and goes on behind head.
+func (s *Store) clearTo(r *room, head uint64) {
+	for r.slots.len() > 0 {
+		s.dropOldest(r)
+	}
+	r.head = head
+	r.leave(head + 1)
+}
