@@ -38,6 +38,12 @@ type Config struct {
 	// RoomsPerConnection is how many rooms one connection of GET /chat may be in at once.
 	// Default DefaultRoomsPerConnection; negative is no limit.
 	RoomsPerConnection int
+	// OwedBytes is how much a client may be owed in acks, in bytes of their frames, until no more is read from it
+	// for a while. It is to be less than ws.Config.MaxPending. Default DefaultOwedBytes: some 300 acks.
+	OwedBytes int
+	// OwedPatience is how long that is, at most: then acks say that a message is not durable. Default
+	// DefaultOwedPatience.
+	OwedPatience time.Duration
 	// AllowedOrigins are web origins ("https://example.org") that may use the
 	// server beside its own pages; "*" allows all.
 	AllowedOrigins []string
@@ -54,14 +60,22 @@ type controller struct {
 	origins map[string]bool
 
 	tooManyRooms atomic.Uint64
+	ackPauses    atomic.Uint64
+	acksRefused  atomic.Uint64
 }
 
 // Stats are counters since the start.
 type Stats struct {
 	TooManyRooms uint64 // joins refused by Config.RoomsPerConnection
+	AckPauses    uint64 // clients that were not read from for a while, since they were owed Config.OwedBytes
+	AcksRefused  uint64 // acks that said "not durable" at once, since that had lasted Config.OwedPatience
 }
 
-func (ctl *controller) stats() Stats { return Stats{TooManyRooms: ctl.tooManyRooms.Load()} }
+func (ctl *controller) stats() Stats {
+	return Stats{
+		TooManyRooms: ctl.tooManyRooms.Load(), AckPauses: ctl.ackPauses.Load(), AcksRefused: ctl.acksRefused.Load(),
+	}
+}
 
 // Subprotocols of the WebSocket routes, in the server's order of preference.
 const (
@@ -83,6 +97,15 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	}
 	if cfg.RoomsPerConnection == 0 {
 		cfg.RoomsPerConnection = DefaultRoomsPerConnection
+	}
+	if cfg.OwedBytes == 0 {
+		cfg.OwedBytes = DefaultOwedBytes
+	}
+	if cfg.OwedPatience == 0 {
+		cfg.OwedPatience = DefaultOwedPatience
+	}
+	if cfg.OwedBytes < 0 || cfg.OwedPatience < 0 {
+		return nil, fmt.Errorf("chat: OwedBytes is %d, OwedPatience is %v; neither may be negative", cfg.OwedBytes, cfg.OwedPatience)
 	}
 	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
 		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)

@@ -15,6 +15,7 @@ type client struct {
 	identity *auth.Identity
 	format   codec.Format
 	control  bool // it offered a subprotocol, and gets acks
+	owed     owed
 }
 
 // newClient returns the client of c, before the end of Open.
@@ -44,12 +45,6 @@ func (c *client) pong() {
 	c.send(func(dst []byte) []byte { return codec.AppendPong(dst, c.format) })
 }
 
-func (c *client) ack(room, key string, r codec.Receipt) {
-	c.send(func(dst []byte) []byte {
-		return codec.AppendAck(dst, c.format, &codec.Ack{Room: room, Key: key, ID: r.ID, Durable: r.Durable})
-	})
-}
-
 // subscribed is the first frame of a room.
 func (c *client) subscribed(room, username string, since *codec.ID, joined hub.Joined) {
 	recovering := since != nil
@@ -70,16 +65,28 @@ func (c *client) joinFailed(room, username string, err error) {
 	c.conn.Close(refusal.CloseTryAgainLater, "the history could not be read: come back")
 }
 
-// publish says msg in the room of m. done, if not nil, is called once the message is
-// settled. It returns what is to be answered if that was not taken.
-func (c *client) publish(m *hub.Member, msg codec.Client, done func(codec.Receipt)) *codec.Error {
+// publish says msg in the room of m. done, if not nil, acks it and is called once the message is
+// settled; room is the name that the ack has. It returns what is to be answered if that was not taken.
+func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func(codec.Receipt)) *codec.Error {
 	key := ""
 	if msg.Key != "" {
 		key = keyScope(c.identity, m.Username(), msg.Key)
 	}
-	if _, err := m.Publish(msg.Content, key, done); err != nil {
+	settled := done
+	late := done != nil && c.owe(room, msg.Key)
+	if late {
+		settled = nil
+	}
+	id, err := m.Publish(msg.Content, key, settled)
+	if err != nil {
+		if done != nil {
+			c.paid(room, msg.Key)
+		}
 		e := c.ctl.notTaken(m.Username(), err)
 		return &codec.Error{Code: e.Code, Message: e.Message, Key: msg.Key}
+	}
+	if late {
+		done(codec.Receipt{ID: id})
 	}
 	return nil
 }

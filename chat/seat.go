@@ -69,7 +69,7 @@ func (s *seat) say(msg codec.Client) *codec.Error {
 		s.mu.Unlock()
 		done = func(r codec.Receipt) { s.settled(msg.Key, r) }
 	}
-	problem := s.many.publish(s.member, msg, done)
+	problem := s.many.publish(s.member, s.room, msg, done)
 	if problem != nil && done != nil {
 		s.mu.Lock()
 		s.acks--

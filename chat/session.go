@@ -109,7 +109,7 @@ func (s *session) handle(msg codec.Client) *codec.Error {
 	if msg.Key != "" && s.control {
 		done = func(r codec.Receipt) { s.ack("", msg.Key, r) }
 	}
-	return s.publish(s.member, msg, done)
+	return s.publish(s.member, "", msg, done)
 }
 
 // Reject answers a message that is not valid. The connection stays open.

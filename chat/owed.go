@@ -1,0 +1,100 @@
+package chat
+
+import (
+	"sync"
+	"time"
+
+	"edgechat/codec"
+)
+
+// What a client is owed are the acks of what it has said. They may come all at once, thousands of them
+// on a card that is slow, and what waits for one connection alone is bounded (ws.Config.MaxPending): who
+// said so much in good faith must not be closed as too slow for it. So a client that is owed Config.OwedBytes is not read
+// from until half of that is paid. If the disk does not answer within Config.OwedPatience,
+// it is read from again, and further acks say at once that the message is not durable: chat goes on whatever the disk does.
+//
+//	     so much is owed           patience is over
+//	open ----------------> paused ------------------> late
+//	 ^                       |                          |
+//	 +-----------------------+--------------------------+
+//	                   half of it is paid
+type owed struct {
+	mu    sync.Mutex
+	state owedState
+	bytes int         // of acks that are still to come, about
+	timer *time.Timer // of paused
+}
+
+type owedState uint8
+
+const (
+	owesLittle owedState = iota
+	owesPaused
+	owesLate
+)
+
+// What a Config that names none has.
+const (
+	DefaultOwedBytes    = 48 << 10
+	DefaultOwedPatience = 5 * time.Second
+)
+
+// ackBytes is what an ack takes, at most, besides its texts.
+const ackBytes = 112
+
+func ackCost(room, key string) int { return ackBytes + len(room) + len(key) }
+
+// owe notes that an ack is to come. It reports whether it is to say at once that the message is not durable.
+func (c *client) owe(room, key string) (late bool) {
+	o := &c.owed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.bytes += ackCost(room, key)
+	if o.bytes <= c.ctl.cfg.OwedBytes || o.state == owesPaused {
+		return false
+	}
+	if o.state == owesLate {
+		c.ctl.acksRefused.Add(1)
+		return true
+	}
+	o.state = owesPaused
+	c.ctl.ackPauses.Add(1)
+	c.conn.Pause()
+	o.timer = time.AfterFunc(c.ctl.cfg.OwedPatience, c.tireOfAcks)
+	return false
+}
+
+// paid notes that an ack was sent, or that none is to come.
+func (c *client) paid(room, key string) {
+	o := &c.owed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.bytes -= ackCost(room, key); o.bytes > c.ctl.cfg.OwedBytes/2 {
+		return
+	}
+	if o.state == owesPaused {
+		o.timer.Stop()
+		o.timer = nil
+		c.conn.Resume()
+	}
+	o.state = owesLittle
+}
+
+// tireOfAcks is what happens when the disk has not answered for so long.
+func (c *client) tireOfAcks() {
+	o := &c.owed
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.state == owesPaused {
+		o.state = owesLate
+		c.conn.Resume()
+	}
+}
+
+// ack tells the client what became of a message, which pays for one.
+func (c *client) ack(room, key string, r codec.Receipt) {
+	c.send(func(dst []byte) []byte {
+		return codec.AppendAck(dst, c.format, &codec.Ack{Room: room, Key: key, ID: r.ID, Durable: r.Durable})
+	})
+	c.paid(room, key)
+}
