@@ -85,6 +85,7 @@ func testManyLoad(t *testing.T, r *rig, dial func(query string) *edgetest.Client
 		work.Go(func() {
 			who := &manyReader{t: t, last: map[string]uint64{}, ids: map[string]string{}}
 			c := dial("username=x")
+			c.Timeout = time.Minute // two hundred of them on a machine that is busy
 			for k := range each {
 				room := name(n*7 + k*13)
 				c.Text(fmt.Sprintf(`{"type":"join","room":%q,"since":"all","announce":%t}`, room, k%2 == 0))
@@ -99,6 +100,7 @@ func testManyLoad(t *testing.T, r *rig, dial func(query string) *edgetest.Client
 			cut.Add(1)
 
 			c = dial("username=x")
+			c.Timeout = time.Minute
 			for room, id := range who.ids {
 				c.Text(fmt.Sprintf(`{"type":"join","room":%q,"since":%q,"announce":false}`, room, id))
 			}
