@@ -84,11 +84,20 @@ func TestBrokenHistory(t *testing.T) {
 	r.do("GET", "/chat/room/den/messages", "")
 	reads := began - l.after.Load()
 
-	l.after.Store(0)
-	if status, _, body := r.do("GET", "/chat/room/den/messages", ""); status != 500 {
-		t.Errorf("%d %.100s", status, body)
+	// Wherever it fails, there is an answer: a refusal, or one that is cut.
+	for after := range reads {
+		l.after.Store(after)
+		res, err := http.Get(r.http + "/chat/room/den/messages")
+		if err != nil {
+			t.Fatalf("after %d reads: %v", after, err)
+		}
+		b, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		code, _ := errorOf(string(b))
+		if refused := res.StatusCode == 500 && code == "internal" && err == nil; !refused && (after == 0 || res.StatusCode != 200 || err == nil || len(b) == 0) {
+			t.Errorf("after %d reads: %s, %v, %.100s", after, res.Status, err, b)
+		}
 	}
-	l.after.Store(reads - 1)
 	for _, media := range []string{typeJSON, typeMsgPack, typeLines} {
 		l.after.Store(reads - 1)
 		req, err := http.NewRequest("GET", r.http+"/chat/room/den/messages", nil)
@@ -128,6 +137,9 @@ func TestBrokenJoin(t *testing.T) {
 		}
 	}
 	eventually(t, "both have left", func() bool { return r.hub.Stats().Rooms == 0 })
+	if !r.log.Has("join failed") {
+		t.Error("the log says nothing")
+	}
 }
 
 // TestDeafReaders: who asks for a long history and reads none of it is cut after the time that a write has, and
@@ -151,6 +163,9 @@ func TestDeafReaders(t *testing.T) {
 	eventually(t, "all places are taken", func() bool { return r.hub.Stats().Histories >= 32 })
 	if status, _, body := r.do("GET", "/chat/room/den/messages", ""); status != 200 || len(body) < 4_000_000 {
 		t.Errorf("%d with %d bytes", status, len(body))
+	}
+	if r.log.Has("history failed") {
+		t.Error("who reads nothing is a failure of the history")
 	}
 }
 

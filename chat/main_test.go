@@ -36,6 +36,7 @@ type rig struct {
 // A setup changes what newRig starts with.
 type setup struct {
 	store store.Config
+	hub   hub.Config
 	ws    ws.Config
 	chat  Config
 	log   func(hub.Log) hub.Log // what the hub has in place of the store
@@ -64,7 +65,8 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	if s.log != nil {
 		messages = s.log(messages)
 	}
-	if r.hub, err = hub.New(hub.Config{Log: messages, Formats: Formats(), Logger: log}); err != nil {
+	s.hub.Log, s.hub.Formats, s.hub.Logger = messages, Formats(), log
+	if r.hub, err = hub.New(s.hub); err != nil {
 		t.Fatal(err)
 	}
 	if r.rt, err = ws.NewRouter(s.ws); err != nil {

@@ -1,42 +1,6 @@
 package chat
 
-import (
-	"sync"
-	"sync/atomic"
-	"testing"
-
-	"edgechat/codec"
-	"edgechat/hub"
-)
-
-// A heldLog reads and settles nothing before it is let.
-type heldLog struct {
-	hub.Log
-	let  chan struct{}
-	read atomic.Int32 // how many reads have been let
-}
-
-func (l *heldLog) Read(room string, q codec.Query) (codec.Page, error) {
-	<-l.let
-	defer l.read.Add(1)
-	return l.Log.Read(room, q)
-}
-
-func (l *heldLog) Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
-	if inner := done; inner != nil {
-		done = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
-	}
-	return l.Log.Append(room, m, key, done)
-}
-
-// held starts a rig whose log is held until let is called, or the test ends.
-func held(t *testing.T) (r *rig, l *heldLog, let func()) {
-	l = &heldLog{let: make(chan struct{})}
-	r = newRig(t, func(s *setup) { s.log = func(inner hub.Log) hub.Log { l.Log = inner; return l } })
-	let = sync.OnceFunc(func() { close(l.let) })
-	t.Cleanup(let)
-	return r, l, let
-}
+import "testing"
 
 // Who leaves before the acks have come gets them first: nothing of a room comes behind unsubscribed.
 func TestLeaveBeforeAcks(t *testing.T) {
