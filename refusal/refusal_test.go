@@ -26,6 +26,7 @@ func TestDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	var declared []string
+	var all []Code
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
@@ -37,9 +38,13 @@ func TestDocumented(t *testing.T) {
 				t.Fatal(err)
 			}
 			declared = append(declared, code+" "+strconv.Itoa(Code(code).Status()))
+			all = append(all, Code(code))
 		}
 		return true
 	})
+	if !slices.Equal(all, codes[:]) {
+		t.Errorf("counts.go counts %v; declared are %v", codes, all)
+	}
 	text, err := os.ReadFile("../docs/protocol.md")
 	if err != nil {
 		t.Fatal(err)

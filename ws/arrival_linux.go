@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -113,6 +114,11 @@ func (c *core) takeArrival(w http.ResponseWriter) bool {
 		return false
 	}
 	r := a.n.r
+	if r.rt.reserve.crowded(a.n.FD()) {
+		r.rt.turnedAway(net.TCPAddrFromAddrPort(a.n.peer))
+		r.rt.refuse(a, &Request{Request: c.req.Request}, tooFull())
+		return true
+	}
 	d := &onLoop{r: r, c: c}
 	a.conn = d
 	r.Become(a.n, d)

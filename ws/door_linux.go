@@ -67,16 +67,44 @@ func (rt *Router) openDoor(l net.Listener) *door {
 
 // took gives who has come to a loop, which waits for his first bytes.
 func (d *door) took(fd int32, peer netip.AddrPort) {
+	if d.rt.reserve.crowded(fd) && !d.squeezeIn(fd, peer) {
+		return
+	}
 	n := &newcomer{door: d, r: d.rt.nextReactor(), peer: peer}
 	if d.rt.lobby.enter(n, d.rt.tick.Load(), func() error { return n.r.Watch(fd, n) }) != nil { // that loop has ended
 		d.hand(fd, nil)
 	}
 }
 
+// squeezeIn sees to a connection that has a descriptor of the reserve. It reports whether that goes on
+// as others do.
+func (d *door) squeezeIn(fd int32, peer netip.AddrPort) bool {
+	rt := d.rt
+	if peer.Addr().IsLoopback() && fd < rt.reserve.last {
+		return true
+	}
+	rt.turnedAway(net.TCPAddrFromAddrPort(peer))
+	answer := tooFull().Bytes()
+	if fd >= rt.reserve.scarce {
+		_, _ = loop.Try(fd, answer) // it may be lost, if more comes than was read: there is nothing to wait with
+		loop.Close(fd)
+		return false
+	}
+	f := &refused{r: d.r}
+	if rt.lobby.enter(f, rt.tick.Load(), func() error { return d.r.Watch(fd, f) }) != nil {
+		loop.Close(fd) // that loop has ended
+		return false
+	}
+	f.answer(answer)
+	return false
+}
+
 // short says that there is no descriptor for one more connection.
 func (d *door) short(err error) {
 	d.rt.stats.acceptErrors.Add(1)
-	d.rt.cfg.Logger.Warn("accept failed, trying again in a second", "addr", d.Addr().String(), "err", err)
+	if others, ok := d.rt.rare.short.now(); ok {
+		d.rt.cfg.Logger.Warn("accept failed, trying again each second", "addr", d.Addr().String(), "others", others, "err", err)
+	}
 }
 
 // failed has Accept return err, behind those who were handed over. Only the first
@@ -119,7 +147,9 @@ func (d *door) Accept() (net.Conn, error) {
 		if err == nil {
 			return d.rt.plainConn(nc, h.head), nil
 		}
-		d.rt.cfg.Logger.Warn("accept failed", "addr", d.Addr().String(), "err", err)
+		if others, ok := d.rt.rare.accept.now(); ok {
+			d.rt.cfg.Logger.Warn("accept failed", "addr", d.Addr().String(), "others", others, "err", err)
+		}
 	}
 }
 

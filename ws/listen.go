@@ -27,6 +27,13 @@ type plainListener struct {
 
 func (l *plainListener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
+	for err == nil && l.rt.reserve.crowdedConn(nc) && !(peerIsLocal(nc.RemoteAddr()) && descriptorOf(nc) < l.rt.reserve.last) {
+		l.rt.turnedAway(nc.RemoteAddr())
+		_ = nc.SetWriteDeadline(time.Now().Add(time.Millisecond)) // it fits the buffer of a new connection
+		_, _ = nc.Write(tooFull().Bytes())
+		_ = nc.Close()
+		nc, err = l.Listener.Accept()
+	}
 	if err != nil {
 		return nil, err
 	}

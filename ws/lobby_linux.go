@@ -55,6 +55,13 @@ func (b *lobby) claim(w waiter) bool {
 	return ok
 }
 
+// len returns how many are in it.
+func (b *lobby) len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.there)
+}
+
 // check sends away who has waited for too long. The sweeper calls it.
 func (b *lobby) check(now uint32) {
 	b.mu.Lock()

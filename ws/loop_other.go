@@ -19,6 +19,7 @@ func (rt *Router) openDoor(net.Listener) net.Listener { return nil }
 func (c *core) takeArrival(http.ResponseWriter) bool  { return false }
 func (c *core) moveToLoop(net.Conn, []byte) bool      { return false }
 func (b *lobby) check(uint32)                         {}
+func (b *lobby) len() int                             { return 0 }
 func (r *reactor) nudge()                             {}
 func (r *reactor) Stop()                              {}
 func (r *reactor) count(*Stats)                       {}

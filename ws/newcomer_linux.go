@@ -48,8 +48,22 @@ func (n *newcomer) handOn(head []byte) {
 	n.door.hand(n.FD(), head)
 }
 
-func (n *newcomer) patience() uint32 { return patience }
-func (n *newcomer) expire()          { n.handOn(nil) }
+// patience is none for one that has a descriptor of the reserve: there the silent make room for others.
+func (n *newcomer) patience() uint32 {
+	if n.r.rt.reserve.crowded(n.FD()) {
+		return 0
+	}
+	return patience
+}
+
+func (n *newcomer) expire() {
+	if rt := n.r.rt; rt.reserve.crowded(n.FD()) && !rt.stopping.Load() {
+		n.r.Unwatch(n)
+		loop.Close(n.FD())
+		return
+	}
+	n.handOn(nil)
+}
 
 // A refused is somebody whose handshake was answered with no. What he still sends is dropped,
 // so that it does not turn the answer into a reset, until he hangs up.
@@ -63,6 +77,11 @@ type refused struct {
 func (r *reactor) refuse(n *newcomer, answer []byte) {
 	f := &refused{r: r}
 	_ = r.rt.lobby.enter(f, r.rt.tick.Load(), func() error { r.Become(n, f); return nil })
+	f.answer(answer)
+}
+
+// answer is the last that f gets.
+func (f *refused) answer(answer []byte) {
 	k, err := loop.Try(f.FD(), answer)
 	if err != nil || k < len(answer) { // no more than that fits the buffer of a new connection
 		f.drop()

@@ -105,7 +105,14 @@ func (rt *Router) refuse(w http.ResponseWriter, r *Request, err error) {
 		rt.cfg.Logger.Error("request failed", "path", r.URL.Path, "addr", r.RemoteAddr, "err", err)
 		answer = refusal.New(refusal.Internal, "the server failed on this request, see its log")
 	}
-	rt.stats.refused.Add(1)
+	rt.stats.refused.Add(answer.Code)
+	switch answer.Code {
+	case refusal.Unauthorized, refusal.Forbidden, refusal.OriginNotAllowed:
+		if others, ok := rt.rare.refused.now(r.RemoteAddr); ok {
+			// The path alone: a query may hold a token.
+			rt.cfg.Logger.Warn("refused", "code", string(answer.Code), "addr", r.RemoteAddr, "path", r.URL.Path, "others", others)
+		}
+	}
 	answer.Answer(w, r.Request)
 }
 

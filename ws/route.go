@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/lxzan/gws"
+
+	"edgechat/refusal"
 )
 
 // A Route is a WebSocket endpoint that takes messages of type In.
@@ -125,6 +128,13 @@ func (c *core) start(w http.ResponseWriter, react bool) error {
 	if err != nil {
 		c.rt.conns.quit()
 		return fmt.Errorf("ws: hijack: %w", err)
+	}
+	if c.rt.reserve.crowdedConn(nc) {
+		c.rt.turnedAway(nc.RemoteAddr())
+		c.rt.stats.refused.Add(refusal.Unavailable)
+		_ = nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
+		_, _ = nc.Write(tooFull().Bytes())
+		return nc.Close()
 	}
 	if !react || !c.moveToLoop(nc, head) {
 		c.drive(nc, head, react)

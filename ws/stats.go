@@ -1,10 +1,15 @@
 package ws
 
-import "sync/atomic"
+import (
+	"sync/atomic"
 
-// Stats are counters since the start, save for Open.
+	"edgechat/refusal"
+)
+
+// Stats are counters since the start, save for Open and Waiting.
 type Stats struct {
 	Open     int    // connections now
+	Waiting  int    // newcomers now, that have said nothing yet, and those that were refused and have not hung up
 	Accepted uint64 // upgrades done
 	Refused  uint64 // requests that were refused
 	Invalid  uint64 // messages that Decode refused
@@ -12,6 +17,10 @@ type Stats struct {
 	Slow     uint64 // connections closed with 1013: no progress, or too much pending
 	Silent   uint64 // connections dropped after two ping intervals of silence
 	Panics   uint64 // handlers that panicked
+
+	RefusedBy map[refusal.Code]uint64 // Refused by reason
+	ClosedBy  map[uint16]uint64       // connections that ended, by close code: 1006 without a close frame, 0 with a code that clients choose
+	Crowded   uint64                  // connections that were not taken since all descriptors but a reserve are in use
 
 	AcceptErrors uint64 // times that no connection could be accepted, for want of descriptors or memory
 
@@ -23,16 +32,23 @@ type Stats struct {
 }
 
 type counters struct {
-	accepted, refused, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled atomic.Uint64
+	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled atomic.Uint64
+
+	refused refusal.Counts
+	closed  refusal.CloseCounts
 }
 
 // Stats returns the counters as they are now.
 func (rt *Router) Stats() Stats {
 	s := &rt.stats
 	stats := Stats{
-		Open: rt.conns.len(), Accepted: s.accepted.Load(), Refused: s.refused.Load(), Invalid: s.invalid.Load(),
+		Open: rt.conns.len(), Accepted: s.accepted.Load(), Invalid: s.invalid.Load(),
 		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
+		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Waiting: rt.lobby.len(),
+	}
+	for _, n := range stats.RefusedBy {
+		stats.Refused += n
 	}
 	for _, r := range rt.reactors {
 		r.count(&stats)

@@ -76,6 +76,10 @@ type Config struct {
 	// to itself Linux lets it grow to megabytes for a peer that is stuck.
 	// Default 64 KiB.
 	SendBuffer int
+	// Descriptors is how many the process may have open. The last 64 of them, or a quarter if that is less, are kept
+	// from WebSockets, and but for plain HTTP from this machine no connection is served with them.
+	// Default what the kernel says; it has no effect on TLS and unix sockets before their handshake.
+	Descriptors int
 	// Logger gets rare events and, at debug level, one line a connection. nil
 	// discards.
 	Logger *slog.Logger
@@ -124,6 +128,9 @@ func (cfg *Config) defaults() error {
 	if cfg.MaxPending < 0 || cfg.SendBuffer < 0 {
 		return errors.New("ws: MaxPending and SendBuffer must not be negative")
 	}
+	if cfg.Descriptors == 0 {
+		cfg.Descriptors = maxDescriptors()
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -140,6 +147,12 @@ type Router struct {
 	stats  counters
 	outbox outbox.Config
 	lobby  lobby
+
+	reserve reserve
+	rare    struct {
+		crowded, short, accept rarely
+		refused                offenders
+	}
 
 	reactors []*reactor
 	turns    atomic.Uint32 // which of them gets the next connection
@@ -159,7 +172,8 @@ func NewRouter(cfg Config) (*Router, error) {
 		return nil, err
 	}
 	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
-	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow}
+	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed}
+	rt.reserve = newReserve(cfg.Descriptors)
 	// WebSocket clients follow no redirects: a clear 404 is the better answer.
 	rt.mux.RedirectTrailingSlash = false
 	rt.mux.RedirectFixedPath = false

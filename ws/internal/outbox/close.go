@@ -3,6 +3,7 @@ package outbox
 import (
 	"time"
 
+	"edgechat/refusal"
 	"edgechat/ws/internal/frame"
 )
 
@@ -21,6 +22,7 @@ func (b *Box) closeLocked(code uint16, reason string, drain bool) {
 		return
 	}
 	b.closing = true
+	b.cfg.Closed.Add(code)
 	b.over.Store(true)
 	b.pendLocked().farewell = append([]byte{}, frame.ClosePayload(code, reason)...)
 	if !drain {
@@ -82,6 +84,9 @@ func (b *Box) Bury(gone func()) {
 }
 
 func (b *Box) buryLocked() {
+	if !b.closing && !b.dead {
+		b.cfg.Closed.Add(refusal.CloseAbnormal)
+	}
 	b.dead = true
 	b.over.Store(true)
 	b.pend, b.streams = nil, streams{}

@@ -39,10 +39,11 @@ type Transport interface {
 
 // A Config is what the boxes of all connections share.
 type Config struct {
-	MaxPending   int            // bytes of frames for one connection alone
-	CloseTimeout time.Duration  // from the close frame, once it is written, until the connection is cut
-	Tick         *atomic.Uint32 // the clock
-	Slow         *atomic.Uint64 // counts who was closed for taking too little
+	MaxPending   int                  // bytes of frames for one connection alone
+	CloseTimeout time.Duration        // from the close frame, once it is written, until the connection is cut
+	Tick         *atomic.Uint32       // the clock
+	Closed       *refusal.CloseCounts // counts how connections end
+	Slow         *atomic.Uint64       // counts who was closed for taking too little
 }
 
 // A Box is the outbox of one connection.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/refusal"
 	"edgechat/ws/internal/frame"
 )
 
@@ -70,7 +71,7 @@ func (s *source) Pending() []byte { return s.log }
 func (s *source) Wrote(n int)     { s.log = s.log[n:] }
 
 func newBox(k *kernel, maxPending int) (*Box, *Config) {
-	cfg := &Config{MaxPending: maxPending, CloseTimeout: time.Hour, Tick: new(atomic.Uint32), Slow: new(atomic.Uint64)}
+	cfg := &Config{MaxPending: maxPending, CloseTimeout: time.Hour, Tick: new(atomic.Uint32), Slow: new(atomic.Uint64), Closed: new(refusal.CloseCounts)}
 	b := new(Box)
 	b.Init(cfg, k, false)
 	return b, cfg

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package ws
+
+func maxDescriptors() int { return 0 }

@@ -1,0 +1,83 @@
+package ws
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// rareEvery is how often a line that clients can cause at will is logged at most.
+const rareEvery = time.Minute
+
+// A rarely says when something that happens often is to be logged.
+type rarely struct {
+	mu     sync.Mutex
+	last   time.Time
+	missed int
+}
+
+// now reports whether it is to be logged now, and how often it happened since without.
+func (r *rarely) now() (missed int, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now := time.Now(); r.last.IsZero() || now.Sub(r.last) >= rareEvery {
+		missed, r.missed, r.last = r.missed, 0, now
+		return missed, true
+	}
+	r.missed++
+	return 0, false
+}
+
+// offenders are addresses that were refused for who they are, or are not. Each is logged once a minute
+// at most, and only so many of them.
+type offenders struct {
+	mu   sync.Mutex
+	seen map[netip.Prefix]*offender
+}
+
+type offender struct {
+	since  time.Time // of the last line
+	missed int       // refusals since then
+}
+
+// maxOffenders bounds them: from as many addresses it is an attack, of which these lines tell enough.
+const maxOffenders = 256
+
+// now is rarely.now for one address. All of a network that one customer has are one: 64 bits of IPv6.
+func (o *offenders) now(addr string) (missed int, ok bool) {
+	var network netip.Prefix
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		if ip, err := netip.ParseAddr(host); err == nil {
+			ip, bits := ip.Unmap().WithZone(""), 32
+			if ip.Is6() {
+				bits = 64
+			}
+			network, _ = ip.Prefix(bits) // bits are in range
+		}
+	}
+	now := time.Now()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if one := o.seen[network]; one != nil {
+		if now.Sub(one.since) < rareEvery {
+			one.missed++
+			return 0, false
+		}
+		missed = one.missed
+	} else if len(o.seen) >= maxOffenders {
+		for n, one := range o.seen {
+			if now.Sub(one.since) >= rareEvery {
+				delete(o.seen, n)
+			}
+		}
+		if len(o.seen) >= maxOffenders {
+			return 0, false
+		}
+	}
+	if o.seen == nil {
+		o.seen = make(map[netip.Prefix]*offender)
+	}
+	o.seen[network] = &offender{since: now}
+	return missed, true
+}
