@@ -16,6 +16,7 @@ import (
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -62,6 +63,7 @@ type controller struct {
 	tooManyRooms atomic.Uint64
 	ackPauses    atomic.Uint64
 	acksRefused  atomic.Uint64
+	rejected     refusal.Counts
 }
 
 // Stats are counters since the start.
@@ -69,11 +71,14 @@ type Stats struct {
 	TooManyRooms uint64 // joins refused by Config.RoomsPerConnection
 	AckPauses    uint64 // clients that were not read from for a while, since they were owed Config.OwedBytes
 	AcksRefused  uint64 // acks that said "not durable" at once, since that had lasted Config.OwedPatience
+
+	Rejected map[refusal.Code]uint64 // frames of clients that were answered with an error, by reason
 }
 
 func (ctl *controller) stats() Stats {
 	return Stats{
 		TooManyRooms: ctl.tooManyRooms.Load(), AckPauses: ctl.ackPauses.Load(), AcksRefused: ctl.acksRefused.Load(),
+		Rejected: ctl.rejected.Read(),
 	}
 }
 

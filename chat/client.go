@@ -37,6 +37,7 @@ func (c *client) send(encode func(dst []byte) []byte) {
 }
 
 func (c *client) refuse(e *codec.Error) {
+	c.ctl.rejected.Add(e.Code)
 	c.send(func(dst []byte) []byte { return codec.AppendError(dst, c.format, e) })
 }
 

@@ -39,6 +39,7 @@ type flusher struct {
 	events  bool      // it is for events alone
 	burst   bool      // it has several messages for a large room
 	began   time.Time // if it is one of these
+	oldest  time.Time // since when there was a message for it; zero if there is none
 
 	// Rests.
 	rested   time.Time   // when the next walk may be made for events alone
@@ -60,6 +61,7 @@ type news struct {
 	any      bool
 	urgent   bool // it is no event, or too many of them
 	messages int
+	since    time.Time // when the first of them came
 }
 
 const (
@@ -80,6 +82,9 @@ func (f *flusher) init(r *room) {
 func (f *flusher) newsLocked(urgent bool, messages int) {
 	f.news.any = true
 	f.news.urgent = f.news.urgent || urgent
+	if messages > 0 && f.news.messages == 0 {
+		f.news.since = time.Now()
+	}
 	f.news.messages += messages
 	if f.held.Load() == 0 && f.startLocked() {
 		go f.run()
@@ -164,7 +169,7 @@ func (f *flusher) beginLocked() {
 	if f.events || f.burst {
 		f.began = time.Now()
 	}
-	f.news = news{}
+	f.oldest, f.news = f.news.since, news{}
 }
 
 // end ends a walk, unless somebody has joined whom it has not been to. What
@@ -177,6 +182,9 @@ func (f *flusher) end() (more bool) {
 		return true
 	}
 	f.walking, f.at = false, 0
+	if !f.oldest.IsZero() {
+		r.hub.stats.delays.Observe(time.Since(f.oldest))
+	}
 	switch {
 	case f.events:
 		f.rested = rest(f.began, eventShare, 1, eventPause, eventPauseMax)

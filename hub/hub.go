@@ -28,6 +28,7 @@ import (
 	"sync/atomic"
 
 	"edgechat/codec"
+	"edgechat/metrics"
 )
 
 // A Format makes the bytes that go over the wire for one kind of member, its framing
@@ -133,6 +134,7 @@ func (h *Hub) Close() { h.wg.Wait() }
 // them first, for some seconds at most; see gate.
 func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
 	h.stats.published.Add(1)
+	h.stats.posted.Add(1)
 	if r := h.find(roomName); r != nil {
 		r.gate.wait()
 		defer r.relieve()
@@ -153,21 +155,29 @@ type Stats struct {
 	Members   int    // members now, without the quiet ones
 	Quiet     int    // quiet members now, see Join.Quiet
 	Published uint64 // messages given to the Log
+	Posted    uint64 // of these: by somebody who is no member
+	Delivered uint64 // messages that members have taken, those of replays included
 	Joins     uint64
-	Writes    uint64 // times that a member has taken something, each of which is a write to its peer
-	Lagged    uint64 // times that a member fell out of its room's log and went on from the Log
-	Lost      uint64 // members closed because the Log no longer had what they missed
-	Slowed    uint64 // times that publishers had to wait for those who read in their room
-	Excused   uint64 // and members that were not waited for any longer
-	Relieved  uint64 // times that a publisher had to write to a room himself, which was full before he could be paused
-	Typing    uint64 // typing events left out because they came too fast
-	Pages     int    // bytes that members which are behind have from the Log now, see Config.PageBytes
-	Recalled  uint64 // times that a page was taken away to keep that bound
-	Histories uint64 // histories that were read
-	Busy      uint64 // and that were refused with ErrBusy
+	Recovered uint64            // joins from a message on after which nothing was missing
+	Gaps      uint64            // and that something was missing after
+	Delays    metrics.Durations // from when a message got its number until the walk ended in which members had it written
+	Writes    uint64            // times that a member has taken something, each of which is a write to its peer
+	Lagged    uint64            // times that a member fell out of its room's log and went on from the Log
+	Lost      uint64            // members closed because the Log no longer had what they missed
+	Slowed    uint64            // times that publishers had to wait for those who read in their room
+	Excused   uint64            // and members that were not waited for any longer
+	Relieved  uint64            // times that a publisher had to write to a room himself, which was full before he could be paused
+	Typing    uint64            // typing events left out because they came too fast
+	Pages     int               // bytes that members which are behind have from the Log now, see Config.PageBytes
+	Recalled  uint64            // times that a page was taken away to keep that bound
+	Histories uint64            // histories that were read
+	Busy      uint64            // and that were refused with ErrBusy
 }
 
 type counters struct {
+	delays metrics.Histogram
+
+	posted, delivered, recovered, gaps,
 	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy atomic.Uint64
 }
 
@@ -178,6 +188,8 @@ func (h *Hub) Stats() Stats {
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
 		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Slowed: h.stats.slowed.Load(), Excused: h.stats.excused.Load(), Relieved: h.stats.relieved.Load(),
 		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
+		Posted: h.stats.posted.Load(), Delivered: h.stats.delivered.Load(), Recovered: h.stats.recovered.Load(), Gaps: h.stats.gaps.Load(),
+		Delays: h.stats.delays.Read(),
 	}
 	for _, r := range h.live() {
 		s.Rooms++
@@ -185,6 +197,7 @@ func (h *Hub) Stats() Stats {
 		s.Members += len(r.members) - r.quiet
 		s.Quiet += r.quiet
 		s.Writes += r.writes
+		s.Delivered += r.delivered
 		r.mu.Unlock()
 	}
 	return s

@@ -109,6 +109,13 @@ func (m *Member) open(o *opening) {
 	if m.hasLeft() {
 		return
 	}
+	if o.join.Since != nil {
+		if o.joined.Recovered {
+			r.hub.stats.recovered.Add(1)
+		} else {
+			r.hub.stats.gaps.Add(1)
+		}
+	}
 	o.ready(o.joined, nil)
 	c := &catchup{reader: rd, target: o.joined.Head.Offset, told: o.join.Since == nil || !o.joined.Recovered, asked: true}
 	r.mu.Lock()

@@ -191,7 +191,7 @@ func (m *Member) wroteLocked(n int) {
 		return
 	}
 	m.room.writes++
-	lent, c := m.lent, m.catchup
+	lent, c, had := m.lent, m.catchup, m.last
 	m.lent = nil
 	switch {
 	case c == nil:
@@ -210,5 +210,8 @@ func (m *Member) wroteLocked(n int) {
 		if m.last >= c.target {
 			m.catchup = nil
 		}
+	}
+	if m.last > had {
+		m.room.delivered += m.last - had
 	}
 }

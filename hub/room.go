@@ -15,18 +15,19 @@ type room struct {
 	refs int       // members and those about to be; guarded by the stripe
 	load sync.Once // reads head from the Log
 
-	mu      sync.Mutex
-	head    codec.ID
-	logs    []*frameLog // by format; nil while no member uses it
-	using   []int       // members by format
-	members []*Member   // each knows its place
-	quiet   int         // of members that are
-	writes  uint64      // see Stats
-	flusher flusher     // writes them what is new
-	gate    gate        // slows publishers
-	cooler  *time.Timer // runs cool while there are chunks that may not be needed any more
-	cooling bool        // cooler is set
-	warm    uint64      // what positions returned when it was set
+	mu        sync.Mutex
+	head      codec.ID
+	logs      []*frameLog // by format; nil while no member uses it
+	using     []int       // members by format
+	members   []*Member   // each knows its place
+	quiet     int         // of members that are
+	writes    uint64      // see Stats
+	delivered uint64      // see Stats
+	flusher   flusher     // writes them what is new
+	gate      gate        // slows publishers
+	cooler    *time.Timer // runs cool while there are chunks that may not be needed any more
+	cooling   bool        // cooler is set
+	warm      uint64      // what positions returned when it was set
 }
 
 func newRoom(h *Hub, name string) *room {
@@ -103,7 +104,8 @@ func (r *room) removeLocked(m *Member) {
 	r.gate.leftLocked(m)
 	if last == 0 {
 		r.hub.stats.writes.Add(r.writes)
-		r.writes = 0
+		r.hub.stats.delivered.Add(r.delivered)
+		r.writes, r.delivered = 0, 0
 		r.flusher.stopLocked()
 		if r.cooler != nil { // a timer would keep the room for a while
 			r.cooler.Stop()

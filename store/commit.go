@@ -134,6 +134,9 @@ func (s *Store) commit(closing bool) error {
 	s.commitBegan.Store(int64(max(1, began.Sub(s.opened))))
 	turned, err := s.write(batch, settled)
 	s.commitBegan.Store(0)
+	if s.wal != nil {
+		s.count.logBytes.Add(uint64(s.wal.TakeWritten()))
+	}
 	s.lastCommit = time.Now() // of its end: a slow card has AckDelay to rest, too
 	s.count.commitNanos.Add(int64(s.lastCommit.Sub(began)))
 	if err != nil {
@@ -156,6 +159,7 @@ func (s *Store) commit(closing bool) error {
 	if len(batch) > 0 {
 		s.count.commits.Add(1)
 		s.count.written.Add(uint64(len(batch)))
+		s.count.commitTimes.Observe(s.lastCommit.Sub(began))
 	}
 	// Whoever appends holds the lock of his room until the message is delivered: no receipt comes before that, and
 	// whoever found a message pending has entered his wait.

@@ -195,7 +195,12 @@ func (s *Store) moreRecent(n int) bool {
 // run does a job in one transaction.
 func (s *Store) run(j *job) error {
 	keys, values := s.encode(j.entries)
-	commit := func() error { return s.history.apply(j, keys, values, s.view.Load()) }
+	commit := func() error {
+		before := s.history.wrote
+		err := s.history.apply(j, keys, values, s.view.Load())
+		s.count.foldBytes.Add(uint64(s.history.wrote - before))
+		return err
+	}
 	var err error
 	if s.cfg.aroundFold != nil {
 		err = s.cfg.aroundFold(commit)

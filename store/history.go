@@ -39,6 +39,7 @@ type history struct {
 	tally    tally  // what it holds
 	last     uint64 // no message in it has a higher sequence
 	quota    int    // bytes that it may take
+	wrote    int64  // bytes in transactions that were committed
 	identify func(f *os.File) string
 }
 
@@ -125,7 +126,15 @@ func (h *history) update(touched map[uint64]int, fn func(tx *bolt.Tx) error) err
 		return errors.Join(err, lockFile(h.file, false))
 	}
 	db.AllocSize = allocSize
-	err = caught(func() error { return db.Update(fn) })
+	err = caught(func() error {
+		return db.Update(func(tx *bolt.Tx) error {
+			tx.OnCommit(func() {
+				st := tx.Stats()
+				h.wrote += st.GetPageAlloc() + pageSize // and a meta page
+			})
+			return fn(tx)
+		})
+	})
 	if errors.Is(err, errPanic) {
 		// It has left locks behind, on which Close would wait for ever. The map stays.
 		return errors.Join(err, own.Close(), lockFile(h.file, false))

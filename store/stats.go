@@ -3,6 +3,8 @@ package store
 import (
 	"sync/atomic"
 	"time"
+
+	"edgechat/metrics"
 )
 
 // Stats is what a store has done since it was opened, and what it holds now.
@@ -18,15 +20,18 @@ type Stats struct {
 	Waiting      int // receipts that are waited for
 	Removals     int // messages that left the buffer and are still in the file
 
-	Written    uint64        // messages committed to the log
-	Commits    uint64        // of the log: each is a write and a flush
-	Failures   uint64        // commits that failed
-	CommitTime time.Duration // spent in commits, all together
-	Removed    uint64        // messages removed from the history
+	Written     uint64            // messages committed to the log
+	Commits     uint64            // of the log: each is a write and a flush
+	Failures    uint64            // commits that failed
+	CommitTime  time.Duration     // spent in commits, all together, the failed ones too
+	CommitTimes metrics.Durations // of each of Commits
+	LogBytes    uint64            // written to the log
+	Removed     uint64            // messages removed from the history
 
 	Folds        uint64 // transactions of the history
 	Folded       uint64 // messages that they have put there
 	FoldFailures uint64
+	FoldBytes    uint64 // that they have written
 
 	Duplicates uint64 // messages that were not appended because of their key
 	Refused    uint64 // receipts told at once, since Config.MaxWaiting waited already
@@ -45,8 +50,9 @@ type Stats struct {
 
 type counters struct {
 	written, commits, failures, removed, duplicates, refused, trimmed, unwritten, squeezed, forgotten,
-	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures atomic.Uint64
+	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures, logBytes, foldBytes atomic.Uint64
 	commitNanos atomic.Int64
+	commitTimes metrics.Histogram
 }
 
 // Stats returns a snapshot. It takes short locks, and may be called as often as metrics are.
@@ -70,6 +76,9 @@ func (s *Store) Stats() Stats {
 		Folds:        c.folds.Load(),
 		Folded:       c.folded.Load(),
 		FoldFailures: c.foldFailures.Load(),
+		CommitTimes:  c.commitTimes.Read(),
+		LogBytes:     c.logBytes.Load(),
+		FoldBytes:    c.foldBytes.Load(),
 		Rereads:      c.rereads.Load(),
 		Late:         c.late.Load(),
 		Lost:         c.lost.Load(),

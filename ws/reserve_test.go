@@ -98,8 +98,13 @@ func TestReserve(t *testing.T) {
 // TestReserveIsForSome: of those who are not on this machine nobody gets a descriptor of the reserve, and of those
 // who are nobody for long who says nothing.
 func TestReserveIsForSome(t *testing.T) {
+	t.Run("with time to take the answer", func(t *testing.T) { testReserveIsForSome(t, 1<<20) })
+	t.Run("without", func(t *testing.T) { testReserveIsForSome(t, 0) })
+}
+
+func testReserveIsForSome(t *testing.T, scarce int32) {
 	rt := newRouter(t, Config{Descriptors: 8, PingInterval: 80 * time.Millisecond}) // all of a test's are beyond
-	rt.reserve.scarce, rt.reserve.last = 1<<20, 1<<20
+	rt.reserve.scarce, rt.reserve.last = scarce, 1<<20
 	rt.HTTP("GET", "/plain", func(w http.ResponseWriter, _ *Request) error { _, err := io.WriteString(w, "here"); return err })
 	l, err := net.Listen("tcp", ":0")
 	if err != nil {
@@ -136,21 +141,18 @@ func TestReserveIsForSome(t *testing.T) {
 			t.Errorf("who says nothing got %d bytes, %v", n, err)
 		}
 	}
-	for _, scarce := range []int32{1 << 20, 0} { // with time to take the answer, and without
-		rt.reserve.scarce = scarce
-		elsewhere := 0
-		addrs, _ := net.InterfaceAddrs()
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
-				if got := ask("tcp", net.JoinHostPort(n.IP.String(), port)); got != 503 {
-					t.Errorf("from %v: %d", n.IP, got)
-				}
-				elsewhere++
+	elsewhere := 0
+	addrs, _ := net.InterfaceAddrs()
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			if got := ask("tcp", net.JoinHostPort(n.IP.String(), port)); got != 503 {
+				t.Errorf("from %v: %d", n.IP, got)
 			}
+			elsewhere++
 		}
-		if elsewhere == 0 {
-			t.Log("this machine has no address but loopback: only a unix socket is tried")
-		}
+	}
+	if elsewhere == 0 {
+		t.Log("this machine has no address but loopback: only a unix socket is tried")
 	}
 	path := filepath.Join(t.TempDir(), "s")
 	u, err := net.Listen("unix", path)

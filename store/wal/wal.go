@@ -85,6 +85,7 @@ type Log struct {
 	last   [2]uint64 // the highest sequence of each half
 	size   int64     // of the file: behind it nothing was zeroed
 	buf    []byte
+	wrote  int64 // bytes, since TakeWritten
 }
 
 // Create makes f, which is empty, a log of two halves of so many bytes, rounded up to
@@ -102,7 +103,7 @@ func Create(f *os.File, id uint64, half int64, gen, number uint64) (*Log, error)
 	if _, err := f.WriteAt(b, 0); err != nil {
 		return nil, err
 	}
-	l := &Log{f: f, id: id, half: half, gen: gen + 1, number: number, size: Block}
+	l := &Log{f: f, id: id, half: half, gen: gen + 1, number: number, size: Block, wrote: Block}
 	if err := l.zero(l.offset() + Block); err != nil {
 		return nil, err
 	}
@@ -116,6 +117,12 @@ func (l *Log) Room() int { return int(l.half) - batchHeader }
 
 // Used returns how many bytes of the active half are taken.
 func (l *Log) Used() int64 { return l.pos }
+
+// TakeWritten returns how many bytes were written to the file since it was called last.
+func (l *Log) TakeWritten() (n int64) {
+	n, l.wrote = l.wrote, 0
+	return n
+}
 
 // File returns the file.
 func (l *Log) File() *os.File { return l.f }
@@ -183,7 +190,9 @@ func (l *Log) Commit(b []byte, first, last, checkpointed uint64) (turned bool, e
 	if err := l.zero(at + size); err != nil {
 		return false, err
 	}
-	if _, err := l.f.WriteAt(b, at); err != nil {
+	n, err := l.f.WriteAt(b, at)
+	l.wrote += int64(n)
+	if err != nil {
 		return false, err
 	}
 	if err := flush(l.f); err != nil {
@@ -213,6 +222,7 @@ func (l *Log) zero(end int64) error {
 	for l.size < until {
 		n, err := l.f.WriteAt(b[:min(until-l.size, int64(len(b)))], l.size)
 		l.size += int64(n) / Block * Block
+		l.wrote += int64(n)
 		if err != nil {
 			return err
 		}
