@@ -11,9 +11,12 @@ var codes = [...]Code{
 	TooLarge, UnsupportedMediaType, UpgradeRequired, BadHandshake, NotJoined, AlreadyJoined, TooManyRooms, Unavailable, Internal,
 }
 
+// noStatus stands for a close frame without a code (RFC 6455 section 7.1.5), and is never on the wire.
+const noStatus = 1005
+
 // closeCodes are those that the server sends, and those that peers send in earnest.
 var closeCodes = [...]uint16{
-	CloseNormal, CloseGoingAway, CloseProtocolError, CloseNoStatus, CloseAbnormal, CloseInvalidData,
+	CloseNormal, CloseGoingAway, CloseProtocolError, noStatus, CloseAbnormal, CloseInvalidData,
 	ClosePolicyViolation, CloseTooBig, CloseInternalError, CloseServiceRestart, CloseTryAgainLater,
 }
 
@@ -48,7 +51,7 @@ type CloseCounts struct {
 // Add counts one; 0 is a close frame without a code. Codes of which a peer may choose any are counted together.
 func (c *CloseCounts) Add(code uint16) {
 	if code == 0 {
-		code = CloseNoStatus
+		code = noStatus
 	}
 	i := slices.Index(closeCodes[:], code)
 	if i < 0 {

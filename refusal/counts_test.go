@@ -22,7 +22,7 @@ func TestCloseCounts(t *testing.T) {
 		c.Add(code)
 	}
 	got := c.Read()
-	if len(got) != len(closeCodes)+1 || got[CloseNormal] != 1 || got[CloseTryAgainLater] != 2 || got[0] != 2 || got[CloseNoStatus] != 1 {
+	if len(got) != len(closeCodes)+1 || got[CloseNormal] != 1 || got[CloseTryAgainLater] != 2 || got[0] != 2 || got[noStatus] != 1 {
 		t.Errorf("%v", got)
 	}
 }
