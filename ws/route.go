@@ -130,6 +130,7 @@ func (c *core) start(w http.ResponseWriter, react bool) error {
 		return fmt.Errorf("ws: hijack: %w", err)
 	}
 	if c.rt.reserve.crowdedConn(nc) {
+		c.rt.conns.quit()
 		c.rt.turnedAway(nc.RemoteAddr())
 		c.rt.stats.refused.Add(refusal.Unavailable)
 		_ = nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
