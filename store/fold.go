@@ -261,7 +261,7 @@ func (s *Store) markStored(j *job) {
 // was not enough, an eighth of the buffer as well.
 func (s *Store) makeRoom(trim bool) error {
 	if trim {
-		s.trimTo(s.bytes.Load() / 8 * 7)
+		s.release(s.squeeze(s.bytes.Load() / 8 * 7))
 		s.count.squeezed.Add(1)
 	}
 	for {
@@ -269,11 +269,7 @@ func (s *Store) makeRoom(trim bool) error {
 		s.queueMu.Lock()
 		j.changes = s.actualChanges + 1
 		s.queueMu.Unlock()
-		which := allReleased
-		if trim {
-			which = allRemovals
-		}
-		s.takeRemovals(j, which)
+		s.takeRemovals(j, allReleased)
 		if len(j.removals) == 0 {
 			s.untakeRemovals(j)
 			return nil

@@ -4,9 +4,12 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	berrors "go.etcd.io/bbolt/errors"
 
 	"edgechat/codec"
 )
@@ -137,4 +140,52 @@ func TestQuota(t *testing.T) {
 	}
 	want(t, "newest", read(t, s, "den", codec.Query{Limit: 1, Newest: true}), "9900")
 	want(t, "lost", st.Lost, 0)
+}
+
+// TestQuotaDisplaced has the history reach its quota while messages are displaced by others that are not in the
+// log: these stay until they are, whatever else has to make room.
+func TestQuotaDisplaced(t *testing.T) {
+	var g gate
+	var full atomic.Int32
+	cfg := Config{
+		Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 5, AckDelay: time.Nanosecond, SyncInterval: time.Hour, aroundCommit: g.around,
+		aroundFold: func(commit func() error) error {
+			if full.Add(-1) >= 0 {
+				return berrors.ErrMaxSizeReached
+			}
+			return commit()
+		},
+	}
+	s := open(t, cfg)
+	for range 5 {
+		say(t, s, "large", strings.Repeat("x", 20_000))
+	}
+	sayAll(t, s, "den", 4)
+	sayStored(t, s, "den", "4", "") // all of it was acknowledged, if somebody had asked
+	foldNow(t, s)
+	sayStored(t, s, "hall", "x", "") // for a checkpoint
+
+	g.close()
+	done := make(chan codec.Receipt, 1)
+	if _, err := s.Append("hall", codec.Message{Content: "y"}, "", func(r codec.Receipt) { done <- r }); err != nil {
+		t.Fatal(err)
+	}
+	<-g.started
+	sayAll(t, s, "den", 3) // in memory alone
+	full.Store(2)          // once before what was released goes, and once after that
+	foldNow(t, s)
+	if st := s.Stats(); st.Squeezed != 1 || st.Removed == 0 {
+		t.Errorf("this tests nothing: %+v", st)
+	}
+	next := crash(t, s, Config{History: 5})
+	want(t, "what was acknowledged", read(t, next, "den", codec.Query{}), "0 1 2 3 4")
+	if n := len(readPage(t, next, "large", codec.Query{}).Messages); n == 0 || n == 5 {
+		t.Errorf("%d of the large ones are left", n)
+	}
+	g.release()
+	want(t, "durable", (<-done).Durable, true)
+	sayStored(t, s, "den", "3", "") // after which all is released
+	closeStore(t, s)
+	s = open(t, Config{Path: cfg.Path, History: 5})
+	want(t, "in the end", read(t, s, "den", codec.Query{}), "4 0 1 2 3")
 }

@@ -56,8 +56,27 @@ const (
 	whatIsDue   extent = iota
 	allOldest          // what is older than the buffer: what would be taken for a part of it at the next start
 	allReleased        // the file is full
-	allRemovals        // the buffer had to give some for that: no message displaced them
 )
+
+// release adds what rooms gave since the file is full, and what they had given before: no
+// message has to be in the log for that. What was displaced in other rooms has to wait for what displaced it.
+func (s *Store) release(gave map[*room]uint64) {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	kept, atTarget := s.removals[:0], 0
+	for i, r := range s.removals {
+		if r.seq <= gave[r.room] {
+			s.released = append(s.released, r)
+			continue
+		}
+		kept = append(kept, r)
+		if i < s.atTarget {
+			atTarget++
+		}
+	}
+	clear(s.removals[len(kept):])
+	s.removals, s.atTarget = kept, atTarget
+}
 
 // takeRemovals gives j the removals that are due, and says if more are left. The keeper
 // calls it.
@@ -67,12 +86,8 @@ func (s *Store) takeRemovals(j *job, which extent) (more bool) {
 	if which > whatIsDue || s.sweep == 0 { // else the sweep goes on first
 		left, s.released = s.released, nil
 	}
-	if which == allRemovals {
-		left = append(left, s.removals...)
-		s.removals, s.atTarget = nil, 0
-	}
 	live := s.bytes.Load()
-	sweep := which >= allReleased || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
+	sweep := which == allReleased || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
 	s.queueMu.Unlock()
 
 	if which > whatIsDue || s.sweep == 0 {

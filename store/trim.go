@@ -33,7 +33,16 @@ func (s *Store) trimCount(r *room) {
 
 // trimTo has the rooms that take the most give their oldest messages, until no more than limit
 // bytes are left.
-func (s *Store) trimTo(limit int64) {
+func (s *Store) trimTo(limit int64) { s.trim(limit, nil) }
+
+// squeeze is trimTo where no message displaces what is given. It returns the sequence of the newest that each room gave.
+func (s *Store) squeeze(limit int64) map[*room]uint64 {
+	gave := make(map[*room]uint64)
+	s.trim(limit, gave)
+	return gave
+}
+
+func (s *Store) trim(limit int64, gave map[*room]uint64) {
 	s.trimMu.Lock()
 	defer s.trimMu.Unlock()
 	for s.bytes.Load() > limit {
@@ -46,6 +55,9 @@ func (s *Store) trimTo(limit int64) {
 		// then its place is looked up again.
 		least := r.share - r.share/8
 		for r.bytes >= least && r.slots.len() > 0 && s.bytes.Load() > limit {
+			if gave != nil {
+				gave[r] = max(gave[r], r.slots.at(0).seq)
+			}
 			s.dropOldest(r)
 		}
 		emptied := r.slots.len() == 0
