@@ -36,7 +36,7 @@ const (
 // What a Config that names none has.
 const (
 	DefaultOwedBytes    = 48 << 10
-	DefaultOwedPatience = 5 * time.Second
+	DefaultOwedPatience = 10 * time.Second
 )
 
 // ackBytes is what an ack takes, at most, besides its texts.

@@ -61,7 +61,7 @@ func (s *Store) requestFold() {
 // finish writes all that is left to the log and the history, and the mark that all was written.
 func (s *Store) finish() error {
 	err := s.commit(true)
-	for err == nil && s.pending() > 0 {
+	for err == nil && (s.pending() > 0 || s.passesLater()) {
 		err = s.commit(true) // there was more than one commit may hold
 	}
 	if errors.Is(err, wal.ErrFull) {
@@ -110,6 +110,13 @@ func (s *Store) pending() int {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	return len(s.queue)
+}
+
+// passesLater says if the log has not been told of all that left the buffer before it was written.
+func (s *Store) passesLater() bool {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	return len(s.later) > 0
 }
 
 // commit writes the oldest of what is pending, as much as one commit may hold.

@@ -23,6 +23,11 @@ type wait struct {
 // it. Then it is closed: each that was passed over has, at the end of its chain of displacers, one
 // that is in the log. All receipts of what was displaced are told at such a point, and the next
 // target is fixed. While a queue fits into one commit, each commit is such a point.
+//
+// What is said meanwhile and displaced before it was written need not be kept either, or a queue would grow with what is said while
+// a target is reached. It is dropped, and counts as passed over from the next target on (Store.later); until
+// then commits end at the target, so that the log is closed there. If the disk takes nothing at all there
+// is no target to be reached, and a new one is fixed each time.
 
 const (
 	chunksPerCommit = 4    // times CommitBytes is the most that one commit takes, or a quarter of half the log
@@ -87,19 +92,40 @@ func (s *Store) signal() {
 	}
 }
 
-// compactLocked drops entries that left the buffer, so that a disk that takes
-// nothing does not make the queue longer than the buffer is. The target moves to the newest
-// sequence, which puts off the point at which receipts of what was displaced are told, and nothing else.
-func (s *Store) compactLocked() {
+// aimLocked fixes a target.
+func (s *Store) aimLocked() {
 	s.target, s.atTarget = s.given.Load(), len(s.removals)
+	for r, passed := range s.later {
+		s.passLocked(r, passed)
+	}
+	clear(s.later)
+}
+
+// stuckLocked says that the disk takes nothing. A target that moves puts off the point at which receipts of
+// what was displaced are told, and nothing else.
+func (s *Store) stuckLocked() bool {
+	began := s.commitBegan.Load()
+	return s.fault.Load() != nil || began != 0 && time.Since(s.opened)-time.Duration(began) > s.cfg.StallAfter
+}
+
+// compactLocked drops entries that left the buffer, so that what is said faster than the disk takes it does
+// not make the queue longer than twice the buffer is, or once if the disk takes nothing.
+func (s *Store) compactLocked() {
+	if s.settled >= s.target || s.stuckLocked() {
+		s.aimLocked()
+	}
 	kept := s.queue[:0]
 	s.queueBytes = 0
 	gone := func(r *room) bool { return r.gone.Load() }
 	s.untold, s.told = slices.DeleteFunc(s.untold, gone), slices.DeleteFunc(s.told, gone)
-	var passed []*entry
+	var passed, later []*entry
 	for _, e := range s.queue {
 		if e.displaced(s.target) {
 			passed = append(passed, e)
+			continue
+		}
+		if e.seq > s.target && e.trimmed.Load() {
+			later = append(later, e)
 			continue
 		}
 		kept = append(kept, e)
@@ -109,10 +135,31 @@ func (s *Store) compactLocked() {
 	s.queue = kept
 	s.compactAt = max(compactQueueAt, 2*len(kept))
 	s.passOverLocked(passed)
+	s.dropLocked(later)
+	for _, e := range later {
+		s.later[e.room] = max(s.later[e.room], e.msg.ID.Offset)
+	}
 }
 
 // passOverLocked notes that these, in order, will not be written.
 func (s *Store) passOverLocked(list []*entry) {
+	s.dropLocked(list)
+	for _, e := range list {
+		s.passLocked(e.room, e.msg.ID.Offset)
+	}
+}
+
+// passLocked has the log tell that what a room had up to this offset left the buffer.
+func (s *Store) passLocked(r *room, offset uint64) {
+	r.passed = max(r.passed, offset)
+	if !r.untold && !r.gone.Load() {
+		r.untold = true
+		s.untold = append(s.untold, r)
+	}
+}
+
+// dropLocked has who waits for these, in order, wait for what displaced them.
+func (s *Store) dropLocked(list []*entry) {
 	s.count.unwritten.Add(uint64(len(list)))
 	if len(list) == 0 {
 		return
@@ -120,13 +167,6 @@ func (s *Store) passOverLocked(list []*entry) {
 	for i := range s.waits {
 		_, ok := slices.BinarySearchFunc(list, s.waits[i].seq, func(e *entry, seq uint64) int { return cmp.Compare(e.seq, seq) })
 		s.waits[i].displaced = s.waits[i].displaced || ok
-	}
-	for _, e := range list {
-		e.room.passed = max(e.room.passed, e.msg.ID.Offset)
-		if r := e.room; !r.untold {
-			r.untold = true
-			s.untold = append(s.untold, r)
-		}
 	}
 }
 
@@ -136,11 +176,15 @@ func (s *Store) take(batch []*entry) ([]*entry, uint64) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	if s.settled >= s.target {
-		s.target, s.atTarget = s.given.Load(), len(s.removals)
+		s.aimLocked()
+	}
+	end := ^uint64(0)
+	if len(s.later) > 0 {
+		end = s.target
 	}
 	var passed []*entry
 	n, bytes, most := 0, 0, s.mostPerCommit()
-	for n < len(s.queue) && bytes < most {
+	for n < len(s.queue) && bytes < most && s.queue[n].seq <= end {
 		e := s.queue[n]
 		n++
 		s.queueBytes -= int(e.cost)
@@ -155,6 +199,7 @@ func (s *Store) take(batch []*entry) ([]*entry, uint64) {
 	if n < len(s.queue) {
 		settled = s.queue[n].seq - 1
 	}
+	settled = min(settled, end)
 	// What is left moves to the front, so that the array is used again.
 	rest := copy(s.queue, s.queue[n:])
 	clear(s.queue[rest:])

@@ -151,3 +151,43 @@ func TestDisplacedReceipt(t *testing.T) {
 		return true
 	})
 }
+
+// TestReceiptsInFlood: more is said all the time than the disk takes. Who waits for what was displaced before it was
+// written is told all the same, and the queue has an end.
+func TestReceiptsInFlood(t *testing.T) {
+	const rooms = 7
+	s := open(t, Config{
+		History: 50, CommitBytes: 4 << 10, AckDelay: time.Nanosecond, // so that all rooms take twenty commits
+		aroundCommit: func(commit func() error) error { time.Sleep(20 * time.Millisecond); return commit() },
+	})
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // until stop
+		defer close(stopped)
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+				say(t, s, fmt.Sprint("room", i%rooms), strings.Repeat("x", 1000))
+			}
+		}
+	}()
+	for range 3 {
+		passed := s.Stats().Unwritten
+		receipt := make(chan codec.Receipt, 1)
+		if _, err := s.Append("room0", codec.Message{}, "", func(r codec.Receipt) { receipt <- r }); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case r := <-receipt:
+			want(t, "durable", r.Durable, true)
+		case <-time.After(30 * time.Second):
+			t.Fatalf("no receipt while %d messages were passed over", s.Stats().Unwritten-passed)
+		}
+		if st := s.Stats(); st.Pending > 3*compactQueueAt {
+			t.Errorf("%d pending of a buffer of %d", st.Pending, rooms*50)
+		}
+	}
+	close(stop)
+	<-stopped
+}

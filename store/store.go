@@ -119,14 +119,15 @@ type Store struct {
 	queuedSince   time.Time // of the oldest in queue, or before
 	compactAt     int
 	waits         []wait
-	settled       uint64    // what has sequences up to it is in the log, or was displaced before
-	target        uint64    // nothing is passed over that was displaced by a later sequence
-	closedAt      uint64    // up to here the log holds all that displaced anything
-	recent        []*entry  // in the log, not in the history; by sequence
-	removals      []removal // what left the buffer, in that order
-	atTarget      int       // so many of them had when target was set
-	released      []removal // what displaced these is in the log
-	removalCount  int       // of these, and dead
+	settled       uint64           // what has sequences up to it is in the log, or was displaced before
+	target        uint64           // nothing is passed over that was displaced by a later sequence
+	later         map[*room]uint64 // the last offset that was dropped with a sequence behind target
+	closedAt      uint64           // up to here the log holds all that displaced anything
+	recent        []*entry         // in the log, not in the history; by sequence
+	removals      []removal        // what left the buffer, in that order
+	atTarget      int              // so many of them had when target was set
+	released      []removal        // what displaced these is in the log
+	removalCount  int              // of these, and dead
 	removalBytes  int64
 	untold        []*room  // some of what they said was passed over: the log has to tell their heads
 	told          []*room  // the log has, and the history has to
@@ -192,6 +193,7 @@ func Open(cfg Config) (*Store, error) {
 		rooms:     make(map[string]*room),
 		receipts:  receipts{wake: make(chan struct{}, 1)},
 		compactAt: compactQueueAt,
+		later:     make(map[*room]uint64),
 		reads:     reads{slots: make(chan struct{}, cfg.DiskReads)},
 		wake:      make(chan struct{}, 1),
 		folds:     make(chan fold, 1),

@@ -164,6 +164,7 @@ func freeAddr(t *testing.T) string {
 
 func (k *killTest) start() {
 	k.t.Helper()
+	k.ledger.started()
 	k.stderr.Reset()
 	k.cmd = exec.Command("edgechat", "serve", "--listen", k.addr, "--data", k.data,
 		"--history", strconv.Itoa(k.history), "--history-bytes", "256MiB", "--replay-limit", "10000")
