@@ -45,11 +45,15 @@ type Config struct {
 	// OwedPatience is how long that is, at most: then acks say that a message is not durable. Default
 	// DefaultOwedPatience.
 	OwedPatience time.Duration
+	// Limits say how much one client may do. Default no limits; see DefaultLimits.
+	Limits Limits
 	// AllowedOrigins are web origins ("https://example.org") that may use the
 	// server beside its own pages; "*" allows all.
 	AllowedOrigins []string
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
+
+	overFor time.Duration // for tests; default overFor
 }
 
 // A controller serves the chat routes. It has no state but counters: any number
@@ -57,7 +61,8 @@ type Config struct {
 type controller struct {
 	cfg     Config
 	ping    time.Duration // after which the router pings a silent client, which is told so
-	limits  codec.Limits
+	decode  codec.Limits
+	limits  *limiters
 	origins map[string]bool
 
 	tooManyRooms atomic.Uint64
@@ -71,6 +76,7 @@ type Stats struct {
 	TooManyRooms uint64 // joins refused by Config.RoomsPerConnection
 	AckPauses    uint64 // clients that were not read from for a while, since they were owed Config.OwedBytes
 	AcksRefused  uint64 // acks that said "not durable" at once, since that had lasted Config.OwedPatience
+	Limits       LimitStats
 
 	Rejected map[refusal.Code]uint64 // frames of clients that were answered with an error, by reason
 }
@@ -78,7 +84,7 @@ type Stats struct {
 func (ctl *controller) stats() Stats {
 	return Stats{
 		TooManyRooms: ctl.tooManyRooms.Load(), AckPauses: ctl.ackPauses.Load(), AcksRefused: ctl.acksRefused.Load(),
-		Rejected: ctl.rejected.Read(),
+		Limits: ctl.limits.counts.stats(), Rejected: ctl.rejected.Read(),
 	}
 }
 
@@ -122,24 +128,24 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), limits: codec.Limits{MaxContent: cfg.MaxContent}, origins: origins}
+	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits, cfg.overFor), origins: origins}
 	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
 	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
 	protocols := []string{protocolJSON, protocolMsgPack}
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat/room/:roomId",
-		Guards:       append(reader, ctl.checkJoin),
+		Guards:       append(reader, ctl.checkJoin, ctl.checkRates),
 		Subprotocols: protocols,
-		MaxMessage:   ctl.limits.MaxFrame(),
-		Decode:       ctl.limits.DecodeClient,
+		MaxMessage:   ctl.decode.MaxFrame(),
+		Decode:       ctl.decode.DecodeClient,
 		Open:         ctl.open,
 	})
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat",
 		Guards:       []ws.Guard{ctl.checkOrigin, ctl.identify, checkUsername, ctl.checkMany},
 		Subprotocols: protocols,
-		MaxMessage:   ctl.limits.MaxFrame(),
-		Decode:       ctl.limits.DecodeClient,
+		MaxMessage:   ctl.decode.MaxFrame(),
+		Decode:       ctl.decode.DecodeClient,
 		Open:         ctl.openMany,
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)

@@ -1,9 +1,12 @@
 package chat
 
 import (
+	"errors"
+
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/limit"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -16,6 +19,8 @@ type client struct {
 	format   codec.Format
 	control  bool // it offered a subprotocol, and gets acks
 	owed     owed
+	source   limit.Addr
+	pace     pace
 }
 
 // newClient returns the client of c, before the end of Open.
@@ -26,7 +31,7 @@ func (ctl *controller) newClient(c *ws.Conn[codec.Client], format codec.Format) 
 	case protocolMsgPack:
 		format = codec.MsgPack
 	}
-	return client{ctl: ctl, conn: c, identity: identityOf(c.Request()), format: format, control: c.Subprotocol() != ""}
+	return client{ctl: ctl, conn: c, identity: identityOf(c.Request()), source: c.Request().Source(), format: format, control: c.Subprotocol() != ""}
 }
 
 // send sends one frame to this client alone.
@@ -62,6 +67,10 @@ func (c *client) subscribed(room, username string, since *codec.ID, joined hub.J
 // joinFailed closes the connection: the history of a room could not be read. There is nobody
 // to tell if it has ended by itself.
 func (c *client) joinFailed(room, username string, err error) {
+	if errors.Is(err, hub.ErrFull) { // since it was let in
+		c.conn.Close(refusal.CloseTryAgainLater, string(refusal.RoomFull)+": the room has as many members as it may have")
+		return
+	}
 	c.ctl.cfg.Logger.Error("join failed", "room", room, "user", username, "err", err)
 	c.conn.Close(refusal.CloseTryAgainLater, "the history could not be read: come back")
 }

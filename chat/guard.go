@@ -23,6 +23,13 @@ func identityOf(r *ws.Request) *auth.Identity { return r.Value(identityKey{}).(*
 
 // identify is a guard: who the caller is can be told, and is somebody.
 func (ctl *controller) identify(r *ws.Request) error {
+	l := ctl.limits
+	if wait := l.failures.Wait(r.Source(), 1); wait > 0 {
+		// Whether one more would be right is not looked at.
+		if _, has, err := auth.FromRequest(r.Request); has || err != nil {
+			return tooFast("tokens that are not valid from this address", l.Failures, wait, &l.counts.failures).answer()
+		}
+	}
 	id, err := ctl.cfg.Auth.Identify(r.Request)
 	switch {
 	case err == nil:
@@ -31,6 +38,7 @@ func (ctl *controller) identify(r *ws.Request) error {
 	case errors.Is(err, auth.ErrRequest):
 		return refusal.Errorf(refusal.InvalidQuery, "%v", err)
 	case errors.Is(err, auth.ErrBadToken):
+		l.failures.Take(r.Source(), 1)
 		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: it may have been revoked, or copied in part")
 	default:
 		return challenge(`Bearer realm="edgechat"`, "a token is needed: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")

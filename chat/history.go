@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/hub"
@@ -23,6 +24,11 @@ func (ctl *controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	if part.since != nil && part.before != nil {
 		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
 	}
+	if l := ctl.limits; !l.histories.Enter(r.Source()) {
+		l.counts.histories.Add(1)
+		return refusal.Errorf(refusal.RateLimited, "%d histories are being read for this address: try again once one has ended", l.Histories).After(time.Second)
+	}
+	defer ctl.limits.histories.Leave(r.Source())
 	history, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
 	switch {
 	case errors.Is(err, hub.ErrBusy):

@@ -66,7 +66,11 @@ func (ctl *controller) openMany(c *ws.Conn[codec.Client]) (ws.Session[codec.Clie
 
 // Receive handles a valid message of the client.
 func (s *many) Receive(msg codec.Client) {
-	if problem := s.handle(msg); problem != nil {
+	problem := s.count(msg)
+	if problem == nil {
+		problem = s.handle(msg)
+	}
+	if problem != nil {
 		problem.Room = msg.Room
 		s.refuse(problem)
 	}
@@ -125,6 +129,9 @@ func (s *many) join(msg codec.Client) *codec.Error {
 		ctl.tooManyRooms.Add(1)
 		return refused(refusal.TooManyRooms, "this connection is in as many rooms as it may be: leave one, or open another connection")
 	}
+	if over := ctl.limits.join(s.source, ctl.known(msg.Room)); over != nil {
+		return over.frame(msg)
+	}
 	seat := &seat{many: s, room: msg.Room, mayWrite: s.identity.May(auth.Write, msg.Room)}
 	s.seats[msg.Room] = seat
 	join := hub.Join{
@@ -138,12 +145,16 @@ func (s *many) join(msg codec.Client) *codec.Error {
 		join.Limit = min(msg.Join.Limit, join.Limit)
 	}
 	seat.member = ctl.cfg.Hub.Join(msg.Room, s.conn, join, func(joined hub.Joined, err error) { seat.ready(join.Since, joined, err) })
+	if seat.hasEnded() { // there is no place in the room
+		full := roomFull(msg.Room)
+		return refused(full.Code, full.Message)
+	}
 	s.conn.Attach(seat.member)
 	return nil
 }
 
 // Reject answers a message that is not valid. The connection stays open.
-func (s *many) Reject(err error) { s.refuse(asError(err)) }
+func (s *many) Reject(err error) { s.reject(asError(err)) }
 
 // Closed leaves all rooms.
 func (s *many) Closed(error) {

@@ -40,6 +40,9 @@ func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 		}
 		key = keyScope(id, name, given)
 	}
+	if over := ctl.limits.newRoom(r.Source(), ctl.known(roomOf(r))); over != nil {
+		return over.answer()
+	}
 	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli()}
 	settled := make(chan codec.Receipt, 1)
 	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
@@ -104,7 +107,7 @@ func (ctl *controller) readPost(w http.ResponseWriter, r *ws.Request) (post code
 	if media != typeJSON && media != typeText && media != typeForm {
 		return post, unsupported(media)
 	}
-	limit := int64(ctl.limits.MaxFrame())
+	limit := int64(ctl.decode.MaxFrame())
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := err.(*http.MaxBytesError); ok {
 		return post, refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", limit)
@@ -112,14 +115,17 @@ func (ctl *controller) readPost(w http.ResponseWriter, r *ws.Request) (post code
 	if err != nil {
 		return post, refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")
 	}
+	if over := ctl.limits.post(r.Source(), len(body)); over != nil {
+		return post, over.answer()
+	}
 	switch {
 	case media == typeJSON, media == typeForm && isPost(body):
-		post, err = ctl.limits.DecodePost(body)
+		post, err = ctl.decode.DecodePost(body)
 	case len(body) == 0:
 		return post, refusal.Errorf(refusal.InvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
 	default:
 		post.Content = string(body)
-		err = ctl.limits.CheckContent(post.Content)
+		err = ctl.decode.CheckContent(post.Content)
 	}
 	if post.Username == "" {
 		post.Username = r.Query().Get("username")

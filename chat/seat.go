@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"sync"
 
 	"edgechat/codec"
@@ -40,6 +41,8 @@ func (s *seat) ready(since *codec.ID, joined hub.Joined, err error) {
 	defer s.mu.Unlock()
 	switch {
 	case s.state != waiting: // it has left meanwhile
+	case errors.Is(err, hub.ErrFull): // join, which has not returned, says so
+		s.state = ended
 	case err != nil:
 		s.many.joinFailed(s.room, s.many.username, err)
 	default:

@@ -81,7 +81,11 @@ func (ctl *controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 
 // Receive handles a valid message of the client.
 func (s *session) Receive(msg codec.Client) {
-	if problem := s.handle(msg); problem != nil {
+	problem := s.count(msg)
+	if problem == nil {
+		problem = s.handle(msg)
+	}
+	if problem != nil {
 		s.refuse(problem)
 	}
 }
@@ -116,7 +120,7 @@ func (s *session) handle(msg codec.Client) *codec.Error {
 func (s *session) Reject(err error) {
 	e := asError(err)
 	e.Room = "" // there is only one
-	s.refuse(e)
+	s.reject(e)
 }
 
 // Closed leaves the room.

@@ -130,12 +130,13 @@ func AppendAck(dst []byte, f Format, x *Ack) []byte {
 //
 //	{"type":"error","code":"invalid_message","message":"content is longer than 4096 bytes","idempotency_key":"c-18"}
 //
-// "room", which comes behind the type, and "idempotency_key" are left out if they are empty.
+// "room", which comes behind the type, "retry_after_ms", which comes behind the message, and "idempotency_key" are left
+// out if they are empty.
 func AppendError(dst []byte, f Format, x *Error) []byte {
 	if f == MsgPack {
 		w := wireError{
 			Type: string(TypeError), Room: validText(x.Room), Code: validText(string(x.Code)),
-			Message: validText(x.Message), Key: validText(x.Key),
+			Message: validText(x.Message), Wait: x.retryAfter(), Key: validText(x.Key),
 		}
 		dst, _ = w.MarshalMsg(dst)
 		return dst
@@ -145,6 +146,10 @@ func AppendError(dst []byte, f Format, x *Error) []byte {
 	dst = appendJSONString(dst, string(x.Code))
 	dst = append(dst, `,"message":`...)
 	dst = appendJSONString(dst, x.Message)
+	if ms := x.retryAfter(); ms > 0 {
+		dst = append(dst, `,"retry_after_ms":`...)
+		dst = strconv.AppendInt(dst, ms, 10)
+	}
 	if x.Key != "" {
 		dst = append(dst, `,"idempotency_key":`...)
 		dst = appendJSONString(dst, x.Key)

@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"edgechat/refusal"
@@ -24,10 +25,18 @@ type Error struct {
 	Message string // for people, in English: what was wrong and how to mend it
 	Room    string // of a frame that named one, as AppendError is to say; "" leaves it out
 	Key     string // idempotency key of the frame, if it had a valid one
+	// RetryAfter is how long the client is to wait before it sends the frame again; 0 leaves it out.
+	// It is sent in whole milliseconds, rounded up.
+	RetryAfter time.Duration
 }
 
 // Error returns the code and the message.
 func (e *Error) Error() string { return string(e.Code) + ": " + e.Message }
+
+// retryAfter returns RetryAfter in milliseconds.
+func (e *Error) retryAfter() int64 {
+	return int64((e.RetryAfter + time.Millisecond - 1) / time.Millisecond)
+}
 
 // invalid returns a refusal of what a client sent.
 func invalid(format string, args ...any) *refusal.Error {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"edgechat/refusal"
 
@@ -41,6 +42,8 @@ var (
 	acked    = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
 	refused  = Error{Code: refusal.InvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
+	tooFast  = Error{Code: refusal.RateLimited, Message: "more messages than 10/s with a burst of 30: try again in 100 ms",
+		RetryAfter: 99_900 * time.Microsecond, Key: "c-19"}
 	nameless = Error{Code: refusal.InvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
 	ackedIn  = Ack{Room: "general", Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	// What a client gets that sends to a room before it has joined.
@@ -80,6 +83,7 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"ack":               func(dst []byte, f Format) []byte { return AppendAck(dst, f, &acked) },
 		"ack_not_durable":   func(dst []byte, f Format) []byte { return AppendAck(dst, f, &unsafely) },
 		"error":             func(dst []byte, f Format) []byte { return AppendError(dst, f, &refused) },
+		"error_later":       func(dst []byte, f Format) []byte { return AppendError(dst, f, &tooFast) },
 		"error_without_key": func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
 		"message_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &alice) },
 		"typing_in":         eventIn(TypeTyping),

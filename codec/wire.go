@@ -86,6 +86,7 @@ type wireError struct {
 	Room    string `msg:"room,omitempty"`
 	Code    string `msg:"code"`
 	Message string `msg:"message"`
+	Wait    int64  `msg:"retry_after_ms,omitempty"`
 	Key     string `msg:"idempotency_key,omitempty"`
 }
 

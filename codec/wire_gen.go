@@ -66,16 +66,20 @@ func (z *wireAck) Msgsize() (s int) {
 func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(5)
-	var zb0001Mask uint8 /* 5 bits */
+	zb0001Len := uint32(6)
+	var zb0001Mask uint8 /* 6 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
 	}
-	if z.Key == "" {
+	if z.Wait == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x10
+	}
+	if z.Key == "" {
+		zb0001Len--
+		zb0001Mask |= 0x20
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -97,6 +101,11 @@ func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 		o = append(o, 0xa7, 0x6d, 0x65, 0x73, 0x73, 0x61, 0x67, 0x65)
 		o = msgp.AppendString(o, z.Message)
 		if (zb0001Mask & 0x10) == 0 { // if not omitted
+			// string "retry_after_ms"
+			o = append(o, 0xae, 0x72, 0x65, 0x74, 0x72, 0x79, 0x5f, 0x61, 0x66, 0x74, 0x65, 0x72, 0x5f, 0x6d, 0x73)
+			o = msgp.AppendInt64(o, z.Wait)
+		}
+		if (zb0001Mask & 0x20) == 0 { // if not omitted
 			// string "idempotency_key"
 			o = append(o, 0xaf, 0x69, 0x64, 0x65, 0x6d, 0x70, 0x6f, 0x74, 0x65, 0x6e, 0x63, 0x79, 0x5f, 0x6b, 0x65, 0x79)
 			o = msgp.AppendString(o, z.Key)
@@ -107,7 +116,7 @@ func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireError) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 5 + msgp.StringPrefixSize + len(z.Code) + 8 + msgp.StringPrefixSize + len(z.Message) + 16 + msgp.StringPrefixSize + len(z.Key)
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 5 + msgp.StringPrefixSize + len(z.Code) + 8 + msgp.StringPrefixSize + len(z.Message) + 15 + msgp.Int64Size + 16 + msgp.StringPrefixSize + len(z.Key)
 	return
 }
 

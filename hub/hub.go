@@ -58,6 +58,8 @@ type Config struct {
 	HistoryReads int
 	// HistoryQueue is how many may wait; who comes then gets ErrBusy. Default 256.
 	HistoryQueue int
+	// MembersPerRoom is how many members a room may have at once. Default no limit.
+	MembersPerRoom int
 	// TypingInterval, in milliseconds: a member's typing is passed on once in
 	// that time. Default 1000.
 	TypingInterval int64
@@ -172,13 +174,14 @@ type Stats struct {
 	Recalled  uint64            // times that a page was taken away to keep that bound
 	Histories uint64            // histories that were read
 	Busy      uint64            // and that were refused with ErrBusy
+	Full      uint64            // joins that were refused with ErrFull
 }
 
 type counters struct {
 	delays metrics.Histogram
 
 	posted, delivered, recovered, gaps,
-	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy atomic.Uint64
+	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy, full atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -187,7 +190,7 @@ func (h *Hub) Stats() Stats {
 		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Writes: h.stats.writes.Load(), Lagged: h.stats.lagged.Load(),
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
 		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Slowed: h.stats.slowed.Load(), Excused: h.stats.excused.Load(), Relieved: h.stats.relieved.Load(),
-		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(),
+		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(), Full: h.stats.full.Load(),
 		Posted: h.stats.posted.Load(), Delivered: h.stats.delivered.Load(), Recovered: h.stats.recovered.Load(), Gaps: h.stats.gaps.Load(),
 		Delays: h.stats.delays.Read(),
 	}

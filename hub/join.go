@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,12 +38,37 @@ type opening struct {
 	ready  func(Joined, error)
 }
 
+// ErrFull: the room has as many members as it may. See Config.MembersPerRoom.
+var ErrFull = errors.New("hub: the room is full")
+
+// Full reports whether a room has as many members as it may, so that who wants to join can be refused
+// before he is connected. He may find it full all the same.
+func (h *Hub) Full(roomName string) bool {
+	r := h.find(roomName)
+	if r == nil || h.cfg.MembersPerRoom <= 0 {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.fullLocked()
+}
+
+func (r *room) fullLocked() bool {
+	most := r.hub.cfg.MembersPerRoom
+	return most > 0 && len(r.members) >= most
+}
+
+// Known reports whether somebody is in a room, or has ever said something there.
+func (h *Hub) Known(roomName string) bool {
+	return h.find(roomName) != nil || h.cfg.Log.Head(roomName).Offset > 0
+}
+
 // Join puts a member into a room and announces it. It waits for nothing.
 //
 // ready is called once, unless the member leaves before: by Join itself without a replay,
 // else from another goroutine once the first page was read. The member has nothing
 // pending before ready has returned, so that what ready sends comes first. It must
-// not block. An error is that of the Log: the member has left then. nil is nobody
+// not block. An error is that of the Log, or ErrFull, which Join itself says: the member has left then. nil is nobody
 // who wants to know.
 //
 // Nothing is written until conn has the Member as its stream. A conn may have several, of
@@ -58,6 +84,18 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, username: strings.Clone(join.Username), since: now}
 	r.flusher.hold()
 	r.mu.Lock()
+	if r.fullLocked() {
+		m.gone = true
+		start := r.flusher.releaseLocked()
+		r.mu.Unlock()
+		if start {
+			r.flusher.start(conn)
+		}
+		h.release(r)
+		h.stats.full.Add(1)
+		ready(Joined{}, ErrFull)
+		return m
+	}
 	r.addLocked(m)
 	m.last = r.head.Offset
 	joined := Joined{Head: r.head, Members: len(r.members) - r.quiet}

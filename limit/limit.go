@@ -9,6 +9,7 @@
 package limit
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -23,6 +24,21 @@ type Rate struct {
 
 // IsZero reports whether r is no limit.
 func (r Rate) IsZero() bool { return r.N <= 0 }
+
+// String returns "10/s with a burst of 30".
+func (r Rate) String() string {
+	per := "s"
+	switch r.Per {
+	case 0, time.Second:
+	case time.Minute:
+		per = "min"
+	case time.Hour:
+		per = "h"
+	default:
+		per = r.Per.String()
+	}
+	return fmt.Sprintf("%d/%s with a burst of %d", r.N, per, r.burst())
+}
 
 // cost is how long r takes to give n.
 func (r Rate) cost(n int) time.Duration {

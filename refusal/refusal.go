@@ -10,6 +10,8 @@ package refusal
 import (
 	"fmt"
 	"net/http"
+	"strconv"
+	"time"
 )
 
 // A Code names a reason for programs. Its value is what is sent.
@@ -32,6 +34,8 @@ const (
 	NotJoined            Code = "not_joined"             // a frame of a room that the connection is not in
 	AlreadyJoined        Code = "already_joined"         // a join of a room that the connection is in
 	TooManyRooms         Code = "too_many_rooms"         // a join of one more than a connection may be in
+	RateLimited          Code = "rate_limited"           // too much in too little time; when to come back is said
+	RoomFull             Code = "room_full"              // a join of a room that has as many members as it may
 	Unavailable          Code = "unavailable"            // shutting down, or not able to take this now
 	Internal             Code = "internal"               // a defect of the server; the log has more
 )
@@ -56,7 +60,9 @@ func (c Code) Status() int {
 		return http.StatusUnsupportedMediaType
 	case UpgradeRequired:
 		return http.StatusUpgradeRequired
-	case Unavailable:
+	case RateLimited:
+		return http.StatusTooManyRequests
+	case RoomFull, Unavailable:
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusInternalServerError
@@ -85,6 +91,11 @@ func (e *Error) With(key, value string) *Error {
 	}
 	e.Header.Add(key, value)
 	return e
+}
+
+// After has an HTTP answer say when to come back, in whole seconds and at least one, and returns e.
+func (e *Error) After(wait time.Duration) *Error {
+	return e.With("Retry-After", strconv.FormatInt(int64(max(1, (wait+time.Second-1)/time.Second)), 10))
 }
 
 // Error returns the code and the message.

@@ -12,9 +12,12 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"edgechat/auth"
+	"edgechat/chat"
 	"edgechat/internal/edgetest"
+	"edgechat/limit"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -109,6 +112,17 @@ func TestCodes(t *testing.T) {
 		{"forbidden", 403, publish + "\nAuthorization: Bearer " + reader + "\n\nhi", ""},
 		{"forbidden", 0, `{"type":"message","content":"hi","idempotency_key":"c-1"}`, ""},
 		{"invalid_message", 0, `{"type":"message","content":1,"idempotency_key":"c-1"}`, ""},
+	})
+
+	const client = "\nX-Forwarded-For: 192.0.2.1" // by a proxy on this machine
+	strict := start(t, Config{Limits: chat.Limits{Messages: limit.Rate{N: 1, Per: time.Hour}}, MembersPerRoom: 1})
+	if resp, body := raw(t, strict, publish+client+"\n\nhi"); resp.StatusCode != 201 {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	edgetest.Dial(t, strict.url+"/chat/room/den", jsonProtocol).JSONOf("subscribed")
+	check(strict, []errorTest{
+		{"rate_limited", 429, publish + client + "\n\nhi", "Retry-After: 3600"},
+		{"room_full", 503, handshake + "\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Retry-After"},
 	})
 
 	// A disk that is gone, and a stop.

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"edgechat/auth"
+	"edgechat/chat"
 	"edgechat/ws"
 )
 
@@ -46,6 +48,14 @@ type Config struct {
 	// RoomsPerConnection is how many rooms one connection may be in at once; default
 	// chat.DefaultRoomsPerConnection, negative is no limit.
 	RoomsPerConnection int
+
+	// Limits say how much one client may do; default no limits, see chat.DefaultLimits.
+	Limits chat.Limits
+	// MembersPerRoom is how many members a room may have at once; default no limit.
+	MembersPerRoom int
+	// TrustedProxies are the addresses of proxies that are believed which client they speak for, beside
+	// those on this machine.
+	TrustedProxies []netip.Prefix
 
 	PingInterval time.Duration // between pings of a silent connection; default ws.DefaultPingInterval
 	WriteTimeout time.Duration // without progress, after which a peer is too slow; default ws.DefaultWriteTimeout
@@ -109,6 +119,7 @@ func (cfg *Config) defaults() error {
 	}{
 		{"History", int64(cfg.History)}, {"HistoryBytes", cfg.HistoryBytes}, {"Rooms", int64(cfg.Rooms)}, {"ReplayLimit", int64(cfg.ReplayLimit)},
 		{"MaxContent", int64(cfg.MaxContent)}, {"MaxHeaderBytes", int64(cfg.MaxHeaderBytes)},
+		{"MembersPerRoom", int64(cfg.MembersPerRoom)},
 	} {
 		if n.v < 0 {
 			return fmt.Errorf("server: %s is %d: it must not be negative", n.name, n.v)

@@ -7,6 +7,7 @@ import (
 	"edgechat/auth"
 	"edgechat/chat"
 	"edgechat/hub"
+	"edgechat/limit"
 	"edgechat/store"
 	"edgechat/web"
 	"edgechat/ws"
@@ -41,10 +42,11 @@ func (s *Server) open() (err error) {
 			_ = s.store.Close() // nothing was written
 		}
 	}()
-	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), Logger: s.log}); err != nil {
+	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {
 		return err
 	}
-	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout, Logger: s.log}); err != nil {
+	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
+		Proxies: limit.NewProxies(s.cfg.TrustedProxies), Logger: s.log}); err != nil {
 		return err
 	}
 	s.chat, err = chat.Register(s.router, chat.Config{
@@ -57,6 +59,7 @@ func (s *Server) open() (err error) {
 		Logger:         s.log,
 
 		RoomsPerConnection: s.cfg.RoomsPerConnection,
+		Limits:             s.cfg.Limits,
 	})
 	if err != nil {
 		s.shutRouter() // it has no connection yet, but a goroutine

@@ -50,6 +50,10 @@ func (c *core) Subprotocol() string { return c.req.subprotocol }
 // RemoteAddr returns the address of the peer.
 func (c *core) RemoteAddr() net.Addr { return c.driver().peer() }
 
+// MessageSize returns the length of the message that is being handled, or was refused, in bytes. The Session or Reject
+// of its route asks for it.
+func (c *core) MessageSize() int { return int(c.size) }
+
 // Later has f called at the end of the event loop's turn in which a message of
 // this connection is handled, or Open or Closed runs, and once in each later turn for as long
 // as it returns true: what is large is so done in slices, between which others get their share.
@@ -164,6 +168,7 @@ func (c *Conn[In]) limit() int { return c.route.MaxMessage }
 func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.up }
 
 func (c *Conn[In]) message(binary bool, data []byte) {
+	c.size = int32(len(data))
 	msg, err := c.route.Decode(binary, data)
 	switch {
 	case err != nil:

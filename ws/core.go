@@ -26,6 +26,7 @@ type core struct {
 
 	// Owned by the goroutine that reads: the loop's, or its own.
 	unread   int32       // bytes that gws was given and that are no whole message yet
+	size     int32       // bytes of the message that is with its handler
 	scrap    int32       // bytes that came after the close was asked for
 	req      *Request    // nil once Open or Handle has returned
 	socket   *gws.Conn   // nil while it is parked

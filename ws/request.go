@@ -3,9 +3,11 @@ package ws
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 
+	"edgechat/limit"
 	"edgechat/refusal"
 
 	"github.com/julienschmidt/httprouter"
@@ -21,10 +23,20 @@ type Request struct {
 	values map[any]any
 
 	subprotocol string // agreed on in the handshake
+
+	client netip.Addr // see Client
+	counts limit.Addr // and Source
 }
 
 // Param returns the path parameter name, decoded; "" if the route has none.
 func (r *Request) Param(name string) string { return r.params.ByName(name) }
+
+// Client returns the address from which the request comes: that of the peer, or what a trusted proxy says of its
+// own. It is not valid for a unix socket without a proxy.
+func (r *Request) Client() netip.Addr { return r.client }
+
+// Source returns as what Client counts in limits by address.
+func (r *Request) Source() limit.Addr { return r.counts }
 
 // Query returns the query parameters. A query that cannot be parsed was
 // refused with 400 before any guard ran.
@@ -51,7 +63,7 @@ func detached(r *Request, subprotocol string) *Request {
 			Method: hr.Method, URL: hr.URL, Proto: hr.Proto, ProtoMajor: hr.ProtoMajor, ProtoMinor: hr.ProtoMinor,
 			Header: hr.Header, Host: hr.Host, RemoteAddr: hr.RemoteAddr, RequestURI: hr.RequestURI, TLS: hr.TLS,
 		},
-		params: r.params, query: r.query, values: r.values, subprotocol: subprotocol,
+		params: r.params, query: r.query, values: r.values, subprotocol: subprotocol, client: r.client, counts: r.counts,
 	}
 }
 
@@ -85,6 +97,8 @@ func (rt *Router) route(react bool, guards []Guard, h func(http.ResponseWriter, 
 			hr, params = unescaped(hr, params)
 		}
 		r := &Request{Request: hr, params: params}
+		peer, _ := netip.ParseAddrPort(hr.RemoteAddr) // a unix socket has none
+		r.client, r.counts = rt.cfg.Proxies.Client(peer.Addr(), hr.Header)
 		query, err := url.ParseQuery(hr.URL.RawQuery)
 		if err != nil {
 			rt.refuse(w, r, refusal.New(refusal.InvalidQuery, "the query has a \";\" or a \"%\" that is not part of an escape"))

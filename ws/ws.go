@@ -40,6 +40,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"edgechat/limit"
 	"edgechat/refusal"
 
 	"github.com/julienschmidt/httprouter"
@@ -80,6 +81,8 @@ type Config struct {
 	// from WebSockets, and but for plain HTTP from this machine no connection is served with them.
 	// Default what the kernel says; it has no effect on TLS and unix sockets before their handshake.
 	Descriptors int
+	// Proxies are those that are trusted to say whom they speak for. Default this machine alone.
+	Proxies limit.Proxies
 	// Logger gets rare events and, at debug level, one line a connection. nil
 	// discards.
 	Logger *slog.Logger
