@@ -64,6 +64,7 @@ func TestForeign(t *testing.T) {
 		}
 	}
 	number := func(n uint64) []byte { return binary.NativeEndian.AppendUint64(nil, n) }
+	short := func(n uint16) []byte { return binary.NativeEndian.AppendUint16(nil, n) }
 	for want, change := range map[string]func(t *testing.T, path string){
 		`a bucket "guests" that is not of this program`: in(func(tx *bolt.Tx) error { _, err := tx.CreateBucket([]byte("guests")); return err }),
 		`an entry "guest" outside of the buckets`:       in(func(tx *bolt.Tx) error { return tx.Cursor().Bucket().Put([]byte("guest"), []byte("x")) }),
@@ -79,10 +80,10 @@ func TestForeign(t *testing.T) {
 		fmt.Sprintf("page %d is not free", v.root): at(freelist+pageHeader, number(v.root)),
 		"page 1 is not free":                       at(freelist+pageHeader, number(1)),
 		"page 1048576 is not free":                 at(freelist+pageHeader, number(1<<20)),
-		"65534 free pages do not fit":              at(freelist+10, []byte{0xfe, 0xff}),
+		"65534 free pages do not fit":              at(freelist+10, short(0xfffe)),
 		"the meta page at 0 has the number 7":      at(0, number(7)),
 		"the meta page at 4096 has the number 7":   at(pageSize, number(7)),
-		"is of the wrong kind (0x4)":               at(int64(v.root)*pageSize+8, []byte{flagMeta, 0}),
+		"is of the wrong kind (0x4)":               at(int64(v.root)*pageSize+8, short(flagMeta)),
 	} {
 		t.Run(want, func(t *testing.T) {
 			cfg := cfg
