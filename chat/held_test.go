@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync"
@@ -18,6 +19,7 @@ type heldLog struct {
 	hub.Log
 	let  chan struct{}
 	read atomic.Int32 // how many reads have been let
+	full atomic.Bool  // nothing is taken
 }
 
 func (l *heldLog) Read(room string, q codec.Query) (codec.Page, error) {
@@ -27,6 +29,9 @@ func (l *heldLog) Read(room string, q codec.Query) (codec.Page, error) {
 }
 
 func (l *heldLog) Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	if l.full.Load() {
+		return codec.ID{}, errors.New("nothing more is taken")
+	}
 	if inner := done; inner != nil {
 		done = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
 	}

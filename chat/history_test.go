@@ -78,8 +78,8 @@ func TestLongHistory(t *testing.T) {
 // end if something was: it must not pass for whole.
 func TestBrokenHistory(t *testing.T) {
 	var l *brokenLog
-	r := newRig(t, func(s *setup) { l = breakable(s); s.store.History = 300 })
-	r.fill("den", 300, 4000)
+	r := newRig(t, func(s *setup) { l = breakable(s) })
+	r.fill("den", 100, 4000)
 	began := l.after.Load()
 	r.do("GET", "/chat/room/den/messages", "")
 	reads := began - l.after.Load()

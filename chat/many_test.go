@@ -143,6 +143,25 @@ func TestManyRefused(t *testing.T) {
 	expect(t, nobody, "pong")
 }
 
+// TestManyReplay: a join brings no more than the server gives at once, whatever it asks for.
+func TestManyReplay(t *testing.T) {
+	r := newRig(t, func(s *setup) { s.chat.ReplayLimit = 5 })
+	for i := range 10 {
+		r.say("den", fmt.Sprint(i+1))
+	}
+	c := r.many("username=Ann")
+	for limit, first := range map[string]int{"": 6, `,"limit":2`: 9, `,"limit":5`: 6, `,"limit":50`: 6} {
+		c.Text(`{"type":"join","room":"den","since":"all"` + limit + `}`)
+		expect(t, c, "subscribed", "room", "den", "was_recovering", false)
+		for n := first; n <= 10; n++ {
+			expect(t, c, "message", "content", fmt.Sprint(n))
+		}
+		expect(t, c, "joined")
+		c.Text(`{"type":"leave","room":"den"}`)
+		expect(t, c, "unsubscribed")
+	}
+}
+
 // TestManyHandshake: what is wrong with the address is said before the upgrade.
 func TestManyHandshake(t *testing.T) {
 	r := newRig(t, func(s *setup) { s.chat.RoomsPerConnection = -1 })

@@ -62,3 +62,35 @@ func TestLeaveBeforeSubscribed(t *testing.T) {
 	c.Text(`{"type":"ping"}`)
 	expect(t, c, "pong")
 }
+
+// No ack comes of a message that was not taken, and nobody waits for one.
+func TestLeaveAfterRefusal(t *testing.T) {
+	r, l, _ := held(t)
+	c := r.many("username=Ann")
+	c.Text(`{"type":"join","room":"den"}`)
+	expect(t, c, "subscribed")
+	expect(t, c, "joined")
+	l.full.Store(true)
+	c.Text(`{"type":"message","room":"den","content":"hi","idempotency_key":"k"}`)
+	expect(t, c, "error", "room", "den", "idempotency_key", "k")
+	c.Text(`{"type":"leave","room":"den"}`)
+	c.ExpectText(`{"type":"unsubscribed","room":"den"}`)
+}
+
+// Whatever a client says before the history was read, subscribed comes before the answer.
+func TestSubscribedBeforeAnswers(t *testing.T) {
+	r, _, let := held(t)
+	r.say("den", "old")
+	c := r.room("den", "since=all", jsonHeader)
+	c.Text(`{"type":"ping"}`)
+	other := r.many("")
+	for range 10 { // time enough for an answer that does not wait
+		other.Text(`{"type":"ping"}`)
+		expect(t, other, "pong")
+	}
+	let()
+	expect(t, c, "subscribed", "offset", 1.0)
+	for pong := false; !pong; {
+		pong = c.JSON()["type"] == "pong"
+	}
+}
