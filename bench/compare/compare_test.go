@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,19 +20,9 @@ type frame struct {
 }
 
 func TestServers(t *testing.T) {
-	bin := t.TempDir()
-	build(t, "go", "build", "-o", bin+"/", "./obvious", "./gorillahub")
-	servers := []string{"obvious", "gorillahub"}
-	if _, err := exec.LookPath("cc"); err != nil {
-		t.Log("floor is left out: no C compiler (apt-get install gcc)")
-	} else {
-		build(t, "cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", bin+"/floor", "floor/floor.c")
-		build(t, "cc", "-O2", "-Wall", "-Wextra", "-Werror", "-DBATCH", "-o", bin+"/floor-batch", "floor/floor.c")
-		servers = append(servers, "floor", "floor-batch")
-	}
-	for _, name := range servers {
+	for name, path := range servers(t) {
 		t.Run(name, func(t *testing.T) {
-			address := start(t, filepath.Join(bin, name))
+			address := start(t, path)
 			t.Run("messages", func(t *testing.T) { testMessages(t, address) })
 			t.Run("subprotocol", func(t *testing.T) { testSubprotocol(t, address) })
 			t.Run("pieces", func(t *testing.T) { testPieces(t, address) })
@@ -254,43 +241,4 @@ func read(t *testing.T, conn *websocket.Conn, content string) frame {
 		t.Fatalf("id %q with offset %d, want one that ends in it", f.ID, f.Offset)
 	}
 	return f
-}
-
-// start runs a server until the test ends.
-func start(t *testing.T, path string) (address string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	server := exec.Command(path)
-	server.Env = append(os.Environ(), "PORT="+port)
-	server.Stderr = os.Stderr
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = server.Process.Kill()
-		_ = server.Wait()
-	})
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
-			return address
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen on %s: %v", path, address, err)
-		}
-	}
-}
-
-func build(t *testing.T, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
 }
