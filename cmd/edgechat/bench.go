@@ -9,12 +9,12 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"edgechat/internal/load"
+	"edgechat/internal/settings"
 )
 
 // benchOptions are the settings of bench.
@@ -23,36 +23,47 @@ type benchOptions struct {
 	json bool
 }
 
-func (o *benchOptions) settings() []setting {
+func (o *benchOptions) table(func(string) string) []settings.Setting {
 	c := &o.Config
-	return []setting{
-		serverURL(setting{name: "url", def: "ws://127.0.0.1:3000", takes: "URL", allowed: "ws://host:port",
-			usage: "the server to put under load, which must be running"}, &c.URL),
-		secret(setting{name: "token", takes: "TOKEN",
-			usage: "bearer token; the environment variable EDGECHAT_TOKEN hides it from ps"}, &c.Token),
-		number(setting{name: "clients", def: "100", noenv: true,
-			usage: "connections"}, &c.Clients, 1, 200_000),
-		number(setting{name: "rooms", def: "10", noenv: true,
-			usage: "rooms that the clients are spread over; they are named bench-..."}, &c.Rooms, 1, 1<<16),
-		number(setting{name: "publishers", def: "1", noenv: true,
-			usage: "clients of each room that publish"}, &c.Publishers, 1, 1<<16),
-		decimal(setting{name: "rate", def: "10", noenv: true,
-			usage: "messages a second in each room; 0 only holds the connections"}, &c.Rate, 0, 100_000),
-		duration(setting{name: "duration", def: "10s", noenv: true,
-			usage: "time of publishing; Ctrl-C ends it early"}, &c.Duration, 100*time.Millisecond, time.Hour),
-		number(setting{name: "size", def: "100", noenv: true,
-			usage: "bytes of content of a message"}, &c.Size, load.MinSize, 64<<10),
-		choice(setting{name: "format", def: "json", noenv: true,
-			usage: "encoding of the frames"}, []string{"json", "msgpack"},
+	return []settings.Setting{
+		serverURL(settings.Setting{Name: "url", Default: "ws://127.0.0.1:3000", Takes: "URL", Allowed: "ws://host:port",
+			Usage: "the server to put under load, which must be running"}, &c.URL),
+		settings.Secret(settings.Setting{Name: "token", Takes: "TOKEN",
+			Usage: "bearer token; the environment variable EDGECHAT_TOKEN hides it from ps"}, &c.Token),
+		settings.Number(settings.Setting{Name: "clients", Default: "100", NoEnv: true,
+			Usage: "connections"}, &c.Clients, 1, 200_000),
+		settings.Number(settings.Setting{Name: "rooms", Default: "10", NoEnv: true,
+			Usage: "rooms that the clients are spread over; they are named bench-..."}, &c.Rooms, 1, 1<<16),
+		settings.Number(settings.Setting{Name: "publishers", Default: "1", NoEnv: true,
+			Usage: "clients of each room that publish"}, &c.Publishers, 1, 1<<16),
+		settings.Decimal(settings.Setting{Name: "rate", Default: "10", NoEnv: true,
+			Usage: "messages a second in each room; 0 only holds the connections"}, &c.Rate, 0, 100_000),
+		settings.Duration(settings.Setting{Name: "duration", Default: "10s", NoEnv: true,
+			Usage: "time of publishing; Ctrl-C ends it early"}, &c.Duration, 100*time.Millisecond, time.Hour),
+		settings.Number(settings.Setting{Name: "size", Default: "100", NoEnv: true,
+			Usage: "bytes of content of a message"}, &c.Size, load.MinSize, 64<<10),
+		settings.Choice(settings.Setting{Name: "format", Default: "json", NoEnv: true,
+			Usage: "encoding of the frames"}, []string{"json", "msgpack"},
 			func(w string) error { c.MsgPack = w == "msgpack"; return nil }),
-		toggle(setting{name: "saturate", noenv: true,
-			usage: "find the throughput: ignore --rate, and keep --window messages in flight"}, &c.Saturate),
-		number(setting{name: "window", def: "16", noenv: true,
-			usage: "with --saturate, messages of each publisher that are not yet with all members"}, &c.Window, 1, 4096),
-		number(setting{name: "pid", defText: "who listens there", def: "0", noenv: true,
-			usage: "process of the server, whose memory and processor time are measured; 0 looks for it"}, &c.Pid, 0, 1<<30),
-		toggle(setting{name: "json", noenv: true,
-			usage: "print the report as one JSON object"}, &o.json),
+		settings.Toggle(settings.Setting{Name: "saturate", NoEnv: true,
+			Usage: "find the throughput: ignore --rate, and keep --window messages in flight"}, &c.Saturate),
+		settings.Number(settings.Setting{Name: "window", Default: "16", NoEnv: true,
+			Usage: "with --saturate, messages of each publisher that are not yet with all members"}, &c.Window, 1, 4096),
+		settings.Number(settings.Setting{Name: "pid", DefaultText: "who listens there", Default: "0", NoEnv: true,
+			Usage: "process of the server, whose memory and processor time are measured; 0 looks for it"}, &c.Pid, 0, 1<<30),
+		settings.Toggle(settings.Setting{Name: "json", NoEnv: true,
+			Usage: "print the report as one JSON object"}, &o.json),
+	}
+}
+
+func benchCommand() command {
+	return command{
+		name: "bench", summary: "put a running server under load and check what it delivers",
+		about: "Checks that every client gets every message once, in order and whole, and prints what the server\n" +
+			"held. What it publishes stays in the history of its rooms (bench-...) until something newer takes\n" +
+			"the place. Exit code 1: the server did not hold the load.\n" +
+			"--url and --token may also be set as EDGECHAT_URL and EDGECHAT_TOKEN.\n",
+		settings: new(benchOptions).table, run: bench,
 	}
 }
 
@@ -60,11 +71,7 @@ func (o *benchOptions) settings() []setting {
 func bench(ctx context.Context, a *app) error {
 	a.warnOfStrays()
 	var o benchOptions
-	rest, _, err := resolve("bench", o.settings(), bare(a.args, "json", "saturate"), a.getenv)
-	if err != nil {
-		return err
-	}
-	if err := noArgs("bench", rest); err != nil {
+	if _, err := a.flagsAlone(o.table(a.getenv)); err != nil {
 		return err
 	}
 	if need := o.Rooms * o.Publishers; need > o.Clients {
@@ -147,79 +154,18 @@ func portOf(u *url.URL) string {
 	return "80"
 }
 
-// bare lets flags of this name stand without a value, as package flag has it for
-// booleans: "--json" is "--json=true".
-func bare(args []string, names ...string) []string {
-	args = append([]string(nil), args...)
-	for i, arg := range args {
-		if arg == "--" {
-			break
-		}
-		for _, name := range names {
-			if arg == "--"+name || arg == "-"+name {
-				args[i] = arg + "=true"
-			}
-		}
-	}
-	return args
-}
-
-func toggle(s setting, dst *bool) setting {
-	s.def, s.defText = "false", "off"
-	s.set = func(v []string) error {
-		on, err := strconv.ParseBool(v[0])
-		if err != nil {
-			return fmt.Errorf("%q is not allowed: it stands alone, or is true or false", v[0])
-		}
-		*dst = on
-		return nil
-	}
-	return s
-}
-
-func decimal(s setting, dst *float64, low, high float64) setting {
-	s.takes = "NUMBER"
-	s.allowed = fmt.Sprintf("%g to %.0f", low, high)
-	s.set = func(v []string) error {
-		n, err := strconv.ParseFloat(v[0], 64)
-		if errors.Is(err, strconv.ErrSyntax) {
-			return fmt.Errorf("%q is not a number: %s is allowed", v[0], s.allowed)
-		}
-		if err != nil || !(n >= low && n <= high) {
-			return fmt.Errorf("%s is out of range: %s is allowed", v[0], s.allowed)
-		}
-		*dst = n
-		return nil
-	}
-	return s
-}
-
-func serverURL(s setting, dst *string) setting {
-	s.set = func(v []string) error {
+func serverURL(s settings.Setting, dst *string) settings.Setting {
+	s.Set = func(v []string) error {
 		u, err := url.Parse(v[0])
 		switch {
 		case err != nil || u.Host == "" || u.Opaque != "":
-			return fmt.Errorf("%q is not of the form %s", v[0], s.allowed)
+			return fmt.Errorf("%q is not of the form %s", v[0], s.Allowed)
 		case u.Scheme == "wss" || u.Scheme == "https":
 			return fmt.Errorf("%q: bench speaks no TLS: measure the server itself, behind its proxy, with ws://", v[0])
 		case u.Scheme != "ws" && u.Scheme != "http":
 			return fmt.Errorf("%q: scheme %q is not ws", v[0], u.Scheme)
 		case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-			return fmt.Errorf("%q has more than %s and a path", v[0], s.allowed)
-		}
-		*dst = v[0]
-		return nil
-	}
-	return s
-}
-
-// secret takes a bearer token (RFC 6750 section 2.1). It is not quoted in errors.
-func secret(s setting, dst *string) setting {
-	s.set = func(v []string) error {
-		for _, c := range []byte(v[0]) {
-			if c <= ' ' || c >= 0x7f {
-				return errors.New("it has characters that no token has")
-			}
+			return fmt.Errorf("%q has more than %s and a path", v[0], s.Allowed)
 		}
 		*dst = v[0]
 		return nil

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -180,14 +179,6 @@ func TestCheckFiles(t *testing.T) {
 	}
 	if n := fileLimit(); n == 0 {
 		t.Error("no files at all")
-	}
-}
-
-func TestBare(t *testing.T) {
-	in := []string{"--json", "-saturate", "--json=false", "--url", "x", "--jsonx", "--", "--json"}
-	want := []string{"--json=true", "-saturate=true", "--json=false", "--url", "x", "--jsonx", "--", "--json"}
-	if got := bare(in, "json", "saturate"); !slices.Equal(got, want) || in[0] != "--json" {
-		t.Errorf("%q", got)
 	}
 }
 

@@ -11,60 +11,61 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("edgechat is a chat server for small boards.\n\nUsage: edgechat COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-28s %s\n", strings.TrimSpace(c.name+" "+c.args), c.summary)
+		fmt.Fprintf(&b, "  %-28s %s\n", c.usage(), c.summary)
 	}
 	b.WriteString("\nTo begin: edgechat serve, then open http://localhost:3000\n")
 	return b.String()
 }
 
-// commandSettings are the settings of a command, nil if it takes none.
-func commandSettings(name string, getenv func(string) string) []setting {
-	switch name {
-	case "serve", "config":
-		return new(options).settings(getenv)
-	case "token":
-		return new(tokenOptions).settings()
-	case "bench":
-		return new(benchOptions).settings()
-	}
-	return nil
-}
-
+// help prints what there is, or what the command takes that its arguments name.
 func help(_ context.Context, a *app) error {
 	if len(a.args) == 0 {
 		_, err := io.WriteString(a.stdout, usage())
 		return err
 	}
-	var head string
-	switch name := a.args[0]; name {
-	case "serve", "config":
-		head = "Usage: edgechat " + name + " [flags]\n\n" +
-			"Each flag is also an environment variable (--sync-interval is EDGECHAT_SYNC_INTERVAL);\n" +
-			"the flag wins. On SIGHUP the server reads its token file again.\n\n"
-	case "token":
-		head = "Usage: edgechat token create NAME --tokens FILE [--rooms a,b-*] [--access read|write]\n" +
-			"       edgechat token list --tokens FILE\n" +
-			"       edgechat token revoke NAME --tokens FILE\n\n" +
-			"create prints the token, which is kept nowhere, on its standard output.\n\n"
-	case "bench":
-		head = "Usage: edgechat bench [flags]\n\n" +
-			"Puts a running server under load, checks that every client gets every message once, in order\n" +
-			"and whole, and prints what it held. What it publishes stays in the history of its rooms\n" +
-			"(bench-...) until something newer takes the place. Exit code 1: the server did not hold the load.\n" +
-			"--url and --token may also be set as EDGECHAT_URL and EDGECHAT_TOKEN.\n\n"
-	case "version", "help":
-		_, err := fmt.Fprintf(a.stdout, "Usage: edgechat %s\n", name)
-		return err
-	default:
-		return misuse("edgechat help", "there is no command %q", name)
+	c := group(a.args)
+	if c == nil {
+		var rest []string
+		var err error
+		if c, rest, err = find(a.args); err != nil {
+			return misuse("edgechat help", "there is no command %q", strings.Join(a.args, " "))
+		}
+		if len(rest) > 0 {
+			return misuse("edgechat help "+c.name, "there is no command %q", strings.Join(a.args, " "))
+		}
 	}
-	if _, err := io.WriteString(a.stdout, head); err != nil {
-		return err
-	}
-	for _, s := range commandSettings(a.args[0], a.getenv) {
-		if _, err := fmt.Fprintf(a.stdout, "  --%s\n        %s\n        (%s)\n", strings.TrimSpace(s.name+" "+s.takes), s.usage, s.limits()); err != nil {
-			return err
+	_, err := io.WriteString(a.stdout, c.help(a.getenv))
+	return err
+}
+
+// group is the command that has others, if args name that alone.
+func group(args []string) *command {
+	for _, c := range commands() {
+		if c.sub != nil && len(args) == 1 && args[0] == c.name {
+			return &c
 		}
 	}
 	return nil
+}
+
+func (c *command) help(getenv func(string) string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Usage: edgechat %s\n\n%s.\n", c.usage(), strings.ToUpper(c.summary[:1])+c.summary[1:])
+	if c.about != "" {
+		b.WriteString("\n" + c.about)
+	}
+	if len(c.sub) > 0 {
+		b.WriteString("\n")
+	}
+	for _, s := range c.sub {
+		fmt.Fprintf(&b, "  edgechat %-28s %s\n", s.usage(), s.summary)
+	}
+	table := c.table(getenv)
+	if len(table) > 0 {
+		b.WriteString("\n")
+	}
+	for _, s := range table {
+		fmt.Fprintf(&b, "  --%s\n        %s\n        (%s)\n", strings.TrimSpace(s.Name+" "+s.Takes), s.Usage, s.Limits())
+	}
+	return b.String()
 }

@@ -1,7 +1,8 @@
 // Command edgechat is a chat server for small boards: rooms over WebSocket and
 // HTTP, the recent history in one file.
 //
-// "edgechat help" lists the subcommands; each has a file of its own here.
+// "edgechat help" lists the subcommands; each has a file of its own here, which knows what
+// the command does and the settings that it takes. command.go has their table.
 // A mistake in the command line or the environment ends it with exit code 2,
 // anything else that fails with 1; a stop by Interrupt or SIGTERM is no failure.
 package main
@@ -13,39 +14,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 )
 
 func main() {
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Getenv, os.Stdout, os.Stderr))
-}
-
-// An app is what a subcommand sees of the world.
-type app struct {
-	args    []string // after the name of the subcommand
-	environ []string // each variable as name=value
-	getenv  func(string) string
-	stdout  io.Writer
-	stderr  io.Writer
-}
-
-type command struct {
-	name    string
-	args    string // for the usage line
-	summary string
-	run     func(context.Context, *app) error
-}
-
-// commands is a function since help refers to it.
-func commands() []command {
-	return []command{
-		{"serve", "[flags]", "run the server", serve},
-		{"token", "create|list|revoke", "make and take back the tokens of a token file", token},
-		{"config", "[serve flags]", "print each setting and where it came from", config},
-		{"bench", "[flags]", "put a running server under load and check what it delivers", bench},
-		{"version", "", "print the version", showVersion},
-		{"help", "[command]", "print this, or what a command takes", help},
-	}
 }
 
 // A failure is an error together with what to do about it.
@@ -68,35 +40,30 @@ var errHelp = errors.New("help asked for")
 
 // run is main without the process around it. It returns the exit code.
 func run(ctx context.Context, args, environ []string, getenv func(string) string, stdout, stderr io.Writer) int {
-	a := &app{environ: environ, getenv: getenv, stdout: stdout, stderr: stderr}
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage())
 		return 2
 	}
-	name := args[0]
-	if name == "-h" || name == "-help" || name == "--help" {
-		name = "help"
+	switch {
+	case isHelp(args[0]):
+		args = append([]string{"help"}, args[1:]...)
+	case args[0] == "-version" || args[0] == "--version":
+		args = append([]string{"version"}, args[1:]...)
 	}
-	if name == "-version" || name == "--version" {
-		name = "version"
-	}
-	a.args = args[1:]
-	for _, c := range commands() {
-		if c.name != name {
-			continue
-		}
-		err := c.run(ctx, a)
-		if errors.Is(err, errHelp) {
-			a.args = []string{name}
-			err = help(ctx, a)
-		}
+	c, rest, err := find(args)
+	if err != nil {
 		return report(stderr, getenv, err)
 	}
-	hint := "edgechat help"
-	if strings.HasPrefix(name, "-") {
-		hint = "flags come after the command: edgechat serve " + strings.Join(args, " ")
+	a := &app{command: c, args: rest, environ: environ, getenv: getenv, stdout: stdout, stderr: stderr}
+	if c.run == nil {
+		err = errHelp // a command that has others, asked for help
+	} else {
+		err = c.run(ctx, a)
 	}
-	return report(stderr, getenv, misuse(hint, "there is no command %q", name))
+	if errors.Is(err, errHelp) {
+		_, err = io.WriteString(stdout, c.help(getenv))
+	}
+	return report(stderr, getenv, err)
 }
 
 // report prints err, line by line if it is several, and returns the exit code.

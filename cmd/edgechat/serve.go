@@ -9,25 +9,31 @@ import (
 	"sync"
 	"syscall"
 
+	"edgechat/internal/settings"
 	"edgechat/server"
 	"edgechat/systemd"
 )
+
+// aboutServe is for the commands that take the settings of the server.
+const aboutServe = "Each flag is also an environment variable (--sync-interval is EDGECHAT_SYNC_INTERVAL);\n" +
+	"the flag wins. On SIGHUP the server reads its token file again.\n"
+
+func serveCommand() command {
+	return command{name: "serve", summary: "run the server", about: aboutServe, settings: new(options).table, run: serve}
+}
 
 // serve runs the server until Interrupt or SIGTERM. SIGHUP makes it read the
 // token file again.
 func serve(ctx context.Context, a *app) error {
 	var o options
-	rest, values, err := resolve("serve", o.settings(a.getenv), a.args, a.getenv)
+	values, err := a.flagsAlone(o.table(a.getenv))
 	if err != nil {
-		return err
-	}
-	if err := noArgs("serve", rest); err != nil {
 		return err
 	}
 	var logEnd func()
 	o.Logger, logEnd = newQueuedLogger(a.stderr, o.format, o.level, a.getenv)
 	defer logEnd() // before the failure is reported behind it
-	logStrays(o.Logger, a.environ)
+	a.logStrays(o.Logger)
 	useLimits(o.Logger, a.getenv)
 	super := newSupervisor(o.Logger)
 	if o.Listeners, err = handedOver(o.Logger, values); err != nil {
@@ -97,7 +103,7 @@ func serve(ctx context.Context, a *app) error {
 
 // handedOver returns the sockets that the service manager opened, which take the
 // place of --listen.
-func handedOver(log *slog.Logger, values []resolved) (ls []net.Listener, err error) {
+func handedOver(log *slog.Logger, values []settings.Resolved) (ls []net.Listener, err error) {
 	sockets, err := systemd.Listeners()
 	if err != nil {
 		return nil, &failure{errs: []error{err}, hint: "mend the .socket unit: systemctl cat edgechat.socket", code: 1}
@@ -107,8 +113,8 @@ func handedOver(log *slog.Logger, values []resolved) (ls []net.Listener, err err
 		ls = append(ls, s.Listener)
 	}
 	for _, v := range values {
-		if len(ls) > 0 && v.name == "listen" && v.from != "default" {
-			log.Warn("not listened on, since sockets were handed over", "listen", v.value, "from", v.from)
+		if len(ls) > 0 && v.Name == "listen" && v.From != "default" {
+			log.Warn("not listened on, since sockets were handed over", "listen", v.Value, "from", v.From)
 		}
 	}
 	return ls, nil

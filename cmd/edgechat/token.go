@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"edgechat/auth"
+	"edgechat/internal/settings"
 )
 
 // tokenOptions are the settings of the token commands. The file alone has an
@@ -21,57 +22,54 @@ type tokenOptions struct {
 	access auth.Access
 }
 
-func (o *tokenOptions) settings() []setting {
-	return []setting{
-		path(setting{name: "tokens", takes: "FILE", usage: "the token file; create makes it"}, &o.file),
-		list(setting{name: "rooms", takes: "ROOMS", defText: "all", noenv: true,
-			usage: "rooms that the token opens; a trailing * stands for anything; repeatable, or separated by commas"}, &o.rooms,
-			func(string) error { return nil }), // auth checks, for it keeps the rules
-		access(setting{name: "access", def: "write", noenv: true,
-			usage: "what the token allows there"}, &o.access, "read", "write"),
+func (o *tokenOptions) table(func(string) string) []settings.Setting {
+	return []settings.Setting{
+		settings.Path(settings.Setting{Name: "tokens", Takes: "FILE", Usage: "the token file; create makes it"}, &o.file),
 	}
 }
 
-func token(_ context.Context, a *app) error {
-	a.warnOfStrays()
-	var o tokenOptions
-	rest, values, err := resolve("token", o.settings(), a.args, a.getenv)
-	if err != nil {
-		return err
+func (o *tokenOptions) createTable(getenv func(string) string) []settings.Setting {
+	return append(o.table(getenv),
+		settings.List(settings.Setting{Name: "rooms", Takes: "ROOMS", DefaultText: "all", NoEnv: true,
+			Usage: "rooms that the token opens; a trailing * stands for anything; repeatable, or separated by commas"}, &o.rooms,
+			func(string) error { return nil }), // auth checks, for it keeps the rules
+		access(settings.Setting{Name: "access", Default: "write", NoEnv: true,
+			Usage: "what the token allows there"}, &o.access, "read", "write"))
+}
+
+func tokenCommand() command {
+	return command{
+		name: "token", summary: "make and take back the tokens of a token file",
+		about: "The file may also be named by EDGECHAT_TOKENS. create prints the token, which is kept nowhere,\non its standard output.\n",
+		sub: []command{
+			{name: "token create", args: "NAME", summary: "make a token and print it", settings: new(tokenOptions).createTable, run: createToken},
+			{name: "token list", summary: "list the tokens of a file", settings: new(tokenOptions).table, run: listTokens},
+			{name: "token revoke", args: "NAME", summary: "take a token back", settings: new(tokenOptions).table, run: revokeToken},
+		},
 	}
-	if len(rest) == 0 {
-		return misuse("edgechat help token", "token needs to know what to do: create, list or revoke")
+}
+
+// needFile complains if no token file was named.
+func (o *tokenOptions) needFile(a *app) error {
+	if o.file == "" {
+		call := strings.Join(append([]string{a.command.name}, a.args...), " ")
+		return misuse(fmt.Sprintf("edgechat %s --tokens FILE", call), "%s needs --tokens FILE", a.command.name)
 	}
-	verb, names := rest[0], rest[1:]
-	want := map[string]int{"create": 1, "list": 0, "revoke": 1}
-	n, ok := want[verb]
-	switch {
-	case !ok:
-		return misuse("edgechat help token", "token cannot %q: create, list and revoke are what there is", verb)
-	case len(names) != n && n == 0:
-		return misuse("edgechat help token", "token %s takes no name, not %q", verb, names[0])
-	case len(names) < n:
-		return misuse("edgechat help token", "token %s needs the NAME of the token", verb)
-	case len(names) > n:
-		return misuse(fmt.Sprintf("put a name with spaces in quotes: edgechat token %s %q", verb, strings.Join(names, " ")),
-			"token %s takes one name, not %d", verb, len(names))
-	case o.file == "":
-		return misuse(fmt.Sprintf("edgechat token %s --tokens FILE", strings.Join(rest, " ")), "token %s needs --tokens FILE", verb)
-	case verb != "create" && (values[1].from == "flag" || values[2].from == "flag"):
-		return misuse("edgechat help token", "--rooms and --access belong to token create, not to %s", verb)
-	}
-	switch verb {
-	case "create":
-		return createToken(a, &o, names[0])
-	case "list":
-		return listTokens(a, &o)
-	}
-	return revokeToken(a, &o, names[0])
+	return nil
 }
 
 // createToken prints the token alone on stdout, so that $(...) is enough to
 // take it, and everything else on stderr.
-func createToken(a *app, o *tokenOptions, name string) error {
+func createToken(_ context.Context, a *app) error {
+	a.warnOfStrays()
+	var o tokenOptions
+	name, err := a.oneArg(o.createTable(a.getenv), "the NAME of the token")
+	if err == nil {
+		err = o.needFile(a)
+	}
+	if err != nil {
+		return err
+	}
 	secret, err := auth.Create(o.file, name, o.access, o.rooms)
 	if err != nil {
 		return tokenFailure(err, o.file, name)
@@ -89,7 +87,16 @@ func createToken(a *app, o *tokenOptions, name string) error {
 	return err
 }
 
-func listTokens(a *app, o *tokenOptions) error {
+func listTokens(_ context.Context, a *app) error {
+	a.warnOfStrays()
+	var o tokenOptions
+	_, err := a.flagsAlone(o.table(a.getenv))
+	if err == nil {
+		err = o.needFile(a)
+	}
+	if err != nil {
+		return err
+	}
 	tokens, err := auth.List(o.file)
 	if err != nil {
 		return tokenFailure(err, o.file, "NAME")
@@ -109,11 +116,20 @@ func listTokens(a *app, o *tokenOptions) error {
 	return w.Flush()
 }
 
-func revokeToken(a *app, o *tokenOptions, name string) error {
+func revokeToken(_ context.Context, a *app) error {
+	a.warnOfStrays()
+	var o tokenOptions
+	name, err := a.oneArg(o.table(a.getenv), "the NAME of the token")
+	if err == nil {
+		err = o.needFile(a)
+	}
+	if err != nil {
+		return err
+	}
 	if err := auth.Revoke(o.file, name); err != nil {
 		return tokenFailure(err, o.file, name)
 	}
-	_, err := fmt.Fprintf(a.stderr, "edgechat: token of %q is no longer in %s\n"+
+	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q is no longer in %s\n"+
 		"edgechat: hint: a server that runs already forgets it after: %s\n", name, o.file, rereads(o.file))
 	return err
 }

@@ -11,7 +11,7 @@ import (
 var version string
 
 func showVersion(_ context.Context, a *app) error {
-	if err := noArgs("version", a.args); err != nil {
+	if _, err := a.flagsAlone(nil); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintf(a.stdout, "edgechat %s %s %s/%s\n", releaseName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)

@@ -8,57 +8,32 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
+
+	"edgechat/internal/settings"
 )
 
 var update = flag.Bool("update", false, "write docs/settings.md anew")
 
-func TestParseBytes(t *testing.T) {
-	for text, want := range map[string]int64{
-		"0": 0, "65536": 65536, "64MiB": 64 << 20, "1GB": 1e9, "1 GiB": 1 << 30, "10kb": 10_000, "3KiB": 3 << 10, "7B": 7,
-		"": -1, "MiB": -1, "64M": -1, "1k": -1, "-1": -1, "1.5GB": -1, "1TB": -1, "0x10": -1, "64MiBMiB": -1,
-		"9223372036854775808": -1, "9223372036854775807GiB": -1, "8589934592GiB": -1,
-	} {
-		got, err := parseBytes(text)
-		if want < 0 && err == nil || want >= 0 && (got != want || err != nil) {
-			t.Errorf("parseBytes(%q) = %d, %v; want %d", text, got, err, want)
-		}
-	}
-}
-
-func TestShow(t *testing.T) {
-	for d, want := range map[time.Duration]string{10 * time.Millisecond: "10ms", time.Second: "1s", time.Minute: "1m", 90 * time.Second: "1m30s", 10 * time.Minute: "10m", time.Hour: "1h0m"} {
-		if got := short(d); got != want {
-			t.Errorf("short(%v) = %q, want %q", d, got, want)
-		}
-	}
-	for n, want := range map[int64]string{1 << 20: "1MiB", 16 << 30: "16GiB", 512: "512", 1 << 10: "1KiB"} {
-		if got := showBytes(n); got != want {
-			t.Errorf("showBytes(%d) = %q, want %q", n, got, want)
-		}
-	}
-}
-
 // Each bound of the table is where its words say.
 func TestBounds(t *testing.T) {
 	home := func(k string) string { return map[string]string{"HOME": "/home/pi"}[k] }
-	for _, s := range new(options).settings(home) {
-		low, high, ok := strings.Cut(s.allowed, " to ")
+	for _, s := range new(options).table(home) {
+		low, high, ok := strings.Cut(s.Allowed, " to ")
 		if !ok {
 			continue
 		}
 		for _, v := range []string{low, high} {
-			if err := s.set([]string{v}); err != nil {
-				t.Errorf("--%s %s: %v", s.name, v, err)
+			if err := s.Set([]string{v}); err != nil {
+				t.Errorf("--%s %s: %v", s.Name, v, err)
 			}
 		}
 		for _, v := range []string{"-1", "", "0", "9000000000000000000", "99999999999999999999", "999999h", "1e3"} {
 			if v == low {
 				continue
 			}
-			err := s.set([]string{v})
-			if err == nil || !strings.Contains(err.Error(), s.allowed) {
-				t.Errorf("--%s %q: the error %v must give the range", s.name, v, err)
+			err := s.Set([]string{v})
+			if err == nil || !strings.Contains(err.Error(), s.Allowed) {
+				t.Errorf("--%s %q: the error %v must give the range", s.Name, v, err)
 			}
 		}
 	}
@@ -70,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	getenv := func(k string) string {
 		return map[string]string{"STATE_DIRECTORY": "/var/lib/edgechat:/var/lib/other", "EDGECHAT_ALLOWED_ORIGINS": "https://a.example, http://b.example:8080"}[k]
 	}
-	rest, values, err := resolve("serve", o.settings(getenv), []string{"--history", "5", "x", "--history", "7", "--", "--y"}, getenv)
+	rest, values, err := settings.Resolve(o.table(getenv), []string{"--history", "5", "x", "--history", "7", "--", "--y"}, getenv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +58,7 @@ func TestDefaults(t *testing.T) {
 	if got != want {
 		t.Errorf("options\n%s, want\n%s", got, want)
 	}
-	if len(values) != len(o.settings(getenv)) {
+	if len(values) != len(o.table(getenv)) {
 		t.Errorf("%d values", len(values))
 	}
 }
@@ -110,19 +85,19 @@ is no setting is a warning with the nearest one.
 |---|---|---|---|---|
 `)
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
-	for _, s := range new(options).settings(func(string) string { return "" }) {
-		def := s.defText
-		if s.def != "" {
-			def = "`" + s.def + "`"
+	for _, s := range new(options).table(func(string) string { return "" }) {
+		def := s.DefaultText
+		if s.Default != "" {
+			def = "`" + s.Default + "`"
 		}
 		if def == "" {
 			def = "none"
 		}
-		allowed := s.allowed
+		allowed := s.Allowed
 		if allowed == "" {
-			allowed = strings.ReplaceAll(s.takes, "|", ", ")
+			allowed = strings.ReplaceAll(s.Takes, "|", ", ")
 		}
-		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s | %s |\n", s.name, s.env(), cell(def), cell(allowed), cell(s.usage))
+		fmt.Fprintf(&b, "| `--%s` | `%s` | %s | %s | %s |\n", s.Name, s.Env(), cell(def), cell(allowed), cell(s.Usage))
 	}
 	b.WriteString(`
 A duration is a number with a unit (` + "`500ms`, `10s`, `1m30s`" + `), a size is a number of bytes or one with a
