@@ -12,16 +12,6 @@ import (
 	"edgechat/refusal"
 )
 
-// awaitThat waits until met, for half a minute at most.
-func awaitThat(t *testing.T, what string, met func() bool) {
-	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !met(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("waited for half a minute: " + what)
-		}
-	}
-}
-
 // TestShutdownAtHandover: whoever net/http has given to a loop that has not come to it yet is
 // let in and told to come back, though nobody else is connected: a Shutdown waits for him.
 func TestShutdownAtHandover(t *testing.T) {

@@ -134,6 +134,16 @@ func eachReact(t *testing.T, f func(t *testing.T, v variant)) {
 	})
 }
 
+// awaitThat waits until met, for half a minute at most.
+func awaitThat(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !met(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited for half a minute: " + what)
+		}
+	}
+}
+
 // rawClient is connected to a URL's host and has sent nothing.
 func rawClient(t testing.TB, rawURL string) *edgetest.Client {
 	t.Helper()

@@ -21,6 +21,7 @@ type feed struct {
 	mu   sync.Mutex
 	log  []byte
 	made int
+	took int // bytes
 }
 
 // add appends a frame of about n bytes.
@@ -48,6 +49,13 @@ func (f *feed) Wrote(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.log = f.log[n:]
+	f.took += n
+}
+
+func (f *feed) taken() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.took
 }
 
 // TestOneOrder has a peer that reads in fits and starts, frames for it alone
