@@ -47,6 +47,8 @@ type plainConn struct {
 	net.Conn
 	head     []byte // was read already
 	progress time.Duration
+	taken    int           // of the piece, in bytes; that of who writes, as is
+	spent    time.Duration // what that took
 
 	mu    sync.Mutex
 	limit time.Time // net/http's own deadline for writing
@@ -65,16 +67,20 @@ func (c *plainConn) Read(p []byte) (n int, err error) {
 	return c.Conn.Read(p)
 }
 
-// plainPiece is what the peer must take within the timeout, in bytes.
-const plainPiece = 16 << 10
+// plainPiece is what the peer must take within the timeout, in bytes. The time between writes is not his.
+const plainPiece = 64 << 10
 
 func (c *plainConn) Write(p []byte) (n int, err error) {
 	for err == nil && (n < len(p) || n == 0) {
-		if err = c.extend(); err != nil {
+		began := time.Now()
+		if err = c.extend(began.Add(c.progress - c.spent)); err != nil {
 			break
 		}
 		var k int
-		k, err = c.Conn.Write(p[n:min(len(p), n+plainPiece)])
+		k, err = c.Conn.Write(p[n:min(len(p), n+plainPiece-c.taken)])
+		if c.taken, c.spent = c.taken+k, c.spent+time.Since(began); c.taken >= plainPiece {
+			c.taken, c.spent = 0, 0
+		}
 		if n += k; len(p) == 0 {
 			break
 		}
@@ -82,11 +88,10 @@ func (c *plainConn) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// extend gives the next piece its time.
-func (c *plainConn) extend() error {
+// extend gives the piece its time.
+func (c *plainConn) extend(by time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	by := time.Now().Add(c.progress)
 	if !c.limit.IsZero() && c.limit.Before(by) {
 		by = c.limit
 	}

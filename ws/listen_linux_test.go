@@ -1,12 +1,17 @@
 package ws
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -92,5 +97,69 @@ func TestAnswerProgress(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAnswerPace: who takes some of a long answer now and then, but less than 64 KiB within the timeout,
+// is cut: he keeps what the answer needs from others. Who takes more is not, however it is cut into writes.
+func TestAnswerPace(t *testing.T) {
+	for _, test := range []struct {
+		write, each int // bytes in a write, and that the peer takes each second
+		cut         bool
+	}{{1 << 20, 3 << 10, true}, {4 << 10, 3 << 10, true}, {1 << 20, 8 << 10, false}, {4 << 10, 8 << 10, false}} {
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ours, theirs := net.Pipe()
+				var reading sync.WaitGroup
+				defer func() {
+					_, _ = ours.Close(), theirs.Close()
+					reading.Wait()
+				}()
+				reading.Go(func() {
+					buf := make([]byte, test.each)
+					for {
+						time.Sleep(time.Second)
+						if _, err := io.ReadFull(theirs, buf); err != nil {
+							return
+						}
+					}
+				})
+				c := &plainConn{Conn: ours, progress: 10 * time.Second}
+				began, sent := time.Now(), 0
+				var err error
+				for sent < 1<<20 && err == nil {
+					var n int
+					n, err = c.Write(make([]byte, test.write))
+					sent += n
+				}
+				if errors.Is(err, os.ErrDeadlineExceeded) != test.cut || !test.cut && err != nil {
+					t.Errorf("%d bytes in %v, then %v", sent, time.Since(began), err)
+				}
+				if took := time.Since(began); test.cut && took > 11*time.Second {
+					t.Errorf("cut after %v", took)
+				}
+			})
+		})
+	}
+}
+
+// TestAnswersPiecemeal: the time between writes is not the peer's.
+func TestAnswersPiecemeal(t *testing.T) {
+	const timeout = 200 * time.Millisecond
+	rt := newRouter(t, Config{WriteTimeout: timeout})
+	rt.HTTP("GET", "/", func(w http.ResponseWriter, r *Request) (err error) {
+		for range 10 {
+			if _, err = io.WriteString(w, strings.Repeat("x", 5000)); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(timeout / 4)
+		}
+		return nil
+	})
+	c := rawClient(t, serve(t, rt))
+	c.Raw([]byte("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+	all, err := io.ReadAll(c.Conn)
+	if n := strings.Count(string(all), "x"); err != nil || n < 50_000 {
+		t.Errorf("%d bytes came, %v", n, err)
 	}
 }
