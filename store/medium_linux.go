@@ -25,7 +25,7 @@ func volatile(dir string) string {
 	}
 	switch uint32(st.Type) {
 	case magicTmpfs, magicRamfs:
-		return dir + " is in memory (tmpfs)"
+		return dir + " is in memory (tmpfs): name a folder on a disk"
 	case magicOverlay:
 		return overlay(dir)
 	}
@@ -68,12 +68,13 @@ func overlay(dir string) string {
 		var st syscall.Statfs_t
 		if err := syscall.Statfs(upper, &st); err != nil {
 			// It lies outside of what this process sees: mounted before the root was, as
-			// raspi-config does, or by a container's runtime, whose layer goes with the container.
-			return fmt.Sprintf("%s is an overlay whose upper layer %s cannot be seen", dir, upper)
+			// raspi-config does, or by a container's runtime, whose layer goes with the container. What is not known
+			// to last is not promised.
+			return fmt.Sprintf("%s is an overlay whose upper layer %s cannot be seen: mount a volume of a disk there", dir, upper)
 		}
 		switch uint32(st.Type) {
 		case magicTmpfs, magicRamfs:
-			return fmt.Sprintf("%s is an overlay whose upper layer %s is in memory", dir, upper)
+			return fmt.Sprintf("%s is an overlay whose upper layer %s is in memory: mount a disk there", dir, upper)
 		case magicOverlay:
 			return fmt.Sprintf("%s is an overlay on an overlay", dir)
 		}

@@ -36,15 +36,29 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 		}
 		return mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
 	}
+	hidden := func(t *testing.T) string { // as from within a container, whose layers lie outside
+		seen := t.TempDir()
+		if err := syscall.Mount(faultydisk.New(t, 64<<20).Dir, seen, "", syscall.MS_BIND, ""); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := syscall.Unmount(seen, syscall.MNT_DETACH); err != nil {
+				t.Error(err)
+			}
+		}()
+		return overlay(t, seen)
+	}
 	for _, c := range []struct {
 		name    string
 		dir     func(t *testing.T) string
 		durable bool
+		advice  string // in the log
 	}{
-		{"tmpfs", func(t *testing.T) string { return mount(t, "tmpfs", "size=64m") }, false},
-		{"overlay on tmpfs", func(t *testing.T) string { return overlay(t, mount(t, "tmpfs", "size=64m")) }, false},
-		{"overlay on a card", func(t *testing.T) string { return overlay(t, faultydisk.New(t, 64<<20).Dir) }, true},
-		{"card", func(t *testing.T) string { return faultydisk.New(t, 64<<20).Dir }, true},
+		{"tmpfs", func(t *testing.T) string { return mount(t, "tmpfs", "size=64m") }, false, "name a folder on a disk"},
+		{"overlay on tmpfs", func(t *testing.T) string { return overlay(t, mount(t, "tmpfs", "size=64m")) }, false, "mount a disk there"},
+		{"overlay of a container", hidden, false, "mount a volume"},
+		{"overlay on a card", func(t *testing.T) string { return overlay(t, faultydisk.New(t, 64<<20).Dir) }, true, ""},
+		{"card", func(t *testing.T) string { return faultydisk.New(t, 64<<20).Dir }, true, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -64,6 +78,9 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 			b.stop()
 			if lines := strings.Count(b.log.String(), "not durable"); (lines == 1) == c.durable || lines > 1 {
 				t.Errorf("the log says so in %d lines:\n%s", lines, b.log)
+			}
+			if !strings.Contains(b.log.String(), c.advice) {
+				t.Errorf("the log does not say %q:\n%s", c.advice, b.log)
 			}
 			// It does outlive the process.
 			b = startBoard(t, b.data)
