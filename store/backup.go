@@ -8,9 +8,13 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"edgechat/codec"
+	"edgechat/internal/durable"
 )
 
 // A backup is a stream:
@@ -52,13 +56,105 @@ func (s *Store) Backup(w io.Writer) error {
 	return nil
 }
 
-// BackupFile is Backup of a store that nobody has open.
-func BackupFile(path string, w io.Writer) error {
+// BackupFile makes a backup at path to of the store at path from, which nobody may have open: the error is
+// ErrLocked then. It replaces what is there in one step, once it is on disk. Nothing of the source is made, mended or
+// changed; a source that is not whole is refused with ErrDamaged.
+func BackupFile(from, to string) (r Report, err error) {
+	if err := ownFile(from, to); err != nil {
+		return Report{}, fmt.Errorf("store: backup: %w", err)
+	}
+	err = durable.Replace(to, func(f *os.File) error {
+		r, err = BackupTo(from, filepath.Dir(f.Name()), f)
+		return err
+	})
+	if err != nil && !strings.HasPrefix(err.Error(), "store: ") {
+		err = fmt.Errorf("store: backup: %w", err)
+	}
+	return r, err
+}
+
+// ownFile says that a backup may take the place of what is at path to.
+func ownFile(from, to string) error {
+	info, err := os.Stat(to)
+	if err != nil {
+		return nil // nothing is there, or Replace tells
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file, and would be replaced", to)
+	}
+	if from, err = durable.Resolve(from); err != nil {
+		return err
+	}
+	for _, part := range []string{from, logPath(from)} {
+		if source, err := os.Stat(part); err == nil && os.SameFile(info, source) {
+			return fmt.Errorf("%s is part of the store itself", to)
+		}
+	}
+	return nil
+}
+
+// BackupTo is BackupFile to a stream. The folder scratch gets a copy of the store for as long as that takes.
+func BackupTo(from, scratch string, w io.Writer) (Report, error) {
+	from, err := durable.Resolve(from)
+	if err != nil {
+		return Report{}, fmt.Errorf("store: backup: %w", err)
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return Report{}, fmt.Errorf("store: backup: %w", err)
+	}
+	defer f.Close()
+	if err := lockFile(f, true); err != nil { // until all of it is read
+		return Report{}, fmt.Errorf("store: backup: %w", err)
+	}
+	r, err := Check(from)
+	switch {
+	case err != nil:
+		return r, err
+	case r.Kind == "backup":
+		return r, fmt.Errorf("store: backup %s: %w already", from, ErrBackup)
+	case len(r.Problems) > 0:
+		return r, fmt.Errorf("store: backup %s: %w: %s", from, ErrDamaged, r.Problems[0])
+	}
+	if err := backupCopy(from, scratch, w); err != nil {
+		return r, fmt.Errorf("store: backup %s: %w", from, err)
+	}
+	return r, nil
+}
+
+// backupCopy makes a backup of copies of a store's files, since whoever opens files writes to them.
+func backupCopy(from, scratch string, w io.Writer) error {
+	dir, err := os.MkdirTemp(scratch, ".edgechat-backup.*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "edgechat.db")
+	if err := copyTo(from, path); err != nil {
+		return err
+	}
+	if err := copyTo(logPath(from), logPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	s, err := Open(Config{Path: path, History: maxHistory, HistoryBytes: min(16<<30, mostHistoryBytes()), Rooms: 1 << 30, RememberedRooms: 1 << 30, LogBytes: 8 << 20})
 	if err != nil {
 		return err
 	}
 	return errors.Join(s.Backup(w), s.Close())
+}
+
+func copyTo(from, to string) error {
+	r, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = w.ReadFrom(r)
+	return errors.Join(err, w.Sync(), w.Close())
 }
 
 // backupRoom writes a room as it is now. Messages that leave the history while it is read are left out.
@@ -204,93 +300,4 @@ func isBackup(f io.ReaderAt) bool {
 	b := make([]byte, len(backupMagic))
 	_, err := f.ReadAt(b, 0)
 	return err == nil && string(b) == backupMagic
-}
-
-// A Report is what Check found.
-type Report struct {
-	Kind     string // "store" or "backup"
-	Messages int
-	Rooms    int
-	Clean    bool     // a store that was closed in order
-	Problems []string // nil if it is whole
-}
-
-// Check reads a store that nobody has open, or a backup, and changes nothing. The error says why it
-// could not be read at all; damage is no error.
-func Check(path string) (Report, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return Report{}, fmt.Errorf("store: check: %w", err)
-	}
-	defer f.Close()
-	if isBackup(f) {
-		return checkBackup(f)
-	}
-	if err := lockFile(f, true); err != nil {
-		return Report{}, fmt.Errorf("store: check: %w", err)
-	}
-	sc, err := scanFile(f)
-	if err != nil {
-		return Report{}, fmt.Errorf("store: check: %w", err)
-	}
-	st, err := sc.readState()
-	if err != nil {
-		return Report{}, fmt.Errorf("store: check %s: %w", path, err)
-	}
-	rooms := map[string]bool{}
-	sc.each(func(_ uint64, r *codec.Record, _ []byte) { rooms[r.Room] = true })
-	r := Report{Kind: "store", Messages: sc.distinct, Clean: st.clean}
-	if found := sc.tally(); st.epochs != nil && found != st.tally {
-		sc.problem("%d of %d messages and %d of %d places", found.messages, st.tally.messages, found.places, st.tally.places)
-	}
-	r.Problems = sc.problems
-	logFile, err := os.Open(logPath(path))
-	if err == nil {
-		defer logFile.Close()
-		l, err := readLog(logFile, st.checkpoint, true)
-		switch {
-		case err != nil:
-			return Report{}, fmt.Errorf("store: check: %w", err)
-		case l.err != nil:
-			r.Problems = append(r.Problems, fmt.Sprintf("log: %v", l.err))
-		case l.exists && l.contents.Missing > 0 && !st.clean:
-			r.Problems = append(r.Problems, fmt.Sprintf("log: %d batches are damaged", l.contents.Missing))
-		}
-		r.Messages += len(l.entries)
-		for _, m := range l.entries {
-			rooms[m.rec.Room] = true
-		}
-		r.Clean = r.Clean && len(l.entries) == 0
-	} else if !os.IsNotExist(err) {
-		return Report{}, fmt.Errorf("store: check: %w", err)
-	} else if !st.old && !sc.fresh && !st.clean {
-		r.Problems = append(r.Problems, "log: it is missing")
-	}
-	r.Rooms = len(rooms)
-	return r, nil
-}
-
-func checkBackup(f *os.File) (Report, error) {
-	r := Report{Kind: "backup"}
-	n, err := readBackup(f, func(kind byte, body []byte) error {
-		if kind == recordPlace {
-			r.Rooms++
-		}
-		if kind == recordMessage {
-			_, n := binary.Uvarint(body)
-			if _, err := codec.DecodeRecord(body[max(n, 0):]); err != nil {
-				return fmt.Errorf("%w: %w", errBackup, err)
-			}
-		}
-		return nil
-	})
-	r.Messages = int(n)
-	if errors.Is(err, errBackup) {
-		r.Problems = append(r.Problems, err.Error())
-		err = nil
-	}
-	if err != nil {
-		return Report{}, fmt.Errorf("store: check %s: %w", f.Name(), err)
-	}
-	return r, nil
 }

@@ -59,14 +59,14 @@ func TestBackup(t *testing.T) {
 	if _, err := Open(Config{Path: backup}); !errors.Is(err, ErrBackup) || !strings.Contains(err.Error(), "edgechat restore") {
 		t.Errorf("open a backup: %v", err)
 	}
-	if err := Restore(backup, s.cfg.Path); !errors.Is(err, ErrLocked) {
+	if _, _, err := Restore(backup, s.cfg.Path); !errors.Is(err, ErrLocked) {
 		t.Errorf("restore over a store that is open: %v", err)
 	}
 	restored := func(from string) {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "edgechat.db")
 		for range 2 { // the second time over the first
-			if err := Restore(from, path); err != nil {
+			if _, _, err := Restore(from, path); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -127,7 +127,7 @@ func TestBackupDamage(t *testing.T) {
 		if report, err := Check(path); err == nil && len(report.Problems) == 0 {
 			t.Errorf("%s: passes for whole", what)
 		}
-		if err := Restore(path, target); err == nil {
+		if _, _, err := Restore(path, target); err == nil {
 			t.Errorf("%s: was restored", what)
 		}
 		if _, err := os.Stat(target); err == nil {

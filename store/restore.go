@@ -15,93 +15,116 @@ import (
 	"edgechat/internal/durable"
 )
 
-// Restore makes a store at path of a backup, or of the file of a store that nobody has open. What is at
-// path is kept aside, with ".replaced-" and the time behind its name. The error is ErrLocked while a process has
-// path open; damage is one too, and path stays as it was.
+// Restore makes a store at path of a backup, or of the file of a store that nobody has open, and returns what
+// Check found in it. What is at path is kept, with ".replaced-" and the time behind its name, which is
+// returned; "" says that nothing was there. The new file has owner and mode of the old one, else the owner of its
+// folder, so that root may restore what a service of another user opens. A folder that is missing is made.
+//
+// The error is ErrLocked while a process has path open, and ErrDamaged if the backup is not whole; with any error
+// path stays as it was. A power cut leaves the old store or the new one.
 //
 // The next start opens a new epoch: ids that were given since the backup was made are not given again, and
 // cursors from after it prove nothing.
-func Restore(from, path string) error {
-	report, err := Check(from)
-	if err != nil {
-		return err
+func Restore(from, path string) (r Report, aside string, err error) {
+	if r, err = Check(from); err != nil {
+		return r, "", err
 	}
-	if len(report.Problems) > 0 {
-		return fmt.Errorf("store: restore %s: it is damaged: %s", from, report.Problems[0])
+	if len(r.Problems) > 0 {
+		return r, "", fmt.Errorf("store: restore %s: %w: %s", from, ErrDamaged, r.Problems[0])
 	}
 	if path, err = durable.Resolve(path); err != nil {
-		return fmt.Errorf("store: restore: %w", err)
+		return r, "", fmt.Errorf("store: restore: %w", err)
 	}
-	if same, err := filepath.Abs(from); err == nil && same == path {
-		return fmt.Errorf("store: restore %s: it is the file that would be replaced", from)
+	source, err := os.Stat(from)
+	if err != nil {
+		return r, "", fmt.Errorf("store: restore: %w", err)
 	}
-	backup := from
-	if report.Kind == "store" {
-		temp, err := os.CreateTemp(filepath.Dir(path), ".restore.*")
-		if err != nil {
-			return fmt.Errorf("store: restore: %w", err)
-		}
-		defer os.Remove(temp.Name())
-		backup = temp.Name()
-		if err := errors.Join(copyBackup(from, temp), temp.Close()); err != nil {
-			return fmt.Errorf("store: restore %s: %w", from, err)
-		}
+	if old, err := os.Stat(path); err == nil && os.SameFile(source, old) {
+		return r, "", fmt.Errorf("store: restore %s: it is the file that would be replaced", from)
 	}
 	f, _, made, err := openFile(path, true) // and keeps the lock until the new one is there
 	if err != nil {
-		return explain(path, err)
+		return r, "", explain(path, err)
 	}
 	defer f.Close()
 	fresh := path + ".new"
-	if err := restoreTo(fresh, backup); err != nil {
+	if err := prepare(from, r.Kind, path, fresh, made); err != nil {
 		_ = os.Remove(fresh)
-		return fmt.Errorf("store: restore %s: %w", from, err)
-	}
-	aside := time.Now().UTC().Format(asideTime)
-	if !made {
-		if err := os.Rename(path, path+".replaced-"+aside); err != nil {
-			return fmt.Errorf("store: restore: %w", err)
+		if made {
+			_ = os.Remove(path)
 		}
+		return r, "", fmt.Errorf("store: restore %s: %w", from, err)
 	}
-	err = os.Rename(logPath(path), logPath(path)+".replaced-"+aside)
+	if !made {
+		aside = path + ".replaced-" + time.Now().UTC().Format(asideTime)
+		err = keepAside(path, aside)
+	}
+	if err == nil {
+		err = durable.Rename(fresh, path)
+	}
+	if err != nil {
+		return r, "", fmt.Errorf("store: restore: %w", err)
+	}
+	// The old log is of another history: until it is gone, a start sees that and leaves it out.
+	err = os.Remove(logPath(path))
+	if err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("store: restore: %w", err)
+		return r, aside, fmt.Errorf("store: restore: %w", err)
 	}
-	if err := durable.Rename(fresh, path); err != nil {
-		return fmt.Errorf("store: restore: %w", err)
-	}
-	return nil
+	return r, aside, nil
 }
 
-// copyBackup makes a backup of copies of a store's files, so that these stay as they are.
-func copyBackup(from string, w *os.File) error {
-	dir, err := os.MkdirTemp(filepath.Dir(w.Name()), ".restore.*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "edgechat.db")
-	for a, b := range map[string]string{from: path, logPath(from): logPath(path)} {
-		err := copyTo(a, b)
-		if err != nil && !(a != from && errors.Is(err, fs.ErrNotExist)) {
+// prepare makes the new file at path fresh, on disk, as the user who will open it may.
+func prepare(from, kind, path, fresh string, made bool) error {
+	backup := from
+	if kind == "store" {
+		temp, err := os.CreateTemp(filepath.Dir(path), ".restore.*")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(temp.Name())
+		backup = temp.Name()
+		_, err = BackupTo(from, filepath.Dir(path), temp)
+		if err := errors.Join(err, temp.Close()); err != nil {
 			return err
 		}
 	}
-	return BackupFile(path, w)
+	if err := restoreTo(fresh, backup); err != nil {
+		return err
+	}
+	like, mode := path, fs.FileMode(0o600)
+	if made {
+		like = filepath.Dir(path)
+	}
+	info, err := os.Stat(like)
+	if err != nil {
+		return err
+	}
+	if !made {
+		mode = info.Mode().Perm()
+	}
+	f, err := os.OpenFile(fresh, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(durable.SameOwner(f, info), f.Chmod(mode), f.Sync(), f.Close())
 }
 
-func copyTo(from, to string) error {
-	r, err := os.Open(from)
-	if err != nil {
-		return err
+// keepAside gives a store's files further names, on disk, so that there is a store at path all the time. Where the
+// file system has no links, and a name alone, it copies them.
+func keepAside(path, aside string) error {
+	for from, to := range map[string]string{path: aside, logPath(path): logPath(aside)} {
+		err := os.Link(from, to)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			err = copyTo(from, to)
+		}
+		if err != nil && !(from != path && errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
 	}
-	defer r.Close()
-	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = w.ReadFrom(r)
-	return errors.Join(err, w.Close())
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // restoreTo makes a history at path of a backup.

@@ -39,6 +39,7 @@ type scan struct {
 	backup   bool // one that Backup made
 	torn     bool // one of two metas is bad, as after a power cut in the midst of a commit
 	broken   bool // the tree is, not just what lies in it
+	alien    bool // there is a bucket of another program
 	problems []string
 	unclean  int // problems, also those that are not in the list
 
@@ -122,6 +123,21 @@ func (s *scan) unfinished() bool {
 	return true
 }
 
+// foreign says that nothing in the file shows that this program wrote it. That bbolt wrote it shows nothing, if
+// its tree is whole: others use bbolt.
+func (s *scan) foreign() bool {
+	if s.fresh {
+		return true
+	}
+	bolt := false
+	for page := range int64(2) {
+		var magic [4]byte
+		_, err := s.file.ReadAt(magic[:], page*pageSize+pageHeader)
+		bolt = bolt || err == nil && binary.NativeEndian.Uint32(magic[:]) == boltMagic
+	}
+	return s.state == nil && len(s.messages) == 0 && len(s.places) == 0 && (!bolt || s.alien) && !s.unfinished()
+}
+
 // readState returns the state, and notes what is wrong with it: it has no epochs then. The error is
 // ErrNewer alone.
 func (s *scan) readState() (state, error) {
@@ -199,6 +215,7 @@ func (s *scan) rootElement(e element) {
 	case bytes.Equal(e.key, roomsBucket):
 		visit = s.roomElement
 	default:
+		s.alien = true
 		s.problem("a bucket %q that is not of this program", e.key)
 		return
 	}

@@ -79,6 +79,10 @@ var (
 	ErrLocked = errors.New("another process uses the file")
 	// ErrNewer: a later version of this program has written the file.
 	ErrNewer = errors.New("written by a newer version of edgechat")
+	// ErrForeign: nothing in the file is of this program.
+	ErrForeign = errors.New("it is neither a store of edgechat nor a backup")
+	// ErrDamaged: not all of a store or of a backup can be read as it was written.
+	ErrDamaged = errors.New("it is damaged")
 	// ErrBackup: the file is a backup, not a store. Restore makes a store of it.
 	ErrBackup = errors.New("the file is a backup")
 )

@@ -70,7 +70,7 @@ func Replace(path string, write func(f *os.File) error) (err error) {
 	}
 	// The owner first: chown may clear mode bits.
 	if old != nil {
-		if err := sameOwner(temp, old); err != nil {
+		if err := SameOwner(temp, old); err != nil {
 			return &fs.PathError{Op: "keep the owner of", Path: real, Err: err}
 		}
 	}

@@ -39,9 +39,9 @@ func Lock(f *os.File, shared bool, wait time.Duration) error {
 	}
 }
 
-// sameOwner gives f the user and group of old, so that a server that runs as
+// SameOwner gives f the user and group of old, so that a server that runs as
 // its own user can read what root has changed.
-func sameOwner(f *os.File, old fs.FileInfo) error {
+func SameOwner(f *os.File, old fs.FileInfo) error {
 	want, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {
 		return nil
