@@ -21,6 +21,9 @@ func flags(c command) (flags []string) {
 	return flags
 }
 
+// takesFile says that what stands behind the command is the name of a file.
+func (c *command) takesFile() bool { return strings.Contains(c.args, "FILE") }
+
 func bashCompletion() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# bash completion of edgechat; made from the tables of cmd/edgechat by its TestPackagedFiles
@@ -68,6 +71,9 @@ _edgechat() {
 	b.WriteString("	esac\n	case $command in\n")
 	for _, c := range everyCommand() {
 		words := flags(c)
+		if c.takesFile() {
+			fmt.Fprintf(&b, "	%s) if [[ $cur != -* ]]; then compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return; fi ;;&\n", c.name)
+		}
 		if c.name == "help" {
 			words = names()
 		}
@@ -135,7 +141,7 @@ _edgechat() {
 			continue
 		}
 		table := c.table(noEnv)
-		if table == nil {
+		if table == nil && !c.takesFile() {
 			continue
 		}
 		fmt.Fprintf(&b, "	%s) _arguments", strings.ReplaceAll(c.name, " ", `\ `))
@@ -183,6 +189,9 @@ func fishCompletion() string {
 			for _, of := range names() {
 				fmt.Fprintf(&b, "complete -c edgechat -n %s -a %s\n", quote(seen), of)
 			}
+		}
+		if c.takesFile() {
+			fmt.Fprintf(&b, "complete -c edgechat -n %s -F\n", quote(seen))
 		}
 		for _, s := range c.table(noEnv) {
 			b.WriteString(fishFlag(seen, s))

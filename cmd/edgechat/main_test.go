@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"signal":  signalLast,
 			"hold":    hold,
 			"get":     get,
+			"post":    post,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "mounts" { // may this process mount in a namespace of its own?
@@ -135,6 +136,19 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
 	if strconv.Itoa(resp.StatusCode) != args[0] {
 		ts.Fatalf("%s: %s", resp.Status, body)
+	}
+}
+
+// post PORT PATH TEXT publishes a text, which must be acknowledged.
+func post(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: post PORT PATH TEXT")
+	}
+	resp, err := http.Post("http://127.0.0.1:"+args[0]+args[1]+"?username=script", "text/plain", strings.NewReader(args[2]))
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusCreated {
+		ts.Fatalf("%s", resp.Status)
 	}
 }
 

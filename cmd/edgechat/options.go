@@ -36,8 +36,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 	return []settings.Setting{
 		listen(settings.Setting{Name: "listen", Default: server.DefaultListen,
 			Usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over"}, &c.Listen),
-		data(settings.Setting{Name: "data", Takes: "FOLDER", DefaultText: "$STATE_DIRECTORY, else $XDG_STATE_HOME/edgechat, else ~/.local/state/edgechat",
-			Usage: "folder that holds edgechat.db"}, &c.Data, getenv),
+		dataFolder(&c.Data, getenv),
 		settings.Number(settings.Setting{Name: "history", Default: strconv.Itoa(store.DefaultHistory),
 			Usage: "messages kept of each room"}, &c.History, 1, 100_000),
 		settings.Size(settings.Setting{Name: "history-bytes", Default: settings.Bytes(store.DefaultHistoryBytes),
@@ -137,11 +136,12 @@ func tokens(s settings.Setting, dst *string, getenv func(string) string) setting
 	return settings.Path(s, dst)
 }
 
-// data finds the state folder: that of systemd's StateDirectory=
+// dataFolder is a setting of all who use the store. It finds the state folder: that of systemd's StateDirectory=
 // (systemd.exec(5); several are separated by colons), else the user's (XDG Base
 // Directory Specification).
-func data(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
-	s = settings.Path(s, dst)
+func dataFolder(dst *string, getenv func(string) string) settings.Setting {
+	s := settings.Path(settings.Setting{Name: "data", Takes: "FOLDER", DefaultText: "$STATE_DIRECTORY, else $XDG_STATE_HOME/edgechat, else ~/.local/state/edgechat",
+		Usage: "folder that holds edgechat.db"}, dst)
 	s.Preset = func() (string, string) {
 		if v, _, _ := strings.Cut(getenv("STATE_DIRECTORY"), ":"); v != "" {
 			return v, "environment STATE_DIRECTORY"

@@ -149,6 +149,8 @@ An orderly stop: clients are told that the server restarts, everything is writte
 Reads the token file again.
 .SH EXIT STATUS
 0 after a stop that was asked for, 2 for a mistake in flags or environment, 1 for anything else.
+.B edgechat check
+ends with 1 if what it reads is damaged, and with 2 if it cannot read it.
 .SH FILES
 .TP
 .I /etc/default/edgechat

@@ -3,6 +3,9 @@ complete -c edgechat -f
 complete -c edgechat -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c edgechat -n __fish_use_subcommand -a token -d 'make and take back the tokens of a token file'
 complete -c edgechat -n __fish_use_subcommand -a config -d 'print each setting of serve and where it came from'
+complete -c edgechat -n __fish_use_subcommand -a check -d 'say if a store or a backup is whole'
+complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a stopped server keeps to one file'
+complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a stopped server from a backup'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
 complete -c edgechat -n __fish_use_subcommand -a help -d 'print this, or what a command takes'
@@ -50,6 +53,11 @@ complete -c edgechat -n '__fish_seen_subcommand_from config' -l tokens -r -F -d 
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l anonymous -x -a 'none read write' -d 'what a client without a token may do'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-level -x -a 'debug info warn error' -d 'least level that is logged'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-format -x -a 'text json' -d 'form of the log; under journald lines begin with their priority, and text has no times, which journald adds'
+complete -c edgechat -n '__fish_seen_subcommand_from check' -F
+complete -c edgechat -n '__fish_seen_subcommand_from backup' -F
+complete -c edgechat -n '__fish_seen_subcommand_from backup' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from restore' -F
+complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l url -x -d 'the server to put under load, which must be running'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l token -x -d 'bearer token; the environment variable EDGECHAT_TOKEN hides it from ps'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l clients -x -d 'connections'
@@ -66,6 +74,9 @@ complete -c edgechat -n '__fish_seen_subcommand_from bench' -l json -d 'print th
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a serve
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a token
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a config
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a check
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a backup
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a help
