@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"edgechat/codec"
@@ -156,4 +157,37 @@ func TestRestoreCutShort(t *testing.T) {
 	}
 	old := open(t, Config{Path: aside}) // it is a store that can be opened
 	want(t, "kept aside", read(t, old, "den", codec.Query{}), "kept later")
+}
+
+// TestRestoreOwner restores as root into the folder of another user: the service has to open the file.
+func TestRestoreOwner(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	s := open(t, Config{})
+	sayStored(t, s, "den", "kept", "")
+	closeStore(t, s)
+	dir := t.TempDir()
+	if err := os.Chown(dir, 1234, 1235); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "edgechat.db")
+	owner := func(what string, uid, gid uint32, mode fs.FileMode) {
+		t.Helper()
+		if _, _, err := Restore(s.cfg.Path, path); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st := info.Sys().(*syscall.Stat_t); st.Uid != uid || st.Gid != gid || info.Mode() != mode {
+			t.Errorf("%s: %d:%d %v, want %d:%d %v", what, st.Uid, st.Gid, info.Mode(), uid, gid, mode)
+		}
+	}
+	owner("of the folder", 1234, 1235, 0o600)
+	if err := errors.Join(os.Chown(path, 1236, 1237), os.Chmod(path, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	owner("of the old file", 1236, 1237, 0o640)
 }
