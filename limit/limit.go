@@ -37,7 +37,7 @@ func (r Rate) String() string {
 	default:
 		per = r.Per.String()
 	}
-	return fmt.Sprintf("%d/%s with a burst of %d", r.N, per, r.burst())
+	return fmt.Sprintf("%d/%s with a burst of %d", r.N, per, r.Most())
 }
 
 // cost is how long r takes to give n.
@@ -52,7 +52,8 @@ func (r Rate) cost(n int) time.Duration {
 	return per * time.Duration(n) / time.Duration(r.N)
 }
 
-func (r Rate) burst() int {
+// Most returns how much can be taken at once.
+func (r Rate) Most() int {
 	if r.Burst <= 0 {
 		return r.N
 	}
@@ -82,7 +83,7 @@ func (b *Bucket) Take(r Rate, n int, now time.Duration) (wait time.Duration) {
 		return 0
 	}
 	if wait = b.Wait(r, n, now); wait == 0 {
-		b.full = max(b.full, now) + r.cost(min(n, r.burst()))
+		b.full = max(b.full, now) + r.cost(min(n, r.Most()))
 	}
 	return wait
 }
@@ -92,6 +93,6 @@ func (b *Bucket) Wait(r Rate, n int, now time.Duration) time.Duration {
 	if r.IsZero() {
 		return 0
 	}
-	burst := r.burst()
+	burst := r.Most()
 	return max(0, max(b.full, now)+r.cost(min(n, burst))-now-r.cost(burst))
 }

@@ -14,7 +14,7 @@ func TestBucket(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			clock, b := NewClock(), new(Bucket)
 			take := func() time.Duration { return b.Take(rate, 1, clock.Now()) }
-			for i := range rate.burst() {
+			for i := range rate.Most() {
 				if wait := take(); wait != 0 {
 					t.Fatalf("%+v: %d of the burst: wait for %v", rate, i+1, wait)
 				}
@@ -31,12 +31,12 @@ func TestBucket(t *testing.T) {
 					t.Fatalf("%+v: %d was told to wait for %v, and has to wait again", rate, i, wait)
 				}
 			}
-			time.Sleep(rate.cost(2*rate.burst()) + time.Second)
+			time.Sleep(rate.cost(2*rate.Most()) + time.Second)
 			n := 0
 			for take() == 0 {
 				n++
 			}
-			if n != rate.burst() {
+			if n != rate.Most() {
 				t.Errorf("%+v: %d at once after a long time", rate, n)
 			}
 		})

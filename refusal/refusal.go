@@ -35,6 +35,7 @@ const (
 	AlreadyJoined        Code = "already_joined"         // a join of a room that the connection is in
 	TooManyRooms         Code = "too_many_rooms"         // a join of one more than a connection may be in
 	RateLimited          Code = "rate_limited"           // too much in too little time; when to come back is said
+	TooManyConnections   Code = "too_many_connections"   // of this address, or in all
 	RoomFull             Code = "room_full"              // a join of a room that has as many members as it may
 	Unavailable          Code = "unavailable"            // shutting down, or not able to take this now
 	Internal             Code = "internal"               // a defect of the server; the log has more
@@ -60,7 +61,7 @@ func (c Code) Status() int {
 		return http.StatusUnsupportedMediaType
 	case UpgradeRequired:
 		return http.StatusUpgradeRequired
-	case RateLimited:
+	case RateLimited, TooManyConnections:
 		return http.StatusTooManyRequests
 	case RoomFull, Unavailable:
 		return http.StatusServiceUnavailable

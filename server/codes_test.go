@@ -18,6 +18,7 @@ import (
 	"edgechat/chat"
 	"edgechat/internal/edgetest"
 	"edgechat/limit"
+	"edgechat/ws"
 )
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
@@ -115,15 +116,21 @@ func TestCodes(t *testing.T) {
 	})
 
 	const client = "\nX-Forwarded-For: 192.0.2.1" // by a proxy on this machine
-	strict := start(t, Config{Limits: chat.Limits{Messages: limit.Rate{N: 1, Per: time.Hour}}, MembersPerRoom: 1})
+	strict := start(t, Config{Connections: ws.Limits{PerAddress: 1, Connections: 20}, Limits: chat.Limits{Messages: limit.Rate{N: 1, Per: time.Hour}}, MembersPerRoom: 1})
 	if resp, body := raw(t, strict, publish+client+"\n\nhi"); resp.StatusCode != 201 {
 		t.Fatalf("%s %s", resp.Status, body)
 	}
-	edgetest.Dial(t, strict.url+"/chat/room/den", jsonProtocol).JSONOf("subscribed")
+	edgetest.Dial(t, strict.url+"/chat/room/den", jsonProtocol, strings.TrimSpace(client)).JSONOf("subscribed")
+	const upgrade = handshake + "\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 	check(strict, []errorTest{
+		{"too_many_connections", 429, strings.Replace(upgrade, "den", "attic", 1) + client, "Retry-After"},
 		{"rate_limited", 429, publish + client + "\n\nhi", "Retry-After: 3600"},
-		{"room_full", 503, handshake + "\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Retry-After"},
+		{"room_full", 503, upgrade, "Retry-After"},
 	})
+	for i := range 14 {
+		edgetest.Dial(t, strict.url+fmt.Sprintf("/chat/room/attic-%d", i))
+	}
+	check(strict, []errorTest{{"too_many_connections", 503, strings.Replace(upgrade, "den", "attic", 1), "Retry-After"}})
 
 	// A disk that is gone, and a stop.
 	broken := start(t, Config{})

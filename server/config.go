@@ -51,6 +51,8 @@ type Config struct {
 
 	// Limits say how much one client may do; default no limits, see chat.DefaultLimits.
 	Limits chat.Limits
+	// Connections say how many connections there may be; default no limits.
+	Connections ws.Limits
 	// MembersPerRoom is how many members a room may have at once; default no limit.
 	MembersPerRoom int
 	// TrustedProxies are the addresses of proxies that are believed which client they speak for, beside

@@ -46,7 +46,7 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
-		Proxies: limit.NewProxies(s.cfg.TrustedProxies), Logger: s.log}); err != nil {
+		Proxies: limit.NewProxies(s.cfg.TrustedProxies), Limits: s.cfg.Connections, Logger: s.log}); err != nil {
 		return err
 	}
 	s.chat, err = chat.Register(s.router, chat.Config{

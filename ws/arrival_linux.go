@@ -39,8 +39,7 @@ func (r *reactor) serveHead(n *newcomer, p []byte, head int, events loop.Events)
 	a := &arrival{n: n, events: events, head: p[head:]}
 	req.RemoteAddr = n.peer.String()
 	if !a.serve(req) {
-		r.Forget(n)
-		loop.Close(n.FD())
+		n.drop()
 		return true
 	}
 	switch {
@@ -115,7 +114,7 @@ func (c *core) takeArrival(w http.ResponseWriter) bool {
 	}
 	r := a.n.r
 	if r.rt.reserve.crowded(a.n.FD()) {
-		r.rt.conns.quit()
+		r.rt.conns.quit(c.source)
 		r.rt.turnedAway(net.TCPAddrFromAddrPort(a.n.peer))
 		r.rt.refuse(a, &Request{Request: c.req.Request}, tooFull())
 		return true
@@ -124,6 +123,7 @@ func (c *core) takeArrival(w http.ResponseWriter) bool {
 	a.conn = d
 	r.Become(a.n, d)
 	d.enter()
+	r.rt.census.leave(a.n.source)
 	d.note(a.events)
 	d.open(a.head)
 	return true

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lxzan/gws"
 
+	"edgechat/limit"
 	"edgechat/refusal"
 	"edgechat/ws/internal/outbox"
 )
@@ -19,10 +20,12 @@ type Stream = outbox.Stream
 
 // core is what a connection is apart from the type of its messages.
 type core struct {
-	rt    *Router
-	h     handler
-	out   outbox.Box // with its driver as the transport
-	place int32      // in the registry, which guards it
+	rt     *Router
+	h      handler
+	out    outbox.Box   // with its driver as the transport
+	source limit.Addr   // as what it counts
+	frames limit.Bucket // what is left of Limits.Frames; of the goroutine that reads
+	place  int32        // in the registry, which guards it
 
 	// Owned by the goroutine that reads: the loop's, or its own.
 	unread   int32       // bytes that gws was given and that are no whole message yet

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"edgechat/limit"
 	"edgechat/ws/internal/loop"
 )
 
@@ -31,8 +32,9 @@ type door struct {
 
 // handed is a connection for net/http, with what was read from it.
 type handed struct {
-	fd   int32
-	head []byte
+	fd     int32
+	head   []byte
+	source limit.Addr // has entered the census
 }
 
 // openDoor opens a door in l, or returns nil if the loops cannot accept from l.
@@ -70,10 +72,32 @@ func (d *door) took(fd int32, peer netip.AddrPort) {
 	if d.rt.reserve.crowded(fd) && !d.squeezeIn(fd, peer) {
 		return
 	}
-	n := &newcomer{door: d, r: d.rt.nextReactor(), peer: peer}
-	if d.rt.lobby.enter(n, d.rt.tick.Load(), func() error { return n.r.Watch(fd, n) }) != nil { // that loop has ended
-		d.hand(fd, nil)
+	source := d.rt.cfg.Proxies.Peer(peer.Addr())
+	if answer := d.rt.census.enter(source); answer != nil {
+		d.turnAway(fd, answer, d.rt.census.farewell())
+		return
 	}
+	n := &newcomer{door: d, r: d.rt.nextReactor(), peer: peer, source: source}
+	if d.rt.lobby.enter(n, d.rt.tick.Load(), func() error { return n.r.Watch(fd, n) }) != nil { // that loop has ended
+		d.hand(handed{fd, nil, source})
+	}
+}
+
+// turnAway answers somebody who gets no connection. If he has time to take that there is a farewell of his, which ends.
+func (d *door) turnAway(fd int32, answer []byte, time bool) {
+	rt := d.rt
+	if !time {
+		_, _ = loop.Try(fd, answer) // it may be lost, if more comes than was read: there is nothing to wait with
+		loop.Close(fd)
+		return
+	}
+	f := &refused{r: d.r, over: rt.census.farewellOver}
+	if rt.lobby.enter(f, rt.tick.Load(), func() error { return d.r.Watch(fd, f) }) != nil {
+		loop.Close(fd) // that loop has ended
+		f.over()
+		return
+	}
+	f.answer(answer)
 }
 
 // squeezeIn sees to a connection that has a descriptor of the reserve. It reports whether that goes on
@@ -84,18 +108,7 @@ func (d *door) squeezeIn(fd int32, peer netip.AddrPort) bool {
 		return true
 	}
 	rt.turnedAway(net.TCPAddrFromAddrPort(peer))
-	answer := tooFull().Bytes()
-	if fd >= rt.reserve.scarce {
-		_, _ = loop.Try(fd, answer) // it may be lost, if more comes than was read: there is nothing to wait with
-		loop.Close(fd)
-		return false
-	}
-	f := &refused{r: d.r}
-	if rt.lobby.enter(f, rt.tick.Load(), func() error { return d.r.Watch(fd, f) }) != nil {
-		loop.Close(fd) // that loop has ended
-		return false
-	}
-	f.answer(answer)
+	d.turnAway(fd, tooFull().Bytes(), fd < rt.reserve.scarce && rt.census.farewell())
 	return false
 }
 
@@ -135,7 +148,8 @@ func (d *door) Accept() (net.Conn, error) {
 		case h.fd < 0: // the loop has left: what people are to be told now, net/http tells them
 			nc, err := d.Listener.Accept()
 			if err == nil {
-				return d.rt.plainConn(nc, nil), nil
+				d.rt.census.force()
+				return d.rt.plainConn(nc, nil, limit.Exempt), nil
 			}
 			if !errors.Is(err, net.ErrClosed) {
 				return nil, err
@@ -145,8 +159,9 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		nc, err := h.conn()
 		if err == nil {
-			return d.rt.plainConn(nc, h.head), nil
+			return d.rt.plainConn(nc, h.head, h.source), nil
 		}
+		d.rt.census.leave(h.source)
 		if others, ok := d.rt.rare.accept.now(); ok {
 			d.rt.cfg.Logger.Warn("accept failed", "addr", d.Addr().String(), "others", others, "err", err)
 		}
@@ -179,14 +194,15 @@ func (d *door) signalLocked() {
 }
 
 // hand gives a connection to Accept.
-func (d *door) hand(fd int32, head []byte) {
+func (d *door) hand(h handed) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.err != nil {
-		loop.Close(fd)
+		loop.Close(h.fd)
+		d.rt.census.leave(h.source)
 		return
 	}
-	d.handed = append(d.handed, handed{fd, head})
+	d.handed = append(d.handed, h)
 	d.signalLocked()
 }
 

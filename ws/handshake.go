@@ -95,6 +95,7 @@ func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, er
 		return nil, nil, err
 	}
 	if p, ok := nc.(*plainConn); ok {
+		p.leave()
 		nc, head = p.Conn, append(head, p.head...)
 	}
 	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read

@@ -1,10 +1,14 @@
 package ws
 
 import (
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
+
+	"edgechat/limit"
 )
 
 // Listen returns what http.Server.Serve is to accept from instead of l, which its Close
@@ -26,19 +30,45 @@ type plainListener struct {
 }
 
 func (l *plainListener) Accept() (net.Conn, error) {
-	nc, err := l.Listener.Accept()
-	for err == nil && l.rt.reserve.crowdedConn(nc) && !(peerIsLocal(nc.RemoteAddr()) && descriptorOf(nc) < l.rt.reserve.last) {
+	for {
+		nc, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		source := l.rt.census.sourceOf(nc.RemoteAddr())
+		if answer := l.enter(nc, source); answer != nil {
+			l.rt.turnAway(nc, answer)
+			continue
+		}
+		setSendBuffer(nc, l.rt.cfg.SendBuffer)
+		return l.rt.plainConn(nc, nil, source), nil
+	}
+}
+
+// enter counts a connection, or returns what it is answered.
+func (l *plainListener) enter(nc net.Conn, source limit.Addr) (answer []byte) {
+	if l.rt.reserve.crowdedConn(nc) && !(peerIsLocal(nc.RemoteAddr()) && descriptorOf(nc) < l.rt.reserve.last) {
 		l.rt.turnedAway(nc.RemoteAddr())
-		_ = nc.SetWriteDeadline(time.Now().Add(time.Millisecond)) // it fits the buffer of a new connection
-		_, _ = nc.Write(tooFull().Bytes())
+		return tooFull().Bytes()
+	}
+	return l.rt.census.enter(source)
+}
+
+// turnAway answers somebody who gets no connection, and has some of them wait until he has taken that.
+func (rt *Router) turnAway(nc net.Conn, answer []byte) {
+	_ = nc.SetDeadline(time.Now().Add(time.Millisecond)) // it fits the buffer of a new connection
+	_, _ = nc.Write(answer)
+	half, ok := nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || rt.stopping.Load() || !rt.census.farewell() {
 		_ = nc.Close()
-		nc, err = l.Listener.Accept()
+		return
 	}
-	if err != nil {
-		return nil, err
-	}
-	setSendBuffer(nc, l.rt.cfg.SendBuffer)
-	return l.rt.plainConn(nc, nil), nil
+	_ = nc.SetDeadline(time.Now().Add(rt.cfg.CloseTimeout))
+	go func() { // ends with the deadline at the latest
+		defer rt.census.farewellOver()
+		defer nc.Close()
+		_, _ = io.CopyN(io.Discard, nc, maxScrap)
+	}()
 }
 
 // A plainConn is a connection of net/http. It may take any time to send a long answer to
@@ -49,13 +79,28 @@ type plainConn struct {
 	progress time.Duration
 	taken    int           // of the piece, in bytes; that of who writes, as is
 	spent    time.Duration // what that took
+	rt       *Router
+	source   limit.Addr  // has entered the census
+	left     atomic.Bool // and left it
 
 	mu    sync.Mutex
 	limit time.Time // net/http's own deadline for writing
 }
 
-func (rt *Router) plainConn(nc net.Conn, head []byte) *plainConn {
-	return &plainConn{Conn: nc, head: head, progress: rt.cfg.WriteTimeout}
+func (rt *Router) plainConn(nc net.Conn, head []byte, source limit.Addr) *plainConn {
+	return &plainConn{Conn: nc, head: head, progress: rt.cfg.WriteTimeout, rt: rt, source: source}
+}
+
+// leave says that it is no connection of net/http's any more. It may be called again.
+func (c *plainConn) leave() {
+	if c.left.CompareAndSwap(false, true) {
+		c.rt.census.leave(c.source)
+	}
+}
+
+func (c *plainConn) Close() error {
+	c.leave()
+	return c.Conn.Close()
 }
 
 func (c *plainConn) Read(p []byte) (n int, err error) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"edgechat/limit"
 	"edgechat/ws/internal/frame"
 	"edgechat/ws/internal/loop"
 )
@@ -12,9 +13,10 @@ import (
 // A newcomer was accepted and has said nothing yet.
 type newcomer struct {
 	loop.Node
-	r    *reactor
-	door *door
-	peer netip.AddrPort
+	r      *reactor
+	door   *door
+	peer   netip.AddrPort
+	source limit.Addr // has entered the census
 }
 
 // Serve reads the first bytes: who asks for a WebSocket stays on the loop.
@@ -28,8 +30,7 @@ func (n *newcomer) Serve(events loop.Events) (more bool) {
 	case errno == syscall.EAGAIN || errno == syscall.EINTR: // urgent data alone, for one
 		n.handOn(nil)
 	case errno != 0 || got == 0:
-		n.r.Forget(n)
-		loop.Close(n.FD())
+		n.drop()
 	default:
 		if got < inputSize {
 			events &^= loop.Readable // it was read to its end
@@ -45,7 +46,14 @@ func (n *newcomer) Serve(events loop.Events) (more bool) {
 // handOn gives the newcomer to net/http, with what it has said.
 func (n *newcomer) handOn(head []byte) {
 	n.r.Unwatch(n)
-	n.door.hand(n.FD(), head)
+	n.door.hand(handed{n.FD(), head, n.source})
+}
+
+// drop ends it, on its loop.
+func (n *newcomer) drop() {
+	n.r.Forget(n)
+	loop.Close(n.FD())
+	n.r.rt.census.leave(n.source)
 }
 
 // patience is none for one that has a descriptor of the reserve: there the silent make room for others.
@@ -60,6 +68,7 @@ func (n *newcomer) expire() {
 	if rt := n.r.rt; rt.reserve.crowded(n.FD()) && !rt.stopping.Load() {
 		n.r.Unwatch(n)
 		loop.Close(n.FD())
+		rt.census.leave(n.source)
 		return
 	}
 	n.handOn(nil)
@@ -70,12 +79,13 @@ func (n *newcomer) expire() {
 type refused struct {
 	loop.Node
 	r     *reactor
+	over  func() // it has ended
 	scrap int
 }
 
 // refuse answers n, and waits for him to hang up.
 func (r *reactor) refuse(n *newcomer, answer []byte) {
-	f := &refused{r: r}
+	f := &refused{r: r, over: func() { r.rt.census.leave(n.source) }}
 	_ = r.rt.lobby.enter(f, r.rt.tick.Load(), func() error { r.Become(n, f); return nil })
 	f.answer(answer)
 }
@@ -109,6 +119,7 @@ func (f *refused) drop() {
 	f.r.rt.lobby.claim(f) // the sweeper may have cut it
 	f.r.Forget(f)
 	loop.Close(f.FD())
+	f.over()
 }
 
 func (f *refused) patience() uint32 { return farewell }

@@ -151,9 +151,11 @@ func wireOf(socket *gws.Conn) *wire { return socket.NetConn().(*wire) }
 func (events) OnMessage(socket *gws.Conn, m *gws.Message) {
 	w := wireOf(socket)
 	w.frames++
-	w.whole(int32(w.br.Buffered()))
 	c := w.c
-	if c.left || c.deaf || c.out.Over() {
+	rest := int32(w.br.Buffered())
+	overhead := int(c.unread-rest) - m.Data.Len()
+	w.whole(rest)
+	if c.flooded(max(1, overhead/frame.ClientHeader)); c.left || c.deaf || c.out.Over() {
 		_ = m.Close()
 		return
 	}
@@ -176,11 +178,25 @@ func (events) OnPong(socket *gws.Conn, payload []byte) { wireOf(socket).control(
 // control accounts for a ping or pong: it is part of no message.
 func (w *wire) control(payload []byte) {
 	w.frames++
+	w.c.flooded(1)
 	rest := w.c.unread - int32(frame.ClientHeader+len(payload))
 	if rest == 0 {
 		w.whole(0)
 	}
 	w.c.unread = rest
+}
+
+// flooded accounts for so many frames, and closes a connection on which there are too many. Of a message in
+// fragments, of which gws does not tell how many they were, the shortest have a header of ClientHeader bytes.
+func (c *core) flooded(frames int) {
+	rate := c.rt.cfg.Limits.Frames
+	if rate.IsZero() || c.out.Over() || frames <= rate.Most() && c.frames.Take(rate, frames, c.rt.clock.Now()) == 0 {
+		return
+	}
+	c.rt.census.counts.frames.Add(1)
+	reason := "rate_limited: more frames than " + rate.String()
+	c.endErr = &CloseError{Code: refusal.ClosePolicyViolation, Reason: reason}
+	c.Close(refusal.ClosePolicyViolation, reason)
 }
 
 // whole says that gws has rest bytes that are of no whole message.

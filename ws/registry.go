@@ -1,6 +1,11 @@
 package ws
 
-import "sync"
+import (
+	"sync"
+
+	"edgechat/limit"
+	"edgechat/refusal"
+)
 
 // A registry holds every open connection. Each knows its own place, so that
 // one costs eight bytes here and leaves without a search.
@@ -9,22 +14,37 @@ import "sync"
 // by an ordinary answer, and a Shutdown knows of everyone else.
 type registry struct {
 	mu     sync.Mutex
+	limits Limits
+	counts *limitCounts
+	by     *limit.Counts // by address
 	conns  []*core
 	coming int        // were admitted, and are not there yet
 	closed bool       // nobody may come any more
 	fewer  *sync.Cond // signals that the last one left, or came; made by whoever waits
 }
 
-// admit reports whether one more may come. Then add or quit follows, which
+func (g *registry) init(l Limits, counts *limitCounts) {
+	g.limits, g.counts, g.by = l, counts, limit.NewCounts(l.PerAddress)
+}
+
+// admit lets one more come, from source, or returns what he is answered. Then add or quit follows, which
 // waits for nobody.
-func (g *registry) admit() bool {
+func (g *registry) admit(source limit.Addr) *refusal.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closed {
-		return false
+	most := g.limits.Connections - g.limits.spare()
+	switch {
+	case g.closed:
+		return shuttingDown()
+	case most > 0 && len(g.conns)+g.coming >= most:
+		g.counts.connections.Add(1)
+		return tooMany()
+	case !g.by.Enter(source):
+		g.counts.perAddress.Add(1)
+		return tooManySockets()
 	}
 	g.coming++
-	return true
+	return nil
 }
 
 // add adds a connection that was admitted. From now on it may be written to and cut.
@@ -37,8 +57,9 @@ func (g *registry) add(c *core) {
 	g.cameLocked()
 }
 
-// quit says that one who was admitted does not come.
-func (g *registry) quit() {
+// quit says that one who was admitted, from source, does not come.
+func (g *registry) quit(source limit.Addr) {
+	g.by.Leave(source)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.cameLocked()
@@ -61,6 +82,7 @@ func (g *registry) shut() {
 }
 
 func (g *registry) remove(c *core) {
+	g.by.Leave(c.source)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	last := len(g.conns) - 1
@@ -78,6 +100,13 @@ func (g *registry) len() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return len(g.conns)
+}
+
+// count returns how many there are, and are about to come.
+func (g *registry) count() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.conns) + g.coming
 }
 
 // all appends every connection to buf[:0].

@@ -24,6 +24,7 @@ type Request struct {
 
 	subprotocol string // agreed on in the handshake
 
+	peer   netip.Addr // of the connection
 	client netip.Addr // see Client
 	counts limit.Addr // and Source
 }
@@ -98,6 +99,7 @@ func (rt *Router) route(react bool, guards []Guard, h func(http.ResponseWriter, 
 		}
 		r := &Request{Request: hr, params: params}
 		peer, _ := netip.ParseAddrPort(hr.RemoteAddr) // a unix socket has none
+		r.peer = peer.Addr()
 		r.client, r.counts = rt.cfg.Proxies.Client(peer.Addr(), hr.Header)
 		query, err := url.ParseQuery(hr.URL.RawQuery)
 		if err != nil {
@@ -105,6 +107,12 @@ func (rt *Router) route(react bool, guards []Guard, h func(http.ResponseWriter, 
 			return
 		}
 		r.query = query
+		done, err := rt.census.request(r)
+		if err != nil {
+			rt.refuse(w, r, err)
+			return
+		}
+		defer done()
 		if err := rt.serve(w, r, guards, h); err != nil {
 			rt.refuse(w, r, err)
 		}

@@ -110,7 +110,7 @@ func register[In any](rt *Router, route Route[In]) {
 	react := route.Open != nil
 	rt.handle(http.MethodGet, route.Path, rt.route(react, guards, func(w http.ResponseWriter, r *Request) error {
 		c := &Conn[In]{route: served}
-		c.core = core{rt: rt, h: c, req: detached(r, chooseSubprotocol(r.Header, route.Subprotocols))}
+		c.core = core{rt: rt, h: c, req: detached(r, chooseSubprotocol(r.Header, route.Subprotocols)), source: r.counts}
 		return c.start(w, react)
 	}))
 }
@@ -118,19 +118,19 @@ func register[In any](rt *Router, route Route[In]) {
 // start takes the connection from whoever has served its handshake and gives it to a
 // driver. net/http's goroutine returns at once, and frees its buffers.
 func (c *core) start(w http.ResponseWriter, react bool) error {
-	if !c.rt.conns.admit() { // Shutdown came in between
-		return shuttingDown()
+	if refused := c.rt.conns.admit(c.source); refused != nil {
+		return refused
 	}
 	if react && c.takeArrival(w) {
 		return nil
 	}
 	nc, head, err := hijack(w, c.rt.cfg.SendBuffer)
 	if err != nil {
-		c.rt.conns.quit()
+		c.rt.conns.quit(c.source)
 		return fmt.Errorf("ws: hijack: %w", err)
 	}
 	if c.rt.reserve.crowdedConn(nc) {
-		c.rt.conns.quit()
+		c.rt.conns.quit(c.source)
 		c.rt.turnedAway(nc.RemoteAddr())
 		c.rt.stats.refused.Add(refusal.Unavailable)
 		_ = nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))

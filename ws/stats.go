@@ -10,6 +10,7 @@ import (
 type Stats struct {
 	Open     int    // connections now
 	Waiting  int    // newcomers now, that have said nothing yet, and those that were refused and have not hung up
+	Plain    int    // connections now that are no WebSockets, Waiting ones included
 	Accepted uint64 // upgrades done
 	Refused  uint64 // requests that were refused
 	Invalid  uint64 // messages that Decode refused
@@ -21,6 +22,8 @@ type Stats struct {
 	RefusedBy map[refusal.Code]uint64 // Refused by reason
 	ClosedBy  map[uint16]uint64       // connections that ended, by close code: 1006 without a close frame, 0 with a code that clients choose
 	Crowded   uint64                  // connections that were not taken since all descriptors but a reserve are in use
+
+	Limits LimitStats
 
 	AcceptErrors uint64 // times that no connection could be accepted, for want of descriptors or memory
 
@@ -46,6 +49,7 @@ func (rt *Router) Stats() Stats {
 		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
 		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Waiting: rt.lobby.len(),
+		Limits: rt.census.counts.stats(), Plain: int(rt.census.plain.Load()),
 	}
 	for _, n := range stats.RefusedBy {
 		stats.Refused += n

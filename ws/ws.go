@@ -83,6 +83,8 @@ type Config struct {
 	Descriptors int
 	// Proxies are those that are trusted to say whom they speak for. Default this machine alone.
 	Proxies limit.Proxies
+	// Limits say how many connections there may be, and how much comes over one. Default no limits.
+	Limits Limits
 	// Logger gets rare events and, at debug level, one line a connection. nil
 	// discards.
 	Logger *slog.Logger
@@ -150,6 +152,8 @@ type Router struct {
 	stats  counters
 	outbox outbox.Config
 	lobby  lobby
+	census census
+	clock  limit.Clock
 
 	reserve reserve
 	rare    struct {
@@ -177,6 +181,9 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
 	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed}
 	rt.reserve = newReserve(cfg.Descriptors)
+	rt.clock = limit.NewClock()
+	rt.census.init(rt)
+	rt.conns.init(cfg.Limits, &rt.census.counts)
 	// WebSocket clients follow no redirects: a clear 404 is the better answer.
 	rt.mux.RedirectTrailingSlash = false
 	rt.mux.RedirectFixedPath = false

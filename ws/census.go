@@ -1,0 +1,153 @@
+package ws
+
+import (
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"edgechat/limit"
+	"edgechat/refusal"
+)
+
+// Limits say how many connections there may be, and how much comes over one. Zero is no limit, in each
+// field. Those by address hold for nobody on this machine and for no trusted proxy.
+type Limits struct {
+	// Connections is how many there may be in all. The last 64 of them, or a quarter if that is less, are
+	// kept from WebSockets.
+	Connections int
+	// PerAddress is how many WebSockets an address may have.
+	PerAddress int
+	// Plain is how many connections there may be that are no WebSocket, or none yet.
+	Plain int
+	// PlainPerAddress is how many of these an address may have; requests that a trusted proxy passes on
+	// count as connections of their client.
+	PlainPerAddress int
+	// Frames of any kind on one connection: messages, their fragments, pings and pongs. Who sends more is closed with 1008.
+	Frames limit.Rate
+}
+
+// LimitStats are how often each limit was reached, since the start.
+type LimitStats struct {
+	Connections     uint64 // connections and handshakes that were refused by Limits.Connections
+	PerAddress      uint64 // handshakes, by Limits.PerAddress
+	Plain           uint64 // connections, by Limits.Plain
+	PlainPerAddress uint64 // connections and requests, by Limits.PlainPerAddress
+	Frames          uint64 // connections that were closed by Limits.Frames
+}
+
+type limitCounts struct {
+	connections, perAddress, plain, plainPerAddress, frames atomic.Uint64
+}
+
+func (c *limitCounts) stats() LimitStats {
+	return LimitStats{c.connections.Load(), c.perAddress.Load(), c.plain.Load(), c.plainPerAddress.Load(), c.frames.Load()}
+}
+
+// A census counts the connections that are no WebSockets, or none yet: newcomers, those of net/http, and those that were
+// refused and have not hung up. The registry counts the others.
+type census struct {
+	limits  Limits
+	proxies limit.Proxies
+	sockets func() int
+	plain   atomic.Int64
+	by      *limit.Counts
+	counts  limitCounts
+
+	full, crowd, address []byte // answers, as HTTP
+	farewells            atomic.Int32
+}
+
+func (s *census) init(rt *Router) {
+	s.limits, s.proxies, s.sockets, s.by = rt.cfg.Limits, rt.cfg.Proxies, rt.conns.count, limit.NewCounts(rt.cfg.Limits.PlainPerAddress)
+	s.full, s.crowd, s.address = tooMany().Bytes(), tooManyPlain().Bytes(), tooManyOfAddress().Bytes()
+}
+
+// spare is how many of the connections are kept from WebSockets.
+func (l *Limits) spare() int { return min(reserveSize, l.Connections/4) }
+
+func tooMany() *refusal.Error {
+	e := refusal.New(refusal.TooManyConnections, "the server has as many connections as it may have (--connections): try again later").After(30 * time.Second)
+	e.Status = 503
+	return e
+}
+
+func tooManyPlain() *refusal.Error {
+	e := refusal.New(refusal.TooManyConnections, "many are connecting, or asking, at this moment (--http-connections): try again soon").After(time.Second)
+	e.Status = 503
+	return e
+}
+
+func tooManyOfAddress() *refusal.Error {
+	return refusal.New(refusal.TooManyConnections, "there are as many connections for plain HTTP from this address as there may be (--http-per-address): use those, or close some").After(time.Second)
+}
+
+func tooManySockets() *refusal.Error {
+	return refusal.New(refusal.TooManyConnections, "there are as many WebSockets from this address as there may be (--connections-per-address): close one, or join several rooms on one").After(5 * time.Second)
+}
+
+// enter counts a connection that was accepted, or returns what it is answered.
+func (s *census) enter(source limit.Addr) (answer []byte) {
+	l := &s.limits
+	plain := s.plain.Add(1)
+	switch {
+	case l.Plain > 0 && plain > int64(l.Plain):
+		s.counts.plain.Add(1)
+		answer = s.crowd
+	case l.Connections > 0 && plain+int64(s.sockets()) > int64(l.Connections):
+		s.counts.connections.Add(1)
+		answer = s.full
+	case !s.by.Enter(source):
+		s.counts.plainPerAddress.Add(1)
+		answer = s.address
+	default:
+		return nil
+	}
+	s.plain.Add(-1)
+	return answer
+}
+
+// force counts a connection whatever the limits say: one that is to be told of a stop.
+func (s *census) force() { s.plain.Add(1) }
+
+// leave says that a connection which has entered has ended, or become a WebSocket.
+func (s *census) leave(source limit.Addr) {
+	s.plain.Add(-1)
+	s.by.Leave(source)
+}
+
+// sourceOf returns as what the peer of a connection counts.
+func (s *census) sourceOf(addr net.Addr) limit.Addr {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return s.proxies.Peer(tcp.AddrPort().Addr())
+	}
+	return s.proxies.Peer(netip.Addr{})
+}
+
+// maxFarewells is how many that were turned away at once have time to take their answer. The rest are cut behind it, and
+// may not see it: they cost nothing.
+const maxFarewells = 64
+
+// farewell reports whether one more has. Then farewellOver follows.
+func (s *census) farewell() bool {
+	if s.farewells.Add(1) <= maxFarewells {
+		return true
+	}
+	s.farewells.Add(-1)
+	return false
+}
+
+func (s *census) farewellOver() { s.farewells.Add(-1) }
+
+// request counts a request that a trusted proxy passes on as a connection of its client, which it stands for, until
+// done is called. An error is its answer.
+func (s *census) request(r *Request) (done func(), err error) {
+	if r.counts == limit.Exempt || s.limits.PlainPerAddress <= 0 || s.proxies.Peer(r.peer) != limit.Exempt {
+		return func() {}, nil
+	}
+	if !s.by.Enter(r.counts) {
+		s.counts.plainPerAddress.Add(1)
+		return nil, tooManyOfAddress()
+	}
+	return func() { s.by.Leave(r.counts) }, nil
+}
