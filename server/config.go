@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 const (
 	DefaultListen       = ":3000"
 	DefaultDrainTimeout = 10 * time.Second
+	DefaultSocketMode   = 0o660
 )
 
 // Config is what one edgechat process is told. Zero values stand for the
@@ -84,6 +86,26 @@ type Config struct {
 	// without a token file, else none.
 	Anonymous auth.Access
 
+	// Admin is the path of the admin socket; "" is none. See package admin.
+	Admin string
+
+	// SocketMode is the mode of unix sockets, the admin socket's included. Their group is the process's. Default
+	// DefaultSocketMode.
+	SocketMode fs.FileMode
+
+	// MetricsListen is an address, as those of Listen, where GET /metrics answers everyone. "" is none: then it answers
+	// this machine alone, at Listen, and the admin socket.
+	MetricsListen string
+
+	// Version is told to whoever looks after the server.
+	Version string
+
+	// Level is that of Logger, which the admin socket changes; nil is a level that nobody heeds.
+	Level *slog.LevelVar
+
+	// LogDropped returns how many lines of the log were dropped; nil is none.
+	LogDropped func() uint64
+
 	// Logger gets rare events; nil discards.
 	Logger *slog.Logger
 }
@@ -128,6 +150,13 @@ func (cfg *Config) defaults() error {
 		}
 	}
 	cfg.MaxHeaderBytes = cmp.Or(cfg.MaxHeaderBytes, 16<<10)
+	cfg.SocketMode = cmp.Or(cfg.SocketMode, DefaultSocketMode)
+	if cfg.SocketMode&^fs.ModePerm != 0 {
+		return fmt.Errorf("server: SocketMode is %#o: it must be of permissions alone, at most 0777", cfg.SocketMode)
+	}
+	if cfg.Level == nil {
+		cfg.Level = new(slog.LevelVar)
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -26,12 +26,19 @@ const (
 type requests struct {
 	mu    sync.Mutex
 	conns map[net.Conn]http.ConnState // StateNew or StateActive
+	open  int                         // these, and those that are kept for a next request
 }
 
 // track is the http.Server's ConnState.
 func (r *requests) track(c net.Conn, state http.ConnState) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	switch state {
+	case http.StateNew:
+		r.open++
+	case http.StateClosed, http.StateHijacked:
+		r.open--
+	}
 	switch state {
 	case http.StateNew, http.StateActive:
 		if r.conns == nil {
@@ -41,6 +48,13 @@ func (r *requests) track(c net.Conn, state http.ConnState) {
 	default: // idle, closed, or a WebSocket
 		delete(r.conns, c)
 	}
+}
+
+// held returns how many connections net/http has.
+func (r *requests) held() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open
 }
 
 func (r *requests) count() (fresh, active int) {

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,12 +13,12 @@ import (
 )
 
 // listenAll opens a listener for each address, or none.
-func listenAll(addrs []string) (ls []net.Listener, err error) {
+func listenAll(addrs []string, mode fs.FileMode) (ls []net.Listener, err error) {
 	for _, addr := range addrs {
-		l, err := listen(addr)
+		l, err := listen(addr, mode)
 		if err != nil {
 			closeAll(ls)
-			return nil, fmt.Errorf("server: listen on %s: %w", addr, err)
+			return nil, err
 		}
 		ls = append(ls, l)
 	}
@@ -30,7 +31,16 @@ func closeAll(ls []net.Listener) {
 	}
 }
 
-func listen(addr string) (net.Listener, error) {
+// listen opens a listener. The error names addr.
+func listen(addr string, mode fs.FileMode) (net.Listener, error) {
+	l, err := open(addr, mode)
+	if err != nil {
+		return nil, fmt.Errorf("server: listen on %s: %w", addr, err)
+	}
+	return l, nil
+}
+
+func open(addr string, mode fs.FileMode) (net.Listener, error) {
 	path, ok := strings.CutPrefix(addr, "unix:")
 	if !ok {
 		return net.Listen("tcp", addr)
@@ -38,7 +48,20 @@ func listen(addr string) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	return net.Listen("unix", path) // removes the file when it is closed
+	// The file has at most this mode from the moment on in which it is there: on Linux bind(2) takes it from the
+	// socket, less the umask, and chmod(2) adds what that took.
+	lc := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) { _ = syscall.Fchmod(int(fd), uint32(mode)) }) // elsewhere it fails
+	}}
+	l, err := lc.Listen(context.Background(), "unix", path) // removes the file when it is closed
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // removeStale takes away the socket file of a server that was killed. A socket

@@ -67,6 +67,7 @@ func (s *Server) open() (err error) {
 	}
 	s.router.HTTP(http.MethodGet, "/healthz", s.healthz)
 	s.router.HTTP(http.MethodGet, "/readyz", s.readyz)
+	s.router.HTTP(http.MethodGet, "/metrics", s.metrics, s.mayScrape)
 	s.webRoutes()
 	return nil
 }

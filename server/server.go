@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"edgechat/admin"
 	"edgechat/auth"
 	"edgechat/chat"
 	"edgechat/hub"
@@ -51,6 +52,12 @@ type Server struct {
 	requests  requests
 	draining  atomic.Bool
 	probe     probe
+	sides     []side         // what is served besides chat
+	siding    sync.WaitGroup // their goroutines, and the meter's
+	admin     *admin.Server  // nil without an admin socket
+	began     time.Time
+	meterMu   sync.Mutex
+	meter     meter
 }
 
 // New opens what cfg names: token file, listeners, store, and what stands on
@@ -58,10 +65,11 @@ type Server struct {
 // waits in the kernel's queue. An error leaves nothing open, and names the
 // address or path.
 func New(cfg Config) (_ *Server, err error) {
-	s := &Server{listeners: cfg.Listeners}
+	s := &Server{listeners: cfg.Listeners, began: time.Now()}
 	defer func() {
 		if err != nil {
 			closeAll(s.listeners)
+			s.closeSides()
 		}
 	}()
 	if err := cfg.defaults(); err != nil {
@@ -76,9 +84,12 @@ func New(cfg Config) (_ *Server, err error) {
 	// The listeners before the store: a second server on the same port must not
 	// get as far as the file of the first.
 	if len(cfg.Listeners) == 0 {
-		if s.listeners, err = listenAll(cfg.Listen); err != nil {
+		if s.listeners, err = listenAll(cfg.Listen, cfg.SocketMode); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.openSides(); err != nil {
+		return nil, err
 	}
 	if err := s.open(); err != nil {
 		return nil, err
@@ -100,16 +111,19 @@ func New(cfg Config) (_ *Server, err error) {
 
 // Reload reads the token file again, if there is one, and logs the outcome. If
 // it cannot be read the tokens stay as they were. Connections stay in any case.
-func (s *Server) Reload() {
+func (s *Server) Reload() { _, _ = s.reload() }
+
+func (s *Server) reload() (admin.Reloaded, error) {
 	if s.tokens == nil {
 		s.log.Info("nothing to reload: there is no token file")
-		return
+		return admin.Reloaded{}, nil
 	}
 	if err := s.tokens.Reload(); err != nil {
 		s.log.Error("tokens not reloaded, the old ones stay", "err", err)
-		return
+		return admin.Reloaded{}, err
 	}
 	s.log.Info("tokens reloaded", "path", s.tokens.Path(), "tokens", s.tokens.Len())
+	return admin.Reloaded{Path: s.tokens.Path(), Tokens: s.tokens.Len()}, nil
 }
 
 // Serve serves until ctx ends and then stops in order: see stop. It returns nil
@@ -126,7 +140,9 @@ func (s *Server) Serve(ctx context.Context) error {
 			cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), s.http.Serve(l)))
 		})
 	}
+	s.serveSides(ctx)
 	s.logAddrs()
+	s.log.Info("access", "who", s.access(), "tokens", s.tokenCount())
 	<-ctx.Done()
 	cause := context.Cause(ctx)
 	err := s.stop()
@@ -162,7 +178,8 @@ const stopReason = "server is restarting: reconnect after a random time of up to
 //  1. /readyz says "draining", new WebSockets get 503, those there are 1012 once
 //     what waits for them is written; who does not take it in time is cut;
 //  2. listeners close, requests that run end;
-//  3. the hub has nothing left to do, now that its members are gone; the store
+//  3. metrics and the admin socket, which may be making a backup, end;
+//  4. the hub has nothing left to do, now that its members are gone; the store
 //     commits what it accepted and marks its file as clean. That takes as long as
 //     the disk takes: cut short, it would not have been worth stopping.
 func (s *Server) stop() error {
@@ -190,6 +207,8 @@ func (s *Server) stop() error {
 	cancel()
 	_ = s.http.Close() // its errors are those of sockets that are gone
 
+	s.closeSides()
+	s.siding.Wait()
 	s.hub.Close()
 	err := s.store.Close() // says itself what could not be written
 	s.log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))

@@ -59,10 +59,16 @@ func tooFull() *refusal.Error {
 // turnedAway counts somebody who got no connection for want of descriptors, and logs that once a minute.
 func (rt *Router) turnedAway(addr net.Addr) {
 	rt.stats.crowded.Add(1)
+	rt.stats.crowdedAt.Store(rt.tick.Load())
 	if others, ok := rt.rare.crowded.now(); ok {
 		rt.cfg.Logger.Warn("no descriptors for more connections: new ones are refused", "addr", addr.String(), "others", others,
 			"limit", rt.reserve.limit, "hint", "raise LimitNOFILE in the unit, or ulimit -n")
 	}
+}
+
+// crowding reports whether somebody was turned away within the last minute.
+func (rt *Router) crowding() bool {
+	return rt.stats.crowded.Load() > 0 && rt.tick.Load()-rt.stats.crowdedAt.Load() < uint32(rareEvery/rt.tickLength())
 }
 
 // peerIsLocal reports whether a peer is on this machine.

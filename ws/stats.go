@@ -22,6 +22,7 @@ type Stats struct {
 	RefusedBy map[refusal.Code]uint64 // Refused by reason
 	ClosedBy  map[uint16]uint64       // connections that ended, by close code: 1006 without a close frame, 0 with a code that clients choose
 	Crowded   uint64                  // connections that were not taken since all descriptors but a reserve are in use
+	Crowding  bool                    // that was so within the last minute
 
 	Limits LimitStats
 
@@ -36,6 +37,7 @@ type Stats struct {
 
 type counters struct {
 	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled atomic.Uint64
+	crowdedAt                                                                                    atomic.Uint32 // tick of the last of them
 
 	refused refusal.Counts
 	closed  refusal.CloseCounts
@@ -48,7 +50,7 @@ func (rt *Router) Stats() Stats {
 		Open: rt.conns.len(), Accepted: s.accepted.Load(), Invalid: s.invalid.Load(),
 		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
-		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Waiting: rt.lobby.len(),
+		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Crowding: rt.crowding(), Waiting: rt.lobby.len(),
 		Limits: rt.census.counts.stats(), Plain: int(rt.census.plain.Load()),
 	}
 	for _, n := range stats.RefusedBy {

@@ -1,0 +1,191 @@
+// Package admin is how somebody on the machine looks after a running server: HTTP over a unix socket,
+// what is said there, and the client that says it. It knows no chat: a [Backend] does what is asked.
+//
+//	GET  /status          how the server is, as Status
+//	GET  /rooms           live rooms, as []Room; ?for=1s is how long they are watched for their rates
+//	GET  /rooms/NAME      one of them, as RoomDetail
+//	GET  /metrics         the counters, in the text format of Prometheus
+//	GET  /backup          a consistent copy of the history, while the server is at work
+//	PUT  /log-level       debug, info, warn or error, as text
+//	POST /reload          reads what SIGHUP has read again
+//	GET  /debug/pprof/    profiles, as net/http/pprof has them
+//	POST /debug/trace     starts the flight recorder; GET writes its last seconds, DELETE stops it
+//
+// Who may connect is what the mode and the group of the socket say, and nobody else is asked: so
+// the one rule for callers is to make the socket with its mode from the beginning. Each act that
+// changes something is logged with the credentials of the process that asked for it.
+package admin
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// A Backend is the server that is looked after. Its methods may be called from any goroutine.
+type Backend interface {
+	Status() Status
+	// Rooms returns the live rooms, busiest first, after it has watched them for so long.
+	Rooms(ctx context.Context, watch time.Duration) ([]Room, error)
+	// Room returns false if nobody is in the room and nothing is kept of it.
+	Room(name string) (RoomDetail, bool)
+	WriteMetrics(w io.Writer) error
+	// Backup writes a copy that a restore takes.
+	Backup(w io.Writer) error
+	Reload() (Reloaded, error)
+}
+
+// A Config is what a Handler works with.
+type Config struct {
+	Backend Backend        // required
+	Level   *slog.LevelVar // of the log; required
+	Logger  *slog.Logger   // required
+}
+
+// A Status is how a server is. Times are in seconds, sizes in bytes.
+type Status struct {
+	Version string    `json:"version"`
+	PID     int       `json:"pid"`
+	Started time.Time `json:"started"` // by the wall clock of then
+	Uptime  float64   `json:"uptime"`
+	State   string    `json:"state"` // "ok", "degraded" or "draining"
+
+	Problems []Problem `json:"problems,omitempty"` // what keeps new clients, or messages from the disk
+	Warnings []Problem `json:"warnings,omitempty"` // what does not, and is to be seen to
+
+	Listeners   []string    `json:"listeners"`
+	Access      string      `json:"access"` // who may read and write, in words
+	Connections Connections `json:"connections"`
+	Rooms       int         `json:"rooms"`
+	Members     int         `json:"members"`
+	Quiet       int         `json:"quiet"` // members that nobody hears of
+	Messages    Messages    `json:"messages"`
+	Delivery    Latency     `json:"delivery"` // from a message's number to its write to the members
+	Commit      Latency     `json:"commit"`   // of a batch to the log, with its flush
+	Store       Store       `json:"store"`
+	Written     Written     `json:"written"`
+	Process     Process     `json:"process"`
+	Log         Log         `json:"log"`
+}
+
+// A Problem says what is wrong and what to do about it.
+type Problem struct {
+	Code    string `json:"code"`    // for programs
+	Message string `json:"message"` // for people
+	Hint    string `json:"hint"`    // what mends it
+}
+
+// Connections are those that are open.
+type Connections struct {
+	WebSocket int    `json:"websocket"`
+	HTTP      int    `json:"http"`
+	Waiting   int    `json:"waiting"`   // have said nothing yet
+	Addresses int    `json:"addresses"` // from which there are WebSockets
+	Peers     []Peer `json:"peers"`     // those with the most of them
+}
+
+// A Peer is an address and how many WebSockets there are from it.
+type Peer struct {
+	Address     string `json:"address"` // "" over a unix socket
+	Connections int    `json:"connections"`
+}
+
+// Messages are counted since the start; the rates are of the last minute, or since the start.
+type Messages struct {
+	Published     uint64  `json:"published"`
+	Delivered     uint64  `json:"delivered"`
+	PublishedRate float64 `json:"published_per_second"`
+	DeliveredRate float64 `json:"delivered_per_second"`
+	Recovered     uint64  `json:"recovered"` // clients that came back and missed nothing
+	Gaps          uint64  `json:"gaps"`      // and that did
+	Slow          uint64  `json:"slow"`      // clients closed as too slow
+}
+
+// A Latency is of the last minute, or since the start if nothing was said in that.
+type Latency struct {
+	Count uint64  `json:"count"`
+	P50   float64 `json:"p50"` // not longer than
+	P99   float64 `json:"p99"`
+}
+
+// A Store is the history and where it is.
+type Store struct {
+	Path     string `json:"path"`
+	Durable  bool   `json:"durable"`
+	Medium   string `json:"medium"` // the file system
+	Free     uint64 `json:"free"`
+	Epoch    string `json:"epoch"`
+	Rooms    int    `json:"rooms"`
+	Bytes    int64  `json:"bytes"` // by --history-bytes
+	Pending  int    `json:"pending"`
+	Lost     uint64 `json:"lost"`
+	Failures uint64 `json:"failures"`
+}
+
+// Written is what went to the card.
+type Written struct {
+	Log     uint64  `json:"log"`     // since the start, as the store counts it
+	History uint64  `json:"history"` // likewise
+	Kernel  uint64  `json:"kernel"`  // since the start, of the whole process; 0 if the kernel does not say
+	Flushes uint64  `json:"flushes"`
+	Day     uint64  `json:"day"`  // in the last 24 hours, or since the start
+	Over    float64 `json:"over"` // seconds that Day is of
+	Year    uint64  `json:"year"` // as much in a year, if it goes on so
+}
+
+// Process is what the server takes of the machine.
+type Process struct {
+	Resident        uint64 `json:"resident"`
+	Heap            uint64 `json:"heap"`
+	MemoryLimit     int64  `json:"memory_limit"` // GOMEMLIMIT; 0 is none
+	Goroutines      int    `json:"goroutines"`
+	Descriptors     int    `json:"descriptors"`
+	DescriptorLimit int    `json:"descriptor_limit"`
+}
+
+// Log is how the log is kept.
+type Log struct {
+	Level   string `json:"level"`
+	Dropped uint64 `json:"dropped"` // lines that nobody read fast enough
+}
+
+// A Room is a live one.
+type Room struct {
+	Name     string  `json:"room"`
+	Members  int     `json:"members"`
+	Quiet    int     `json:"quiet"`
+	ID       string  `json:"id"`       // of the newest message
+	Messages uint64  `json:"messages"` // that the room ever had
+	Rate     float64 `json:"per_second"`
+	Behind   int     `json:"behind"` // members that have not been written all there is
+	Slowed   bool    `json:"slowed"` // who publishes waits for those who read
+}
+
+// A RoomDetail is one room from near.
+type RoomDetail struct {
+	Room
+	Live   bool     `json:"live"`
+	Oldest string   `json:"oldest"` // message that is kept; "" if there is none
+	Held   int      `json:"held"`   // bytes of frames for who is behind
+	Who    []Member `json:"who"`
+}
+
+// A Member is a name and its connections in a room.
+type Member struct {
+	Username    string    `json:"username"`
+	Connections int       `json:"connections"`
+	Since       time.Time `json:"since"`
+}
+
+// Reloaded is what a reload has read.
+type Reloaded struct {
+	Path   string `json:"path,omitempty"` // of the token file; "" if there is none
+	Tokens int    `json:"tokens"`
+}
+
+// Level is the answer to a change of the log's level.
+type Level struct {
+	Level  string `json:"level"`
+	Before string `json:"before"`
+}

@@ -1,0 +1,189 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"edgechat/admin"
+	"edgechat/auth"
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/metrics"
+)
+
+// maxPeers is how many addresses a status names.
+const maxPeers = 8
+
+// A backend is a Server as the admin socket sees it.
+type backend struct{ *Server }
+
+var _ admin.Backend = backend{}
+
+func (b backend) WriteMetrics(w io.Writer) error  { return b.writeMetrics(w) }
+func (b backend) Backup(w io.Writer) error        { return b.store.Backup(w) }
+func (b backend) Reload() (admin.Reloaded, error) { return b.reload() }
+
+// access says who may read and write.
+func (s *Server) access() string {
+	anonymous := s.cfg.Anonymous
+	if anonymous == auth.Unset {
+		anonymous = auth.None
+		if s.tokens == nil {
+			anonymous = auth.Write
+		}
+	}
+	switch {
+	case anonymous == auth.Write:
+		return "everyone who can connect may read and write"
+	case anonymous == auth.Read && s.tokens == nil:
+		return "everyone who can connect may read; nobody may write, since there are no tokens"
+	case anonymous == auth.Read:
+		return "everyone who can connect may read; who has a token may do what it allows"
+	case s.tokens == nil:
+		return "nobody may do anything: there are no tokens"
+	}
+	return "who has a token may do what it allows, and nobody else anything"
+}
+
+func (s *Server) tokenCount() int {
+	if s.tokens == nil {
+		return 0
+	}
+	return s.tokens.Len()
+}
+
+// Status takes no lock for longer than its counters do.
+func (b backend) Status() admin.Status {
+	s := b.Server
+	all, now := s.Stats(), s.sample()
+	s.meterMu.Lock()
+	minute, day := s.meter.before()
+	began := s.meter.began
+	s.meterMu.Unlock()
+
+	st := admin.Status{
+		Version: s.cfg.Version, PID: os.Getpid(), Started: s.began.UTC(), Uptime: time.Since(s.began).Seconds(), State: "ok",
+		Access: s.access(), Rooms: all.Hub.Rooms, Members: all.Hub.Members, Quiet: all.Hub.Quiet,
+	}
+	if st.Problems, st.Warnings = s.problems(); len(st.Problems) > 0 {
+		st.State = "degraded"
+		if st.Problems[0].Code == "draining" {
+			st.State = "draining"
+		}
+	}
+	for _, l := range s.listeners {
+		st.Listeners = append(st.Listeners, place(l.Addr()))
+	}
+	st.Connections = admin.Connections{WebSocket: all.WS.Open, HTTP: s.requests.held(), Waiting: all.WS.Waiting}
+	peers := s.router.Peers()
+	st.Connections.Addresses = len(peers)
+	for addr, n := range peers {
+		text := ""
+		if addr.IsValid() {
+			text = addr.String()
+		}
+		st.Connections.Peers = append(st.Connections.Peers, admin.Peer{Address: text, Connections: n})
+	}
+	slices.SortFunc(st.Connections.Peers, func(a, b admin.Peer) int {
+		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Address, b.Address))
+	})
+	st.Connections.Peers = st.Connections.Peers[:min(len(st.Connections.Peers), maxPeers)]
+
+	over := max(now.at.Sub(minute.at).Seconds(), 1)
+	st.Messages = admin.Messages{
+		Published: all.Hub.Published, Delivered: all.Hub.Delivered, Recovered: all.Hub.Recovered, Gaps: all.Hub.Gaps, Slow: all.WS.Slow,
+		PublishedRate: float64(now.published-minute.published) / over, DeliveredRate: float64(now.delivered-minute.delivered) / over,
+	}
+	st.Delivery, st.Commit = latency(now, minute, began, func(s sample) metrics.Durations { return s.delivery }), latency(now, minute, began, func(s sample) metrics.Durations { return s.commit })
+
+	medium, free := medium(s.cfg.Data)
+	st.Store = admin.Store{
+		Path: s.cfg.Data, Durable: s.store.Ready() == nil && s.store.Warning() == nil, Medium: medium, Free: free, Epoch: all.Store.Epoch, Rooms: all.Store.Rooms,
+		Bytes: all.Store.Bytes, Pending: all.Store.Pending, Lost: all.Store.Lost, Failures: all.Store.Failures,
+	}
+	st.Written = admin.Written{
+		Log: all.Store.LogBytes, History: all.Store.FoldBytes, Kernel: kernelWritten(), Flushes: all.Store.Commits + 2*all.Store.Folds,
+		Day: now.written - min(day.written, now.written), Over: max(now.at.Sub(day.at).Seconds(), 1),
+	}
+	st.Written.Year = uint64(float64(st.Written.Day) / st.Written.Over * (365 * 24 * time.Hour).Seconds())
+	mem := readMemory()
+	st.Process = admin.Process{
+		Resident: residentBytes(), Heap: mem.heap, MemoryLimit: int64(mem.limit), Goroutines: runtime.NumGoroutine(),
+		Descriptors: openDescriptors(), DescriptorLimit: descriptorLimit(),
+	}
+	st.Log = admin.Log{Level: strings.ToLower(s.cfg.Level.Level().String()), Dropped: s.logDropped()}
+	return st
+}
+
+// latency is of the time since minute, or since began if there was nothing in that.
+func latency(now, minute, began sample, of func(sample) metrics.Durations) admin.Latency {
+	d := of(now).Since(of(minute))
+	if d.Count() == 0 {
+		d = of(now).Since(of(began))
+	}
+	return admin.Latency{Count: d.Count(), P50: d.Quantile(0.5).Seconds(), P99: d.Quantile(0.99).Seconds()}
+}
+
+// Rooms looks twice.
+func (b backend) Rooms(ctx context.Context, watch time.Duration) ([]admin.Room, error) {
+	before := map[string]uint64{}
+	began := time.Now()
+	for _, r := range b.hub.States() {
+		before[r.Name] = r.Head.Offset
+	}
+	select {
+	case <-time.After(watch):
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	states := b.hub.States()
+	over := time.Since(began).Seconds()
+	rooms := make([]admin.Room, 0, len(states))
+	for _, state := range states {
+		r := roomOf(state)
+		if was, ok := before[r.Name]; ok && over > 0 {
+			r.Rate = float64(state.Head.Offset-min(was, state.Head.Offset)) / over
+		}
+		rooms = append(rooms, r)
+	}
+	slices.SortFunc(rooms, func(a, b admin.Room) int {
+		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Members+b.Quiet, a.Members+a.Quiet), cmp.Compare(a.Name, b.Name))
+	})
+	return rooms, nil
+}
+
+func roomOf(s hub.RoomState) admin.Room {
+	return admin.Room{
+		Name: s.Name, Members: s.Members, Quiet: s.Quiet, ID: idOf(s.Head), Messages: s.Head.Offset, Behind: s.Behind, Slowed: s.Slowed,
+	}
+}
+
+func idOf(id codec.ID) string {
+	if id.Offset == 0 {
+		return ""
+	}
+	return id.String()
+}
+
+// Room returns one from near; one that nobody is in, but of which something is kept, too.
+func (b backend) Room(name string) (admin.RoomDetail, bool) {
+	state, live := b.hub.State(name)
+	head, oldest := b.store.Head(name), b.store.Oldest(name)
+	if !live && oldest == (codec.ID{}) {
+		return admin.RoomDetail{}, false
+	}
+	if !live {
+		state = hub.RoomState{Name: name, Head: head}
+	}
+	d := admin.RoomDetail{Room: roomOf(state), Live: live, Oldest: idOf(oldest), Held: state.Bytes}
+	for _, m := range b.hub.Members(name) {
+		d.Who = append(d.Who, admin.Member{Username: m.Username, Connections: m.Connections, Since: time.UnixMilli(m.Since).UTC()})
+	}
+	return d, true
+}

@@ -1,0 +1,62 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"syscall"
+
+	"edgechat/admin"
+)
+
+// problems returns what is wrong: first what keeps new clients away or messages from the card, then what does
+// neither and is to be seen to. Each has its mend.
+func (s *Server) problems() (problems, warnings []admin.Problem) {
+	if s.draining.Load() {
+		problems = append(problems, admin.Problem{Code: "draining", Message: "the server is stopping", Hint: "connect again in some seconds"})
+	}
+	counts := s.router.Stats()
+	if err := s.store.Ready(); err != nil {
+		problems = append(problems, admin.Problem{Code: "store", Message: err.Error(), Hint: storeHint(err, s.cfg.Data)})
+	}
+	if counts.Crowding {
+		problems = append(problems, admin.Problem{Code: "descriptors", Message: "connections are refused: all descriptors but a reserve are in use",
+			Hint: "raise LimitNOFILE in the unit, or ulimit -n; edgechat admin status says from where the connections come"})
+	}
+	if err := s.store.Warning(); err != nil {
+		warnings = append(warnings, admin.Problem{Code: "store", Message: err.Error(),
+			Hint: "put --data on a card or a disk that takes writes, and see the log for what failed"})
+	}
+	st := s.store.Stats()
+	if st.Lost > 0 {
+		warnings = append(warnings, admin.Problem{Code: "lost", Message: "messages could not be read again since the start: " + strconv.FormatUint(st.Lost, 10),
+			Hint: "the card is failing: make a backup, and put another card in"})
+	}
+	if n := counts.Panics; n > 0 {
+		warnings = append(warnings, admin.Problem{Code: "panics", Message: fmt.Sprintf("a defect of the server ended %d requests or connections since the start", n),
+			Hint: "report it, with the lines of the log that say \"handler panicked\""})
+	}
+	if s.cfg.LogDropped != nil {
+		if n := s.cfg.LogDropped(); n > 0 {
+			warnings = append(warnings, admin.Problem{Code: "log", Message: fmt.Sprintf("%d lines of the log were dropped since the start", n),
+				Hint: "whoever reads the log does so too slowly; a log level above debug says less"})
+		}
+	}
+	return problems, warnings
+}
+
+// storeHint says what has the store write again.
+func storeHint(err error, folder string) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "make room on the file system of " + folder + ": df -h " + folder
+	case errors.Is(err, syscall.EROFS):
+		return "the file system of " + folder + " is read-only, often since its card failed: dmesg, then put another card in"
+	case errors.Is(err, fs.ErrPermission):
+		return "the server may not write there: ls -l " + folder
+	case errors.Is(err, fs.ErrNotExist):
+		return folder + " is gone: put it back, and the history is written anew"
+	}
+	return "the card fails or hangs: dmesg says more; chat goes on in memory, and a backup has what is there"
+}
