@@ -87,6 +87,17 @@ func (s *Server) writeMetrics(out io.Writer) error {
 	for _, code := range slices.Sorted(maps.Keys(all.Chat.Rejected)) {
 		w.Sample(float64(all.Chat.Rejected[code]), "reason", string(code))
 	}
+	w.Counter("limited_total", "Messages, requests and connections that were refused or ended by a limit, by its name.")
+	l := &all.Chat.Limits
+	for _, c := range []struct {
+		limit string
+		n     uint64
+	}{
+		{"messages", l.Messages}, {"bytes", l.Bytes}, {"joins", l.Joins}, {"new_rooms", l.NewRooms}, {"failures", l.Failures},
+		{"histories", l.Histories}, {"over", l.Over}, {"invalid", l.Invalid}, {"rooms_per_connection", all.Chat.TooManyRooms}, {"members", all.Hub.Full},
+	} {
+		w.Sample(float64(c.n), "limit", c.limit)
+	}
 	w.Counter("slow_consumers_total", "Connections closed since they took too little of what was pending.", n.Slow)
 	w.Counter("silent_connections_total", "Connections dropped after two ping intervals of silence.", n.Silent)
 	w.Counter("stalled_messages_total", "Connections closed since a message took too long to arrive.", n.Stalled)
