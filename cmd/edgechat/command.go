@@ -42,6 +42,7 @@ func commands() []command {
 		checkCommand(),
 		backupCommand(),
 		restoreCommand(),
+		adminCommand(),
 		benchCommand(),
 		{name: "version", summary: "print the version", run: showVersion},
 		{name: "help", args: "[COMMAND]", summary: "print this, or what a command takes", run: help},

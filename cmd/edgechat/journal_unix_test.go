@@ -37,7 +37,7 @@ func TestJournal(t *testing.T) {
 		if err := f.Truncate(0); err != nil {
 			t.Fatal(err)
 		}
-		newLogger(f, test.format, 0, isJournal(f, test.stream)).Info("x")
+		newLogger(f, test.format, slog.LevelInfo, isJournal(f, test.stream)).Info("x")
 		raw, err := os.ReadFile(f.Name())
 		if err != nil {
 			t.Fatal(err)

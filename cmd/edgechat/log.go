@@ -9,7 +9,7 @@ import (
 // newLogger returns the logger of the process. What goes to the journal begins
 // with its priority, so that "journalctl -p warning" finds it, and has no time as
 // text: the journal notes one itself, and it would be printed twice.
-func newLogger(w io.Writer, format string, level slog.Level, journal bool) *slog.Logger {
+func newLogger(w io.Writer, format string, level slog.Leveler, journal bool) *slog.Logger {
 	opt := &slog.HandlerOptions{Level: level}
 	if journal && format == "text" {
 		opt.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {

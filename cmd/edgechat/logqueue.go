@@ -25,8 +25,9 @@ type logQueue struct {
 	mu      sync.Mutex
 	more    sync.Cond // lines, or closing
 	lines   [][]byte
-	bytes   int // of lines, and of the one that is being written
-	lost    int
+	bytes   int    // of lines, and of the one that is being written
+	lost    int    // since it was told
+	all     uint64 // dropped since the start
 	closing bool
 }
 
@@ -38,14 +39,14 @@ func newLogQueue(out io.Writer) *logQueue {
 	return q
 }
 
-// newQueuedLogger is newLogger behind a queue, and what ends that.
-func newQueuedLogger(w io.Writer, format string, level slog.Level, getenv func(string) string) (log *slog.Logger, end func()) {
-	q := newLogQueue(w)
+// newQueuedLogger is newLogger behind a queue, which is to be closed.
+func newQueuedLogger(w io.Writer, format string, level slog.Leveler, getenv func(string) string) (log *slog.Logger, q *logQueue) {
+	q = newLogQueue(w)
 	log = newLogger(q, format, level, isJournal(w, getenv("JOURNAL_STREAM")))
 	q.mu.Lock()
 	q.dropped = func(n int) { log.Warn("log lines dropped, since nobody reads them fast enough", "lines", n) }
 	q.mu.Unlock()
-	return log, q.close
+	return log, q
 }
 
 // Write takes one line, or drops it.
@@ -54,12 +55,20 @@ func (q *logQueue) Write(line []byte) (int, error) {
 	defer q.mu.Unlock()
 	if q.bytes+len(line) > queuedBytes && q.bytes > 0 {
 		q.lost++
+		q.all++
 		return len(line), nil
 	}
 	q.bytes += len(line)
 	q.lines = append(q.lines, append([]byte(nil), line...))
 	q.more.Signal()
 	return len(line), nil
+}
+
+// droppedLines returns how many lines were dropped since the start.
+func (q *logQueue) droppedLines() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.all
 }
 
 func (q *logQueue) run() {

@@ -12,7 +12,7 @@ import (
 // one comes.
 func TestLogUnread(t *testing.T) {
 	r, w := io.Pipe() // takes nothing that is not read
-	log, end := newQueuedLogger(w, "text", slog.LevelDebug, func(string) string { return "" })
+	log, q := newQueuedLogger(w, "text", slog.LevelDebug, func(string) string { return "" })
 	const total = 10_000
 	for n := range total {
 		log.Debug("connected", "n", n)
@@ -22,12 +22,15 @@ func TestLogUnread(t *testing.T) {
 		p, _ := io.ReadAll(r) // a Pipe has no errors
 		read <- string(p)
 	}()
-	end()
+	q.close()
 	_ = w.Close()
 	text := <-read
 	lines := strings.Count(text, "msg=connected")
 	_, count, _ := strings.Cut(text, "lines=")
 	lost, err := strconv.Atoi(strings.TrimSpace(count))
+	if q.droppedLines() != uint64(lost) {
+		t.Errorf("%d are counted", q.droppedLines())
+	}
 	if err != nil || lines+lost != total || lines < 1000 {
 		t.Errorf("%d lines and %d dropped are not %d: %v", lines, lost, total, err)
 	}
@@ -36,8 +39,8 @@ func TestLogUnread(t *testing.T) {
 // TestLogNoReader: the end of the process does not wait for somebody who reads nothing.
 func TestLogNoReader(t *testing.T) {
 	r, w := io.Pipe()
-	log, end := newQueuedLogger(w, "text", slog.LevelInfo, func(string) string { return "" })
+	log, q := newQueuedLogger(w, "text", slog.LevelInfo, func(string) string { return "" })
 	log.Info("nobody reads this")
-	end()
+	q.close()
 	_ = r.Close() // and its goroutine ends
 }

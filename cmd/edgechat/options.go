@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"math/bits"
@@ -27,7 +28,7 @@ const maxHistoryBytes = 128 << 20 << (bits.UintSize / 64 * 7) // 16 GiB on 64 bi
 // options are the settings of serve. docs/settings.md is made from this table.
 type options struct {
 	server.Config
-	level  slog.Level
+	level  slog.LevelVar // the admin socket changes it
 	format string
 }
 
@@ -65,6 +66,12 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "token file, made by \"edgechat token create\""}, &c.Tokens, getenv),
 		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens, else none",
 			Usage: "what a client without a token may do"}),
+		adminSocket(settings.Setting{Name: "admin", DefaultText: "$RUNTIME_DIRECTORY/admin.sock, else none",
+			Usage: "unix socket for \"edgechat admin\": how the server is, backups, log level, profiles"}, &c.Admin, getenv),
+		socketMode(settings.Setting{Name: "socket-mode", Default: fmt.Sprintf("%04o", server.DefaultSocketMode),
+			Usage: "permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH"}, &c.SocketMode),
+		metricsListen(settings.Setting{Name: "metrics-listen", DefaultText: "none: /metrics answers this machine alone",
+			Usage: "address where /metrics answers everyone"}, &c.MetricsListen),
 		settings.Choice(settings.Setting{Name: "log-level", Default: "info",
 			Usage: "least level that is logged"}, []string{"debug", "info", "warn", "error"},
 			func(w string) error { return o.level.UnmarshalText([]byte(w)) }),
@@ -112,6 +119,47 @@ func (o *options) anonymous(s settings.Setting) settings.Setting {
 			return "write", "default, without --tokens"
 		}
 		return "none", "default, with --tokens"
+	}
+	return s
+}
+
+// adminSocket finds the socket that systemd's RuntimeDirectory= has a place for (systemd.exec(5); several
+// are separated by colons).
+func adminSocket(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
+	s.Takes = "FILE"
+	s.Preset = func() (string, string) {
+		if v, _, _ := strings.Cut(getenv("RUNTIME_DIRECTORY"), ":"); v != "" {
+			return filepath.Join(v, "admin.sock"), "environment RUNTIME_DIRECTORY"
+		}
+		return "", "default"
+	}
+	return settings.Path(s, dst)
+}
+
+// socketMode takes permissions as chmod does.
+func socketMode(s settings.Setting, dst *fs.FileMode) settings.Setting {
+	s.Takes, s.Allowed = "MODE", "octal, 0600 to 0777"
+	s.Set = func(v []string) error {
+		n, err := strconv.ParseUint(v[0], 8, 32)
+		if err != nil || n > 0o777 || n < 0o600 {
+			return fmt.Errorf("%q is not a mode such as 0660: octal, 0600 to 0777", v[0])
+		}
+		*dst = fs.FileMode(n)
+		return nil
+	}
+	return s
+}
+
+func metricsListen(s settings.Setting, dst *string) settings.Setting {
+	s.Takes, s.Allowed = "ADDRESS", "host:port, :port or unix:PATH"
+	s.Set = func(v []string) error {
+		if v[0] != "" {
+			if err := checkListen(v[0]); err != nil {
+				return err
+			}
+		}
+		*dst = v[0]
+		return nil
 	}
 	return s
 }

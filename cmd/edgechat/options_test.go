@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("rest %q", got)
 	}
 	got := fmt.Sprintf("%v %s %d %d %v %d %d %d %v %v %v %v %q %q %v %v %s", o.Listen, o.Data, o.History, o.HistoryBytes, o.SyncInterval,
-		o.ReplayLimit, o.MaxContent, o.RoomsPerConnection, o.PingInterval, o.WriteTimeout, o.MessageTimeout, o.DrainTimeout, o.AllowedOrigins, o.Tokens, o.Anonymous, o.level, o.format)
+		o.ReplayLimit, o.MaxContent, o.RoomsPerConnection, o.PingInterval, o.WriteTimeout, o.MessageTimeout, o.DrainTimeout, o.AllowedOrigins, o.Tokens, o.Anonymous, o.level.Level(), o.format)
 	want := `[:3000] /var/lib/edgechat 7 67108864 1s 300 4096 32 25s 10s 20s 10s ["https://a.example" "http://b.example:8080"] "" write INFO text`
 	if got != want {
 		t.Errorf("options\n%s, want\n%s", got, want)
@@ -106,7 +106,7 @@ unit (` + "`64MiB`, `1GB`" + `). Lists are written with commas, or by giving the
 Beyond ` + "`--history-bytes`" + ` the room that takes the most gives its oldest message. So a room that says little keeps what it
 has, and those that say more than their share come out equal. A message counts the bytes of its texts and 64, a room 700 and its name.
 
-The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Everything else takes effect at the next start.
+The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `) and ` + "`edgechat admin reload`" + `; ` + "`edgechat admin log-level`" + ` changes the level of the log. Everything else takes effect at the next start.
 
 ## What else the environment says
 
@@ -118,6 +118,7 @@ The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `). Eve
 | ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 10 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
 | ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file, if ` + "`--tokens`" + ` is not set. It is a copy made at the start: restart after a change |
 | ` + "`STATE_DIRECTORY`" + ` | StateDirectory= | the data folder, if ` + "`--data`" + ` is not set |
+| ` + "`RUNTIME_DIRECTORY`" + ` | RuntimeDirectory= | where the admin socket is, if ` + "`--admin`" + ` is not set |
 | ` + "`JOURNAL_STREAM`" + ` | systemd | the log goes to the journal: lines begin with their priority (` + "`journalctl -p warning`" + `) and text has no times |
 `)
 	if *update {

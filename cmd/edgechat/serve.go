@@ -30,9 +30,10 @@ func serve(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	var logEnd func()
-	o.Logger, logEnd = newQueuedLogger(a.stderr, o.format, o.level, a.getenv)
-	defer logEnd() // before the failure is reported behind it
+	var lines *logQueue
+	o.Logger, lines = newQueuedLogger(a.stderr, o.format, &o.level, a.getenv)
+	defer lines.close() // before the failure is reported behind it
+	o.Level, o.LogDropped, o.Version = &o.level, lines.droppedLines, releaseName()
 	a.logStrays(o.Logger)
 	useLimits(o.Logger, a.getenv)
 	super := newSupervisor(o.Logger)

@@ -6,6 +6,7 @@ complete -c edgechat -n __fish_use_subcommand -a config -d 'print each setting o
 complete -c edgechat -n __fish_use_subcommand -a check -d 'say if a store or a backup is whole'
 complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a stopped server keeps to one file'
 complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a stopped server from a backup'
+complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
 complete -c edgechat -n __fish_use_subcommand -a help -d 'print this, or what a command takes'
@@ -25,6 +26,9 @@ complete -c edgechat -n '__fish_seen_subcommand_from serve' -l drain-timeout -x 
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l allowed-origins -x -d 'web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l tokens -r -F -d 'token file, made by "edgechat token create"'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l anonymous -x -a 'none read write' -d 'what a client without a token may do'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l admin -r -F -d 'unix socket for "edgechat admin": how the server is, backups, log level, profiles'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l socket-mode -x -d 'permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l metrics-listen -x -d 'address where /metrics answers everyone'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'debug info warn error' -d 'least level that is logged'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l log-format -x -a 'text json' -d 'form of the log; under journald lines begin with their priority, and text has no times, which journald adds'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and not __fish_seen_subcommand_from create list revoke' -a create -d 'make a token and print it'
@@ -51,6 +55,9 @@ complete -c edgechat -n '__fish_seen_subcommand_from config' -l drain-timeout -x
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l allowed-origins -x -d 'web pages from elsewhere that may connect, or * for all; repeatable, or separated by commas'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l tokens -r -F -d 'token file, made by "edgechat token create"'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l anonymous -x -a 'none read write' -d 'what a client without a token may do'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l admin -r -F -d 'unix socket for "edgechat admin": how the server is, backups, log level, profiles'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l socket-mode -x -d 'permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l metrics-listen -x -d 'address where /metrics answers everyone'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-level -x -a 'debug info warn error' -d 'least level that is logged'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-format -x -a 'text json' -d 'form of the log; under journald lines begin with their priority, and text has no times, which journald adds'
 complete -c edgechat -n '__fish_seen_subcommand_from check' -F
@@ -58,6 +65,22 @@ complete -c edgechat -n '__fish_seen_subcommand_from backup' -F
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -F
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a status -d 'say in a page how the server is and what to do'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a rooms -d 'list the live rooms, busiest first'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a room -d 'show one room and who is in it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a log-level -d 'log debug, info, warn or error and above, until the next start'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a reload -d 'have the server read its token file again'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from status' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from status' -l json -d 'print JSON'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from rooms' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from rooms' -l json -d 'print JSON'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from rooms' -l watch -d 'print them again every 2 seconds, until interrupted'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from room' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from room' -l json -d 'print JSON'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from log-level' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from log-level' -l json -d 'print JSON'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from reload' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from reload' -l json -d 'print JSON'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l url -x -d 'the server to put under load, which must be running'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l token -x -d 'bearer token; the environment variable EDGECHAT_TOKEN hides it from ps'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l clients -x -d 'connections'
@@ -77,6 +100,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a config
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a check
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a backup
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a help
