@@ -55,7 +55,7 @@ func TestBucketOfMany(t *testing.T) {
 	if wait := b.Wait(rate, 1000, 0); wait != 0 {
 		t.Errorf("what was refused was taken: wait for %v", wait)
 	}
-	if wait := b.Take(rate, 1<<40, time.Second); wait != 2*time.Second {
+	if wait := b.Take(rate, 1<<30, time.Second); wait != 2*time.Second {
 		t.Errorf("more than a burst is a burst: wait for %v", wait)
 	}
 	if wait := b.Take(rate, 1<<40, 3*time.Second); wait != 0 {

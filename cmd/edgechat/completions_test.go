@@ -14,6 +14,14 @@ func names() (names []string) {
 	return names
 }
 
+// words are the values that a setting is one of, if it is one of a few.
+func words(s settings.Setting) []string {
+	if strings.Contains(s.Takes, "|") {
+		return strings.Split(s.Takes, "|")
+	}
+	return nil
+}
+
 func flags(c command) (flags []string) {
 	for _, s := range c.table(noEnv) {
 		flags = append(flags, "--"+s.Name)
@@ -61,8 +69,8 @@ _edgechat() {
 				fmt.Fprintf(&b, "	%s) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return ;;\n", label)
 			case s.Takes == "FOLDER":
 				fmt.Fprintf(&b, "	%s) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- \"$cur\"); return ;;\n", label)
-			case s.Words() != nil:
-				fmt.Fprintf(&b, "	%s) mapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\"); return ;;\n", label, strings.Join(s.Words(), " "))
+			case words(s) != nil:
+				fmt.Fprintf(&b, "	%s) mapfile -t COMPREPLY < <(compgen -W %q -- \"$cur\"); return ;;\n", label, strings.Join(words(s), " "))
 			default:
 				fmt.Fprintf(&b, "	%s) return ;;\n", label)
 			}
@@ -70,15 +78,15 @@ _edgechat() {
 	}
 	b.WriteString("	esac\n	case $command in\n")
 	for _, c := range everyCommand() {
-		words := flags(c)
+		list := flags(c)
 		if c.takesFile() {
 			fmt.Fprintf(&b, "	%s) if [[ $cur != -* ]]; then compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\"); return; fi ;;&\n", c.name)
 		}
 		if c.name == "help" {
-			words = names()
+			list = names()
 		}
-		if len(words) > 0 {
-			fmt.Fprintf(&b, "	%s) words=%q ;;\n", strings.ReplaceAll(c.name, " ", `\ `), strings.Join(words, " "))
+		if len(list) > 0 {
+			fmt.Fprintf(&b, "	%s) words=%q ;;\n", strings.ReplaceAll(c.name, " ", `\ `), strings.Join(list, " "))
 		}
 	}
 	b.WriteString(`	esac
@@ -169,8 +177,8 @@ func zshFlag(s settings.Setting) string {
 		action = ":file:_files"
 	case s.Takes == "FOLDER":
 		action = ":folder:_files -/"
-	case s.Words() != nil:
-		action = ":value:(" + strings.Join(s.Words(), " ") + ")"
+	case words(s) != nil:
+		action = ":value:(" + strings.Join(words(s), " ") + ")"
 	default:
 		action = ":" + strings.ToLower(s.Takes) + ": "
 	}
@@ -218,8 +226,8 @@ func fishFlag(seen string, s settings.Setting) string {
 		takes = " -r -F"
 	case s.Takes == "FOLDER":
 		takes = " -x -a '(__fish_complete_directories)'"
-	case s.Words() != nil:
-		takes += " -a " + quote(strings.Join(s.Words(), " "))
+	case words(s) != nil:
+		takes += " -a " + quote(strings.Join(words(s), " "))
 	}
 	return fmt.Sprintf("complete -c edgechat -n %s -l %s%s -d %s\n", quote(seen), s.Name, takes, quote(s.Usage))
 }

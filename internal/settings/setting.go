@@ -55,11 +55,3 @@ func (s *Setting) Limits() string {
 	}
 	return s.Allowed + "; default " + def
 }
-
-// Words are the values that a setting is one of, if it is one of a few.
-func (s *Setting) Words() []string {
-	if strings.Contains(s.Takes, "|") {
-		return strings.Split(s.Takes, "|")
-	}
-	return nil
-}
