@@ -44,6 +44,7 @@ func commands() []command {
 		restoreCommand(),
 		adminCommand(),
 		benchCommand(),
+		doctorCommand(),
 		{name: "version", summary: "print the version", run: showVersion},
 		{name: "help", args: "[COMMAND]", summary: "print this, or what a command takes", run: help},
 	}

@@ -128,18 +128,26 @@ func (b *Board) program(ctx context.Context, name string, args ...string) (strin
 		cmd.Env = []string{"PATH=" + b.Path, "LC_ALL=C"}
 		cmd.WaitDelay = time.Second // a child of it that holds its output open
 		if err := cmd.Run(); err != nil {
-			first, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
+			said := strings.TrimSpace(stderr.String())
+			said = said[strings.LastIndex(said, "\n")+1:] // some begin with their version
 			if ctx.Err() != nil {
-				first = fmt.Sprintf("no answer in %s", b.Wait)
-			} else if first == "" {
-				first = err.Error()
+				said = fmt.Sprintf("no answer in %s", b.Wait)
+			} else if said == "" {
+				said = err.Error()
 			}
-			return stdout.String(), fmt.Errorf("%s: %s", strings.Join(append([]string{name}, args...), " "), first)
+			return stdout.String(), fmt.Errorf("%s: %s", strings.Join(append([]string{name}, args...), " "), said)
 		}
 		return stdout.String(), nil
 	}
-	return "", fmt.Errorf("%s is not installed: %w", name, exec.ErrNotFound)
+	return "", notInstalled(name)
 }
+
+// notInstalled is the error of a program that is in no folder of Path.
+type notInstalled string
+
+func (name notInstalled) Error() string { return string(name) + " is not installed" }
+
+func (notInstalled) Is(target error) bool { return target == exec.ErrNotFound }
 
 // The kinds of findings.
 

@@ -82,7 +82,10 @@ func measure(ctx context.Context, dir string, progress chan<- time.Duration) (to
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := os.Remove(f.Name()); err != nil { // at once: nothing is left behind whatever happens
+		return nil, err
+	}
 	page := make([]byte, 4096)
 	for i := range flushes {
 		if ctx.Err() != nil {

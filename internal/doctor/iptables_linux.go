@@ -1,9 +1,13 @@
 package doctor
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 )
+
+// quoted is a comment of several words.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 
 // parseIptables reads the answer of iptables-save -t filter.
 func parseIptables(text string) *rules {
@@ -23,7 +27,7 @@ func parseIptables(text string) *rules {
 			}
 			continue
 		}
-		f := strings.Fields(line)
+		f := strings.Fields(quoted.ReplaceAllString(line, "x"))
 		if len(f) < 2 || f[0] != "-A" || r.chains[f[1]] == nil {
 			continue
 		}
@@ -71,9 +75,6 @@ func iptablesRule(line string, args []string) rule {
 				r.jump, r.leave = value, option == "-g"
 			}
 		case "-m", "--reject-with", "--comment", "--log-prefix", "--log-level":
-			for len(args) > 0 && !strings.HasPrefix(args[0], "-") && args[0] != "!" {
-				args = args[1:] // of a comment of several words
-			}
 		case "-p":
 			add(always(of(value == "tcp" || value == "all")))
 		case "-i":

@@ -2,8 +2,10 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -163,7 +165,11 @@ func ext4(ctx context.Context, b *Board, f Finding, m *mount) Finding {
 	out, err := b.program(ctx, "dumpe2fs", "-h", source)
 	if err != nil {
 		f.Severity, f.Unseen = Note, "whether it has fast_commit: "+err.Error()
-		f.Mend = "sudo edgechat doctor"
+		if errors.Is(err, exec.ErrNotFound) {
+			f.Mend = "sudo apt install e2fsprogs"
+		} else if os.Geteuid() != 0 {
+			f.Mend = "sudo edgechat doctor"
+		}
 		return f
 	}
 	for line := range strings.Lines(out) {

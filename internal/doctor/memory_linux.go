@@ -37,7 +37,7 @@ func freeMemory(b *Board) Finding {
 	if total == 0 {
 		return unseen("", "/proc/meminfo has no MemTotal")
 	}
-	f := ok("%s of %s available (/proc/meminfo)", bytes(available), bytes(total))
+	f := ok("%s of %s available (/proc/meminfo)", size(available), size(total))
 	if available < memoryFew {
 		f.Severity, f.Means = Warning, "little memory is left: the kernel ends a process when there is none"
 		f.Mend = "ps -eo rss,comm --sort=-rss | head"
@@ -70,10 +70,10 @@ func cgroup(b *Board) Finding {
 	if err != nil { // "max"
 		return ok("the memory cgroup is on, and the service has no limit (%s/memory.max: %s)", service, limit)
 	}
-	f := ok("the service may use %s (%s/memory.max)", bytes(bound), service)
+	f := ok("the service may use %s (%s/memory.max)", size(bound), service)
 	used, err := b.number(service + "/memory.current")
 	if err == nil {
-		f.Seen += fmt.Sprintf(" and uses %s", bytes(uint64(used)))
+		f.Seen += fmt.Sprintf(" and uses %s", size(uint64(used)))
 	}
 	kills := uint64(0)
 	if events, err := b.text(service + "/memory.events"); err == nil {

@@ -26,7 +26,7 @@ func WriteText(w io.Writer, findings []Finding) error {
 			fmt.Fprintf(&b, "%21s mend: %s\n", "", printable(f.Mend))
 		}
 	}
-	fmt.Fprintf(&b, "\n%d problems, %d warnings, %d notes, %d ok\n", counts[Problem], counts[Warning], counts[Note], counts[OK])
+	fmt.Fprintf(&b, "\nproblems: %d, warnings: %d, notes: %d, ok: %d\n", counts[Problem], counts[Warning], counts[Note], counts[OK])
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -23,7 +23,7 @@ func space(_ context.Context, b *Board) []Finding {
 		}
 		unit := uint64(st.Bsize)
 		free, all := st.Bavail*unit, st.Blocks*unit
-		f := ok("%s free of %s on %s (statfs)", bytes(free), bytes(all), m.at)
+		f := ok("%s free of %s on %s (statfs)", size(free), size(all), m.at)
 		f.Mend = "sudo du -xh " + m.at + " | sort -h | tail, and sudo journalctl --vacuum-size=50M"
 		switch {
 		case free < spaceLeast:
@@ -45,7 +45,7 @@ func space(_ context.Context, b *Board) []Finding {
 }
 
 // bytes prints a size with three digits or so.
-func bytes(n uint64) string {
+func size(n uint64) string {
 	switch {
 	case n >= 10<<30:
 		return fmt.Sprintf("%d GiB", n>>30)

@@ -8,6 +8,7 @@ complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a sto
 complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a stopped server from a backup'
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
+complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board and say what will hurt'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
 complete -c edgechat -n __fish_use_subcommand -a help -d 'print this, or what a command takes'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l listen -x -d 'address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over'
@@ -94,6 +95,9 @@ complete -c edgechat -n '__fish_seen_subcommand_from bench' -l saturate -d 'find
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l window -x -d 'with --saturate, messages of each publisher that are not yet with all members'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l pid -x -d 'process of the server, whose memory and processor time are measured; 0 looks for it'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l json -d 'print the report as one JSON object'
+complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l listen -x -d 'address that the server is to serve on; repeatable, or separated by commas'
+complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l json -d 'print an object for programs'
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a serve
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a token
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a config
@@ -102,5 +106,6 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a backup
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a doctor
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a help
