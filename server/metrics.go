@@ -88,13 +88,14 @@ func (s *Server) writeMetrics(out io.Writer) error {
 		w.Sample(float64(all.Chat.Rejected[code]), "reason", string(code))
 	}
 	w.Counter("limited_total", "Messages, requests and connections that were refused or ended by a limit, by its name.")
-	l := &all.Chat.Limits
+	l, wl := &all.Chat.Limits, &n.Limits
 	for _, c := range []struct {
 		limit string
 		n     uint64
 	}{
 		{"messages", l.Messages}, {"bytes", l.Bytes}, {"joins", l.Joins}, {"new_rooms", l.NewRooms}, {"failures", l.Failures},
 		{"histories", l.Histories}, {"over", l.Over}, {"invalid", l.Invalid}, {"rooms_per_connection", all.Chat.TooManyRooms}, {"members", all.Hub.Full},
+		{"connections", wl.Connections}, {"connections_per_address", wl.PerAddress}, {"http", wl.Plain}, {"http_per_address", wl.PlainPerAddress}, {"frames", wl.Frames},
 	} {
 		w.Sample(float64(c.n), "limit", c.limit)
 	}

@@ -58,7 +58,7 @@ func TestMetrics(t *testing.T) {
 	})
 	text := scrape(t, s)
 	for _, name := range []string{"edgechat_resident_memory_bytes", "edgechat_descriptors", "edgechat_descriptors_limit", "edgechat_heap_bytes", "edgechat_goroutines"} {
-		if regexp.MustCompile(`(?m)^` + name + ` [1-9]`).FindString(text) == "" {
+		if regexp.MustCompile(`(?m)^`+name+` [1-9]`).FindString(text) == "" {
 			t.Errorf("%s is not there, or 0", name)
 		}
 	}

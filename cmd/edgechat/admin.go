@@ -28,6 +28,11 @@ type adminOptions struct {
 }
 
 func (o *adminOptions) table(getenv func(string) string) []settings.Setting {
+	return []settings.Setting{o.socketSetting(getenv),
+		settings.Toggle(settings.Setting{Name: "json", NoEnv: true, Usage: "print JSON"}, &o.json)}
+}
+
+func (o *adminOptions) socketSetting(getenv func(string) string) settings.Setting {
 	socket := adminSocket(settings.Setting{Name: "admin", DefaultText: "$RUNTIME_DIRECTORY/admin.sock, else " + systemSocket,
 		Usage: "admin socket of the server, as serve has it"}, &o.socket, getenv)
 	preset := socket.Preset
@@ -37,8 +42,7 @@ func (o *adminOptions) table(getenv func(string) string) []settings.Setting {
 		}
 		return systemSocket, "default"
 	}
-	return []settings.Setting{socket,
-		settings.Toggle(settings.Setting{Name: "json", NoEnv: true, Usage: "print JSON"}, &o.json)}
+	return socket
 }
 
 func (o *adminOptions) roomsTable(getenv func(string) string) []settings.Setting {

@@ -2,10 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"edgechat/admin"
+	"edgechat/internal/durable"
 	"edgechat/internal/settings"
 	"edgechat/store"
 )
@@ -19,21 +23,99 @@ func (o *storeOptions) table(getenv func(string) string) []settings.Setting {
 	return []settings.Setting{dataFolder(&o.folder, getenv)}
 }
 
-func backupCommand() command {
-	return command{name: "backup", args: "FILE", summary: "write all that a stopped server keeps to one file", settings: new(storeOptions).table, run: backup,
-		about: "FILE is replaced once all is on disk; - is standard output. The store is only read: one that is\n" +
-			"missing, in use or damaged is refused.\n"}
+// backupOptions are the settings of backup, which a server that runs can make, too.
+type backupOptions struct {
+	storeOptions
+	adminOptions
 }
 
-func backup(_ context.Context, a *app) error {
+func (o *backupOptions) table(getenv func(string) string) []settings.Setting {
+	return append(o.storeOptions.table(getenv), o.adminOptions.socketSetting(getenv))
+}
+
+func backupCommand() command {
+	return command{name: "backup", args: "FILE", summary: "write all that a server keeps to one file", settings: new(backupOptions).table, run: backup,
+		about: "FILE is replaced once all is on disk; - is standard output. A server that runs makes the backup, over its\n" +
+			"admin socket, while it is at work. With --data, or where no server answers, the store of a stopped server is\n" +
+			"read: one that is missing, in use or damaged is refused.\n"}
+}
+
+func backup(ctx context.Context, a *app) error {
 	a.warnOfStrays()
-	var o storeOptions
-	file, err := a.oneArg(o.table(a.getenv), "a FILE to write, or - for standard output")
+	var o backupOptions
+	rest, values, err := a.resolve(o.table(a.getenv))
 	if err != nil {
 		return err
 	}
+	file, err := a.only(rest, "a FILE to write, or - for standard output")
+	if err != nil {
+		return err
+	}
+	given := func(name string) bool { // by who calls, and not found
+		for _, v := range values {
+			if v.Name == name {
+				return v.From == "flag" || strings.HasPrefix(v.From, "environment "+settings.EnvPrefix)
+			}
+		}
+		return false
+	}
+	if given("admin") || !given("data") {
+		err := o.running(ctx, a, file)
+		if !errors.Is(err, errNobody) {
+			return err
+		}
+		if given("admin") {
+			return adminFailure(err, o.socket)
+		}
+	}
+	return o.stopped(a, file)
+}
+
+// errNobody says that no server runs at the socket.
+var errNobody = errors.New("no server runs")
+
+// running has the server at the socket make the backup.
+func (o *backupOptions) running(ctx context.Context, a *app, file string) error {
+	c := admin.NewClient(o.socket)
+	if _, err := c.Status(ctx); err != nil {
+		if errors.Is(err, admin.ErrNoServer) && !errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("%w: %w", errNobody, err)
+		}
+		return adminFailure(err, o.socket)
+	}
+	if file == "-" {
+		if err := c.Backup(ctx, a.stdout); err != nil {
+			return adminFailure(err, o.socket)
+		}
+		_, err := fmt.Fprintf(a.stderr, "edgechat: backup of the running server is in standard output\n")
+		return err
+	}
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return &failure{errs: []error{fmt.Errorf("%s is no regular file, and would be replaced", file)}, code: 1}
+	}
+	var report store.Report
+	err := durable.Replace(file, func(f *os.File) error {
+		if err := c.Backup(ctx, f); err != nil {
+			return err
+		}
+		var err error
+		if report, err = store.Check(f.Name()); err == nil && len(report.Problems) > 0 {
+			err = fmt.Errorf("the backup is damaged: %s", strings.Join(report.Problems, "; "))
+		}
+		return err
+	})
+	if err != nil {
+		return adminFailure(err, o.socket)
+	}
+	_, err = fmt.Fprintf(a.stderr, "edgechat: backup of %s from the running server is in %s\n", contents(report), file)
+	return err
+}
+
+// stopped reads the store of a server that does not run.
+func (o *backupOptions) stopped(a *app, file string) error {
 	from := filepath.Join(o.folder, storeFile)
 	var report store.Report
+	var err error
 	if file == "-" {
 		report, err = store.BackupTo(from, os.TempDir(), a.stdout)
 		file = "standard output"

@@ -142,9 +142,15 @@ func (a *app) flagsAlone(table []settings.Setting) ([]settings.Resolved, error) 
 // oneArg is resolve for a command that takes one argument, called what, besides its flags.
 func (a *app) oneArg(table []settings.Setting, what string) (string, error) {
 	rest, _, err := a.resolve(table)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
+	}
+	return a.only(rest, what)
+}
+
+// only returns the one argument that rest is.
+func (a *app) only(rest []string, what string) (string, error) {
+	switch {
 	case len(rest) == 0:
 		return "", misuse("edgechat help "+a.command.name, "%s needs %s", a.command.name, what)
 	case len(rest) > 1:

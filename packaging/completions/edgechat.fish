@@ -4,7 +4,7 @@ complete -c edgechat -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c edgechat -n __fish_use_subcommand -a token -d 'make and take back the tokens of a token file'
 complete -c edgechat -n __fish_use_subcommand -a config -d 'print each setting of serve and where it came from'
 complete -c edgechat -n __fish_use_subcommand -a check -d 'say if a store or a backup is whole'
-complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a stopped server keeps to one file'
+complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a server keeps to one file'
 complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a stopped server from a backup'
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
@@ -64,6 +64,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-format -x -a
 complete -c edgechat -n '__fish_seen_subcommand_from check' -F
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -F
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from backup' -l admin -r -F -d 'admin socket of the server, as serve has it'
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -F
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a status -d 'say in a page how the server is and what to do'
