@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"edgechat/admin"
 	"edgechat/internal/durable"
@@ -27,17 +28,21 @@ func (o *storeOptions) table(getenv func(string) string) []settings.Setting {
 type backupOptions struct {
 	storeOptions
 	adminOptions
+	keep int
 }
 
 func (o *backupOptions) table(getenv func(string) string) []settings.Setting {
-	return append(o.storeOptions.table(getenv), o.adminOptions.socketSetting(getenv))
+	return append(o.storeOptions.table(getenv), o.adminOptions.socketSetting(getenv),
+		settings.Number(settings.Setting{Name: "keep", Default: "0", DefaultText: "no folder", NoEnv: true,
+			Usage: "FILE is a folder: a new file is made there, named by the time, and once that is checked all but so many are removed"}, &o.keep, 0, 1000))
 }
 
 func backupCommand() command {
 	return command{name: "backup", args: "FILE", summary: "write all that a server keeps to one file", settings: new(backupOptions).table, run: backup,
 		about: "FILE is replaced once all is on disk; - is standard output. A server that runs makes the backup, over its\n" +
 			"admin socket, while it is at work. With --data, or where no server answers, the store of a stopped server is\n" +
-			"read: one that is missing, in use or damaged is refused.\n"}
+			"read: one that is missing, in use or damaged is refused. With --keep 7 FILE is a folder, in which the\n" +
+			"newest seven stay.\n"}
 }
 
 func backup(ctx context.Context, a *app) error {
@@ -51,6 +56,28 @@ func backup(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	if o.keep == 0 {
+		return o.backup(ctx, a, file, values)
+	}
+	now := time.Now()
+	if file, err = newBackup(file, now); err != nil {
+		return err
+	}
+	if err := o.backup(ctx, a, file, values); err != nil {
+		return err
+	}
+	removed, err := rotate(file, o.keep, now)
+	for _, name := range removed {
+		fmt.Fprintf(a.stderr, "edgechat: removed %s\n", name)
+	}
+	if err != nil {
+		return &failure{errs: []error{err}, hint: fileHint(err, file), code: 1}
+	}
+	return nil
+}
+
+// backup makes one at path file, or on standard output.
+func (o *backupOptions) backup(ctx context.Context, a *app, file string, values []settings.Resolved) error {
 	given := func(name string) bool { // by who calls, and not found
 		for _, v := range values {
 			if v.Name == name {

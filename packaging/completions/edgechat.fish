@@ -65,6 +65,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from check' -F
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -F
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from backup' -l keep -x -d 'FILE is a folder: a new file is made there, named by the time, and once that is checked all but so many are removed'
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -F
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a status -d 'say in a page how the server is and what to do'
