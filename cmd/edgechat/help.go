@@ -11,7 +11,11 @@ func usage() string {
 	var b strings.Builder
 	b.WriteString("edgechat is a chat server for small boards.\n\nUsage: edgechat COMMAND [flags]\n\n")
 	for _, c := range commands() {
-		fmt.Fprintf(&b, "  %-28s %s\n", c.usage(), c.summary)
+		line := c.usage()
+		if c.sub != nil {
+			line = c.name + " COMMAND" // its own help lists them
+		}
+		fmt.Fprintf(&b, "  %-28s %s\n", line, c.summary)
 	}
 	b.WriteString("\nTo begin: edgechat serve, then open http://localhost:3000\n")
 	return b.String()
