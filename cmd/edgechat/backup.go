@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,24 +79,22 @@ func backup(ctx context.Context, a *app) error {
 
 // backup makes one at path file, or on standard output.
 func (o *backupOptions) backup(ctx context.Context, a *app, file string, values []settings.Resolved) error {
-	given := func(name string) bool { // by who calls, and not found
-		for _, v := range values {
-			if v.Name == name {
-				return v.From == "flag" || strings.HasPrefix(v.From, "environment "+settings.EnvPrefix)
-			}
-		}
-		return false
-	}
-	if given("admin") || !given("data") {
+	if isGiven(values, "admin") || !isGiven(values, "data") {
 		err := o.running(ctx, a, file)
 		if !errors.Is(err, errNobody) {
 			return err
 		}
-		if given("admin") {
+		if isGiven(values, "admin") {
 			return adminFailure(err, o.socket)
 		}
 	}
 	return o.stopped(a, file)
+}
+
+// isGiven says that who calls has set a setting, and it was not found.
+func isGiven(values []settings.Resolved, name string) bool {
+	i := slices.IndexFunc(values, func(v settings.Resolved) bool { return v.Name == name })
+	return i >= 0 && (values[i].From == "flag" || strings.HasPrefix(values[i].From, "environment "+settings.EnvPrefix))
 }
 
 // errNobody says that no server runs at the socket.

@@ -42,6 +42,7 @@ func commands() []command {
 		checkCommand(),
 		backupCommand(),
 		restoreCommand(),
+		exportCommand(),
 		adminCommand(),
 		benchCommand(),
 		doctorCommand(),
