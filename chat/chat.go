@@ -52,8 +52,6 @@ type Config struct {
 	AllowedOrigins []string
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
-
-	overFor time.Duration // for tests; default overFor
 }
 
 // A controller serves the chat routes. It has no state but counters: any number
@@ -128,7 +126,7 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits, cfg.overFor), origins: origins}
+	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), origins: origins}
 	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
 	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
 	protocols := []string{protocolJSON, protocolMsgPack}

@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -37,11 +36,9 @@ func DefaultLimits() Limits {
 	}
 }
 
-// overFor is for how long a client may go on sending more than it may, before it is closed with 1008.
-const overFor = 10 * time.Second
-
-// overGap is without such a frame for how long it has stopped doing so.
-const overGap = 2 * time.Second
+// refusals are how many of its frames a client may have refused for its limits. Who waits as it is told, or nearly so, has
+// few; who goes on all the same is closed with 1008.
+var refusals = limit.Rate{N: 10, Burst: 100}
 
 // limiters hold what clients have used of Limits.
 type limiters struct {
@@ -80,10 +77,9 @@ func (c *limitCounts) stats() LimitStats {
 	}
 }
 
-func newLimiters(l Limits, over time.Duration) *limiters {
+func newLimiters(l Limits) *limiters {
 	return &limiters{
-		Limits: l, overFor: int32(cmp.Or(over, overFor) / time.Second),
-		clock: limit.NewClock(), messages: limit.NewTable(l.Messages), bytes: limit.NewTable(l.Bytes), joins: limit.NewTable(l.Joins),
+		Limits: l, clock: limit.NewClock(), messages: limit.NewTable(l.Messages), bytes: limit.NewTable(l.Bytes), joins: limit.NewTable(l.Joins),
 		rooms: limit.NewTable(l.NewRooms), failures: limit.NewTable(l.Failures), histories: limit.NewCounts(l.Histories),
 	}
 }
@@ -168,9 +164,8 @@ func roomFull(room string) *refusal.Error {
 // A pace is what one connection has used of its limits. It belongs to the goroutine of that connection.
 type pace struct {
 	messages, bytes limit.Bucket
-	overSince       int32 // seconds, since the clock began
-	overLast        int32 // when it last sent too much
-	invalid         int16 // frames in a row
+	refused         limit.Bucket // of refusals
+	invalid         int16        // frames in a row
 }
 
 // count counts a frame with msg, which may be of any kind. It returns what is answered to one that is too much.
@@ -201,16 +196,11 @@ func isMessage(t codec.Type) bool {
 	return true
 }
 
-// over notes that something was too much, and closes the connection of who goes on so.
+// over notes that a frame was refused, and closes the connection of who goes on so.
 func (c *client) over(now time.Duration) {
-	p, at := &c.pace, int32(now/time.Second)
-	if p.overLast == 0 || at-p.overLast > int32(overGap/time.Second) {
-		p.overSince = at
-	}
-	p.overLast = max(at, 1)
-	if l := c.ctl.limits; at-p.overSince >= l.overFor {
-		l.counts.over.Add(1)
-		c.conn.Close(refusal.ClosePolicyViolation, fmt.Sprintf("rate_limited: for %d s more was sent than is taken", l.overFor))
+	if c.pace.refused.Take(refusals, 1, now) > 0 {
+		c.ctl.limits.counts.over.Add(1)
+		c.conn.Close(refusal.ClosePolicyViolation, "rate_limited: far more was sent than is taken, and it did not wait")
 	}
 }
 

@@ -20,6 +20,8 @@ const (
 	DefaultListen       = ":3000"
 	DefaultDrainTimeout = 10 * time.Second
 	DefaultSocketMode   = 0o660
+	// DefaultMembersPerRoom is a default of the command; that of a Config is no limit.
+	DefaultMembersPerRoom = 5000
 )
 
 // Config is what one edgechat process is told. Zero values stand for the

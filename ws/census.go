@@ -27,6 +27,12 @@ type Limits struct {
 	Frames limit.Rate
 }
 
+// DefaultLimits are those that people who talk do not notice. Connections is not among them: what there is
+// room for depends on the machine.
+func DefaultLimits() Limits {
+	return Limits{PerAddress: 64, Plain: 256, PlainPerAddress: 16, Frames: limit.Rate{N: 50, Burst: 200}}
+}
+
 // LimitStats are how often each limit was reached, since the start.
 type LimitStats struct {
 	Connections     uint64 // connections and handshakes that were refused by Limits.Connections

@@ -135,6 +135,7 @@ func benchFailure(ctx context.Context, err error, o *benchOptions) error {
 	case refused && refusal.Status == 404, errors.Is(err, load.ErrNotEdgechat):
 		f.hint = "something else serves there; name the server with --url ws://host:port"
 	case refused:
+		f.hint = limitsHint(refusal.Message)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		f.hint = "no server listens there; start it: edgechat serve --listen " + net.JoinHostPort("", portOf(u))
 	case errors.As(err, &dns):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -135,8 +136,39 @@ func complaints(rep *load.Report) (list []string) {
 	return list
 }
 
+// benchLimits are the settings of the server that a load may run into, by what it says then.
+var benchLimits = []struct{ says, setting string }{
+	{"(--connections)", "connections"}, {"(--connections-per-address)", "connections-per-address"}, {"(--http-connections)", "http-connections"},
+	{"(--http-per-address)", "http-per-address"}, {"more messages", "rate"}, {"far more was sent", "rate"}, {"more bytes", "byte-rate"},
+	{"more frames", "frame-rate"}, {"more joins", "join-rate"}, {"more new rooms", "room-rate"}, {"room_full", "members-per-room"},
+	{"tokens that are not valid", "token-failures"},
+}
+
+// limitsHint names the limits that were reached, if any was.
+func limitsHint(reasons ...string) string {
+	var flags []string
+	for _, l := range benchLimits {
+		for _, reason := range reasons {
+			if flag := "--" + l.setting + " 0"; strings.Contains(reason, l.says) && !slices.Contains(flags, flag) {
+				flags = append(flags, flag)
+			}
+		}
+	}
+	if flags == nil {
+		return ""
+	}
+	return "these are limits of the server for one client, not of what it holds; it has none of them with: edgechat serve " + strings.Join(flags, " ")
+}
+
 // loadHint says what to try next.
 func loadHint(rep *load.Report) string {
+	var reasons []string
+	for _, x := range slices.Concat(rep.Refused, rep.Disconnected, rep.Errors) {
+		reasons = append(reasons, x.Reason)
+	}
+	if hint := limitsHint(reasons...); hint != "" {
+		return hint
+	}
 	switch {
 	case len(rep.Refused) > 0 || len(rep.Disconnected) > 0:
 		return fmt.Sprintf("the reasons are above; to load only what it took: edgechat bench --clients %d", max(rep.Connected, 1))

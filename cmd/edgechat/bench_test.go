@@ -10,14 +10,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"edgechat/chat"
 	"edgechat/internal/load"
+	"edgechat/internal/settings"
+	"edgechat/limit"
 	"edgechat/server"
+	"edgechat/ws"
 )
 
 // runBench runs the subcommand in this process.
@@ -144,6 +149,27 @@ func TestBenchNotHeld(t *testing.T) {
 	code, out, errs = runBench(t, "--url", "ws://"+l.Addr().String(), "--clients", "4", "--rooms", "2", "--rate", "50", "--duration", "2s")
 	if code != 1 || !strings.Contains(out, "cut off      4: closed with 1012") || !strings.Contains(errs, "error: the server did not hold this load: 4 cut off") {
 		t.Errorf("a stop: exit code %d, %q, %q", code, out, errs)
+	}
+}
+
+// A load that runs into a limit of the server says into which, and how to do without it.
+func TestBenchLimits(t *testing.T) {
+	url := benchServer(t, server.Config{Limits: chat.Limits{Messages: limit.Rate{N: 1, Per: time.Hour, Burst: 5}}, Connections: ws.Limits{Connections: 16}})
+	code, out, errs := runBench(t, "--url", url, "--clients", "2", "--rooms", "1", "--rate", "50", "--duration", "300ms")
+	if code != 1 || !strings.Contains(out, ": rate_limited: more messages than 1/h with a burst of 5\n") || !strings.Contains(errs, "edgechat serve --rate 0\n") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	code, out, errs = runBench(t, "--url", url, "--clients", "20", "--rooms", "1", "--rate", "0", "--duration", "100ms")
+	if code != 1 || !strings.Contains(out, "refused with 503 too_many_connections") || !strings.Contains(errs, "edgechat serve --connections 0\n") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	if got := limitsHint("closed with 1008: rate_limited: more frames than 50/s", "rate_limited: more bytes than 5/s", "x", "rate_limited: more bytes than 6/s"); !strings.HasSuffix(got, ": edgechat serve --byte-rate 0 --frame-rate 0") {
+		t.Errorf("%q", got)
+	}
+	for _, l := range benchLimits {
+		if !slices.ContainsFunc(new(options).table(noEnv), func(s settings.Setting) bool { return s.Name == l.setting }) {
+			t.Errorf("serve has no --%s", l.setting)
+		}
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"edgechat/internal/edgetest"
 )
 
 // A board is a server as it is in production, with its data on a file system of the test's.
@@ -24,7 +27,7 @@ type board struct {
 func startBoard(t *testing.T, data string, env ...string) *board {
 	t.Helper()
 	b := &board{data: data}
-	b.process = runServe(t, nil, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA=" + data, "EDGECHAT_DRAIN_TIMEOUT=1s"}, env...)...)
+	b.process = runServe(t, nil, slices.Concat(edgetest.NoLimits(), []string{"EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA=" + data, "EDGECHAT_DRAIN_TIMEOUT=1s"}, env)...)
 	began := time.Now()
 	b.addr = b.await(`msg=listening addr=(127\.0\.0\.1:\d+)`)
 	listening, err := time.Parse(time.RFC3339, b.await(`time=(\S+) level=INFO msg=listening`))

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/internal/edgetest"
 	"edgechat/internal/faultydisk"
 )
 
@@ -168,6 +169,7 @@ func (k *killTest) start() {
 	k.stderr.Reset()
 	k.cmd = exec.Command("edgechat", "serve", "--listen", k.addr, "--data", k.data,
 		"--history", strconv.Itoa(k.history), "--history-bytes", "256MiB", "--replay-limit", "10000")
+	k.cmd.Env = append(os.Environ(), edgetest.NoLimits()...)
 	k.cmd.Stderr = &k.stderr
 	if err := k.cmd.Start(); err != nil {
 		k.t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"math/bits"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ type options struct {
 
 func (o *options) table(getenv func(string) string) []settings.Setting {
 	c := &o.Config
-	return []settings.Setting{
+	return slices.Concat([]settings.Setting{
 		listen(settings.Setting{Name: "listen", Default: server.DefaultListen,
 			Usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over"}, &c.Listen),
 		dataFolder(&c.Data, getenv),
@@ -78,7 +79,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 		settings.Choice(settings.Setting{Name: "log-format", Default: "text",
 			Usage: "form of the log; under journald lines begin with their priority, and text has no times, which journald adds"}, []string{"text", "json"},
 			func(w string) error { o.format = w; return nil }),
-	}
+	}, o.limits())
 }
 
 // orNone makes 0 what a Config takes for no limit: 0 is its default.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -102,7 +103,8 @@ func (c *client) take(payload []byte) {
 	case ok && (f.typ == "joined" || f.typ == "left" || f.typ == "typing"):
 		c.shard.events.Add(1)
 	case ok && f.typ == "error":
-		c.run.note(func(n *reasons) { n.errors.add(f.code + ": " + f.text) })
+		text, _, _ := strings.Cut(f.text, ": try again in ") // which is another time for each
+		c.run.note(func(n *reasons) { n.errors.add(f.code + ": " + text) })
 	case ok && (f.typ == "ack" || f.typ == "subscribed"):
 	default:
 		c.shard.damaged.Add(1) // what is no frame of the protocol was perhaps a message

@@ -77,6 +77,18 @@ test('a session lives through kill -9', async (t) => {
   }
 });
 
+test('a session that says too much waits as it is told, and loses nothing', async (t) => {
+  const server = await (await Server.start(t, '--rate', '10/5')).up();
+  const { session, seen } = listen(t, server);
+  await until('subscription', () => seen.subscribed.length);
+  const total = 40;
+  for (let n = 0; n < total; n++) session.send(`message ${n}`);
+  await until('acknowledgement of all', () => seen.acked.size === total);
+  assert.deepEqual([seen.errors, seen.failed, session.pending().length, seen.subscribed.length], [[], [], 0, 1]);
+  const { messages } = await (await fetch(`${server.http}/chat/room/den/messages`)).json();
+  assert.deepEqual(messages.map((m) => m.content).sort(), Array.from({ length: total }, (_, n) => `message ${n}`).sort());
+});
+
 test('a session that comes back late is told of the gap', async (t) => {
   const server = await (await Server.start(t, '--history', '5')).up();
   const { session, seen } = listen(t, server);

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 
 func serve(t *testing.T, env ...string) *Server {
 	t.Helper()
-	return Serve(t, *program, env...)
+	return Serve(t, *program, append(edgetest.NoLimits(), env...)...)
 }
 
 // wait gives a load its time.

@@ -22,6 +22,7 @@ const BACKOFF_MAX = 30_000; // ms
 const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
 const ACK_TIMEOUT = 15_000; // ms; a server or a network that is silent for longer is gone
 const SEEN_MAX = 5_000; // ids; many times what the server replays by default
+const WINDOW = 20; // entries under way at once; less than the server takes at once by default
 
 // What no second try would mend: a bad name, no right to be here, no such path.
 const FINAL = new Set([400, 401, 403, 404]);
@@ -34,6 +35,9 @@ export class Session {
   #head = 0; // offset of the newest message when we subscribed
   #subscribed = false;
   #pending = new Map(); // by key, in the order of sending
+  #window = WINDOW; // 1 once the server has said that it is too much
+  #pace = 0; // ms between two entries then, as the server said
+  #hold = 0; // timer; nothing is sent before it
   #attempt = 0;
   #openedAt = 0;
   #retry = 0; // timer
@@ -65,7 +69,7 @@ export class Session {
     const entry = { key: newKey(), content };
     this.#pending.set(entry.key, entry);
     this.#on.pending(entry);
-    if (this.#subscribed) this.#transmit(entry);
+    this.#pump();
   }
 
   typing() {
@@ -121,7 +125,8 @@ export class Session {
   #drop() {
     clearTimeout(this.#retry);
     clearTimeout(this.#overdue);
-    this.#retry = this.#overdue = 0;
+    clearTimeout(this.#hold);
+    this.#retry = this.#overdue = this.#hold = 0;
     this.#subscribed = false;
     const socket = this.#socket;
     if (!socket) return;
@@ -213,7 +218,8 @@ export class Session {
       // end is where we stand.
       this.#cursor = frame.id;
     }
-    for (const entry of this.#pending.values()) this.#transmit(entry);
+    for (const entry of this.#pending.values()) entry.sent = false;
+    this.#pump();
   }
 
   #message(frame) {
@@ -224,6 +230,26 @@ export class Session {
     this.#on.message(frame, frame.offset > this.#head);
   }
 
+  // #pump sends what may be sent now.
+  #pump() {
+    if (!this.#subscribed || this.#hold) return;
+    let under = 0; // way
+    for (const entry of this.#pending.values()) {
+      if (under === this.#window) return;
+      if (!entry.sent) this.#transmit(entry);
+      under++;
+    }
+  }
+
+  // #slow sends nothing for a while.
+  #slow(ms) {
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => {
+      this.#hold = 0;
+      this.#pump();
+    }, ms);
+  }
+
   #transmit(entry) {
     entry.sent = true;
     this.#socket.send(JSON.stringify({ type: 'message', content: entry.content, idempotency_key: entry.key }));
@@ -232,6 +258,7 @@ export class Session {
 
   #settle(entry) {
     this.#pending.delete(entry.key);
+    if (this.#pending.size === 0) this.#window = WINDOW;
     clearTimeout(this.#overdue);
     this.#overdue = this.#pending.size > 0 ? setTimeout(() => this.replace(), ACK_TIMEOUT) : 0;
   }
@@ -241,17 +268,31 @@ export class Session {
     if (!entry) return;
     this.#settle(entry);
     this.#on.acked(entry, frame);
+    if (this.#window === 1) this.#slow(this.#pace);
+    else this.#pump();
   }
 
   #error(frame) {
     const entry = this.#pending.get(frame.idempotency_key);
-    if (entry) this.#fail(entry, frame.message);
+    if (entry && frame.retry_after_ms) this.#later(entry, frame.retry_after_ms);
+    else if (entry) this.#fail(entry, frame.message);
     else this.#on.error(frame.message);
+  }
+
+  // #later sends an entry again that was refused for now, and all others one by one behind it.
+  #later(entry, ms) {
+    entry.sent = false;
+    this.#window = 1;
+    this.#pace = Math.max(ms, Math.min(this.#pace, 1000));
+    clearTimeout(this.#overdue);
+    this.#overdue = 0;
+    this.#slow(ms);
   }
 
   #fail(entry, text) {
     this.#settle(entry);
     this.#on.failed(entry, text);
+    this.#pump();
   }
 }
 
