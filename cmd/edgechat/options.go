@@ -139,11 +139,11 @@ func adminSocket(s settings.Setting, dst *string, getenv func(string) string) se
 
 // socketMode takes permissions as chmod does.
 func socketMode(s settings.Setting, dst *fs.FileMode) settings.Setting {
-	s.Takes, s.Allowed = "MODE", "octal, 0600 to 0777"
+	s.Takes, s.Allowed = "MODE", "0600 to 0777"
 	s.Set = func(v []string) error {
 		n, err := strconv.ParseUint(v[0], 8, 32)
 		if err != nil || n > 0o777 || n < 0o600 {
-			return fmt.Errorf("%q is not a mode such as 0660: octal, 0600 to 0777", v[0])
+			return fmt.Errorf("%q is not a mode in octal such as 0660: %s is allowed", v[0], s.Allowed)
 		}
 		*dst = fs.FileMode(n)
 		return nil
