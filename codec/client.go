@@ -50,14 +50,14 @@ func (l Limits) contentTooLong() *refusal.Error {
 // Of a message, content that is absent or null is the empty string. Content and
 // key of a typing are checked and then dropped, as there is nothing to store or
 // to acknowledge, and so is everything but the type of a ping. since, limit and announce
-// are looked at in a join alone. Fields with other names are ignored, whatever they hold.
+// are looked at in a join alone, id in an edit and a delete, author_key in these and in a message. Fields with other names are ignored, whatever they hold.
 //
 // The error is an *Error of refusal.InvalidMessage, or of refusal.InvalidRoom for the room
 // of a join, with the key and the room of the frame if
 // it has valid ones, also where they come after what is wrong. Bytes that are not
 // JSON or MessagePack are looked at no further, so a key behind them is lost.
 //
-// A valid message costs an allocation for its content and one for its room and key.
+// A valid message costs an allocation for its content, one for its room and key, and one for its author key.
 func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 	var f fields
 	problem := f.read(binary, data)
@@ -80,6 +80,10 @@ func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 		switch typ {
 		case TypeMessage:
 			c.Content, c.Key = f.content.String(), key
+			c.AuthorKey, problem = f.author.readAuthorKey()
+		case TypeEdit, TypeDelete:
+			c.Key = key
+			problem = c.readRevision(&f)
 		case TypeTyping:
 		case TypePing:
 			c.Room = ""
@@ -113,6 +117,21 @@ func (c *Client) readJoin(f *fields) *refusal.Error {
 		return problem
 	}
 	c.Join.Quiet, problem = f.announce.readQuiet()
+	return problem
+}
+
+// readRevision reads what is in an edit and in a delete.
+func (c *Client) readRevision(f *fields) (problem *refusal.Error) {
+	if c.Target, problem = f.id.readTarget(); problem != nil {
+		return problem
+	}
+	if c.Type == TypeEdit {
+		if f.content.kind == kindAbsent {
+			return invalid("content is missing; send what the message is to say, or delete it")
+		}
+		c.Content = f.content.String()
+	}
+	c.AuthorKey, problem = f.author.readAuthorKey()
 	return problem
 }
 

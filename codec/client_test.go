@@ -45,12 +45,12 @@ func TestRefuseClientJSON(t *testing.T) {
 	const half = `holds half of a surrogate pair, such as \ud83d without \ude00 after it; send whole characters`
 	for in, want := range map[string]Error{
 		// Schema.
-		`{}`:                                               {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
-		`{"content":"hi"}`:                                 {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
-		`{"type":null}`:                                    {Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`},
-		`{"type":"foo"}`:                                   {Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`},
-		`{"type":"messag\u0000"}`:                          {Message: `type must be "message", "typing", "ping", "join" or "leave", not "messag\x00"`},
-		`{"type":"Message"}`:                               {Message: `type must be "message", "typing", "ping", "join" or "leave", not "Message"`},
+		`{}`:                                               {Message: `type is missing; it is "message", "edit", "delete", "typing", "ping", "join" or "leave"`},
+		`{"content":"hi"}`:                                 {Message: `type is missing; it is "message", "edit", "delete", "typing", "ping", "join" or "leave"`},
+		`{"type":null}`:                                    {Message: `type is missing; it is "message", "edit", "delete", "typing", "ping", "join" or "leave"`},
+		`{"type":"foo"}`:                                   {Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "foo"`},
+		`{"type":"messag\u0000"}`:                          {Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "messag\x00"`},
+		`{"type":"Message"}`:                               {Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "Message"`},
 		`{"type":7}`:                                       {Message: "type must be a string, not a number"},
 		`{"type":"message","content":["hi"]}`:              {Message: "content must be a string, not an array"},
 		`{"type":"message","content":{"a":1}}`:             {Message: "content must be a string, not an object"},
@@ -87,10 +87,10 @@ func TestRefuseClientJSON(t *testing.T) {
 		`{"idempotency_key":"c-18","type":"message","content":"` + strings.Repeat("é", 2048) + `x"}`: {
 			Message: "content is longer than 4096 bytes", Key: "c-18"},
 		`{"idempotency_key":"c-18","type":"foo"}`: {
-			Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`, Key: "c-18"},
+			Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "foo"`, Key: "c-18"},
 		`{"idempotency_key":"c-18","type":`: {
 			Message: "unexpected end of JSON at byte 33, where a value should be", Key: "c-18"},
-		`{"type":"foo","idempotency_key":"\u0007"}`: {Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`},
+		`{"type":"foo","idempotency_key":"\u0007"}`: {Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "foo"`},
 
 		// Grammar.
 		``:                      {Message: "unexpected end of JSON at byte 0, where an object should be"},

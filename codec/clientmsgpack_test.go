@@ -65,9 +65,9 @@ func TestRefuseClientMsgPack(t *testing.T) {
 		want Error
 	}{
 		{nil, Error{Message: "unexpected end of MessagePack at byte 0"}},
-		{mp([]byte{0x80}), Error{Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`}},
-		{mp([]byte{0x81}, "type", nil), Error{Message: `type is missing; it is "message", "typing", "ping", "join" or "leave"`}},
-		{mp([]byte{0x81}, "type", "foo"), Error{Message: `type must be "message", "typing", "ping", "join" or "leave", not "foo"`}},
+		{mp([]byte{0x80}), Error{Message: `type is missing; it is "message", "edit", "delete", "typing", "ping", "join" or "leave"`}},
+		{mp([]byte{0x81}, "type", nil), Error{Message: `type is missing; it is "message", "edit", "delete", "typing", "ping", "join" or "leave"`}},
+		{mp([]byte{0x81}, "type", "foo"), Error{Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "foo"`}},
 		{mp([]byte{0x81}, "type", 7), Error{Message: "type must be a string, not an integer"}},
 		{mp([]byte{0x82}, message, "content", 7), Error{Message: "content must be a string, not an integer"}},
 		{mp([]byte{0x82}, message, "content", uint64(math.MaxUint64)), Error{Message: "content must be a string, not an integer"}},

@@ -21,12 +21,17 @@ type ID struct {
 	Offset uint64 // per room, +1 for each stored message; 0 is before the first
 }
 
-// A Message is what somebody said in a room: stored and numbered.
+// A Message is what somebody said in a room, or a revision of what was said there before: stored and numbered.
 type Message struct {
 	ID       ID
 	Username string
-	Content  string
-	Time     int64 // wall clock of the server, milliseconds since 1970 in UTC; orders nothing
+	Content  string // "" of a deletion, and of what was deleted
+	Time     int64  // wall clock of the server, milliseconds since 1970 in UTC; orders nothing
+	Author   uint64 // who may change it, as AuthorOf says; 0 is nobody. Never sent
+	Target   ID     // of a revision: the message that it changes
+	Kind     Kind
+	Edited   bool // of a message: Content is that of a later revision
+	Deleted  bool // it was; or of an edit, its target was
 }
 
 // A Type names a kind of frame; its value is the "type" on the wire.
@@ -46,6 +51,10 @@ const (
 	TypeLeave        Type = "leave"
 	TypePing         Type = "ping"
 	TypePong         Type = "pong"
+	TypeEdit         Type = "edit"
+	TypeDelete       Type = "delete"
+	TypeEdited       Type = "edited"
+	TypeDeleted      Type = "deleted"
 )
 
 // An Event is what happens in a room and is not stored: typing, joined, left.
@@ -88,11 +97,13 @@ type Ack struct {
 
 // A Client is a frame from a client that was decoded and is valid.
 type Client struct {
-	Type    Type   // TypeMessage, TypeTyping, TypePing, TypeJoin or TypeLeave
-	Room    string // that it names, "" if none; of a TypeJoin a valid one
-	Content string // of a message, valid UTF-8
-	Key     string // idempotency key; "" asks for no ack
-	Join    Join   // of a TypeJoin
+	Type      Type   // TypeMessage, TypeTyping, TypePing, TypeJoin, TypeLeave, TypeEdit or TypeDelete
+	Room      string // that it names, "" if none; of a TypeJoin a valid one
+	Content   string // of a message or an edit, valid UTF-8
+	Key       string // idempotency key; "" asks for no ack
+	AuthorKey string // of a message, an edit or a delete: proves who said it; "" if none
+	Target    ID     // of an edit or a delete
+	Join      Join   // of a TypeJoin
 }
 
 // A Join is what a client wants of a room that it joins.

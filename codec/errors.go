@@ -19,6 +19,14 @@ var (
 	ErrVersion = errors.New("codec: record of an unknown version")
 )
 
+// Why a revision is not taken.
+var (
+	// ErrNoTarget: the message that is to be changed is not in the buffer, or was deleted.
+	ErrNoTarget = errors.New("codec: no such message in the buffer")
+	// ErrNotAuthor: it was said by somebody else.
+	ErrNotAuthor = errors.New("codec: the message is somebody else's")
+)
+
 // An Error refuses a frame of a client.
 type Error struct {
 	Code    refusal.Code

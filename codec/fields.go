@@ -18,8 +18,8 @@ const maxLimit = 1<<31 - 1
 // They are found first and judged afterwards: an error can then name the key of
 // its frame wherever that is, and nothing is allocated for what is refused.
 type fields struct {
-	typ, content, key, username  field
-	room, since, limit, announce field
+	typ, content, key, username, author field
+	room, since, limit, announce, id    field
 }
 
 // longestName is the length of the longest of the names below.
@@ -44,6 +44,10 @@ func (f *fields) named(name string) *field {
 		return &f.limit
 	case "announce":
 		return &f.announce
+	case "id":
+		return &f.id
+	case "author_key":
+		return &f.author
 	}
 	return nil
 }
@@ -124,11 +128,11 @@ func (f *field) checkKind(name string, one, other kind) *refusal.Error {
 
 // readType reads a field that check has passed.
 func (f *field) readType() (Type, *refusal.Error) {
-	const known = `"message", "typing", "ping", "join" or "leave"`
+	const known = `"message", "edit", "delete", "typing", "ping", "join" or "leave"`
 	if f.kind == kindAbsent {
 		return "", invalid("type is missing; it is " + known)
 	}
-	for _, t := range [...]Type{TypeMessage, TypeTyping, TypePing, TypeJoin, TypeLeave} {
+	for _, t := range [...]Type{TypeMessage, TypeTyping, TypePing, TypeJoin, TypeLeave, TypeEdit, TypeDelete} {
 		if f.is(string(t)) {
 			return t, nil
 		}
@@ -144,7 +148,7 @@ func (f *fields) readNames() (room, key string, problem *refusal.Error) {
 	}
 	keyProblem := f.key.check("idempotency_key")
 	if keyProblem == nil && f.key.size > maxKey*utf8.UTFMax {
-		keyProblem = invalid("idempotency_key is longer than %d characters", maxKey)
+		keyProblem = keyTooLong("idempotency_key")
 	}
 	var b strings.Builder
 	if roomProblem == nil && keyProblem == nil {
@@ -159,7 +163,7 @@ func (f *fields) readNames() (room, key string, problem *refusal.Error) {
 	}
 	room, key = b.String()[:end], b.String()[end:]
 	if keyProblem == nil && f.key.kind == kindString {
-		if keyProblem = checkKey(key); keyProblem != nil {
+		if keyProblem = checkKey("idempotency_key", key); keyProblem != nil {
 			key = ""
 		}
 	}
@@ -167,6 +171,36 @@ func (f *fields) readNames() (room, key string, problem *refusal.Error) {
 		return room, key, keyProblem
 	}
 	return room, key, roomProblem
+}
+
+// readAuthorKey returns "" if the field is absent.
+func (f *field) readAuthorKey() (string, *refusal.Error) {
+	if problem := f.check("author_key"); problem != nil || f.kind == kindAbsent {
+		return "", problem
+	}
+	if f.size > maxKey*utf8.UTFMax {
+		return "", keyTooLong("author_key")
+	}
+	key := f.String()
+	if problem := checkKey("author_key", key); problem != nil {
+		return "", problem
+	}
+	return key, nil
+}
+
+// readTarget reads the message that is to be changed.
+func (f *field) readTarget() (ID, *refusal.Error) {
+	if problem := f.check("id"); problem != nil {
+		return ID{}, problem
+	}
+	if f.kind == kindAbsent {
+		return ID{}, invalid("id is missing; send that of the message which is to be changed")
+	}
+	id, bad := parseID(f.String())
+	if bad != "" {
+		return ID{}, invalid("id: %s", bad)
+	}
+	return id, nil
 }
 
 // readSince reads the cursor of a join: replay is false if it is absent, and the ID zero for All.

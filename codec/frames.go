@@ -11,9 +11,17 @@ import (
 // U+FFFD for each bad byte, as a browser drops the connection that brings it any. Both
 // formats have the same keys in the same order, and leave out the same ones.
 
-// AppendMessage appends a stored message, the same bytes wherever it is sent:
+// AppendMessage appends a stored message, the same bytes wherever it is sent while nobody changes it:
 //
 //	{"type":"message","username":"Alice","content":"hi","timestamp":"2026-11-22T12:00:00.123Z","id":"k3f9q2-1042","offset":1042}
+//
+// If it was edited, "edited":true comes last. If it was deleted there is no "content", and "deleted":true
+// comes last. Revisions are
+//
+//	{"type":"edited","username":"Alice","target":"k3f9q2-1042","content":"ho","timestamp":"...","id":"k3f9q2-1050","offset":1050}
+//	{"type":"deleted","username":"Mod","target":"k3f9q2-1042","timestamp":"...","id":"k3f9q2-1051","offset":1051}
+//
+// and an edit of what was deleted since has "deleted":true in place of its content.
 func AppendMessage(dst []byte, f Format, x *Message) []byte { return AppendMessageIn(dst, f, "", x) }
 
 // AppendMessageIn is AppendMessage with the name of the room, unless that is empty, for a connection
@@ -22,25 +30,67 @@ func AppendMessage(dst []byte, f Format, x *Message) []byte { return AppendMessa
 //	{"type":"message","room":"general","username":"Alice",...}
 func AppendMessageIn(dst []byte, f Format, room string, x *Message) []byte {
 	if f == MsgPack {
-		w := wireMessage{
-			Type: string(TypeMessage), Room: validText(room), Username: validText(x.Username), Content: validText(x.Content),
-			Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset,
-		}
-		dst, _ = w.MarshalMsg(dst) // fails for no value of these types
-		return dst
+		return appendMsgPackMessage(dst, room, x)
 	}
-	dst = appendJSONRoom(append(dst, `{"type":"message"`...), room)
+	switch x.Kind {
+	case Edit:
+		dst = append(dst, `{"type":"edited"`...)
+	case Deletion:
+		dst = append(dst, `{"type":"deleted"`...)
+	default:
+		dst = append(dst, `{"type":"message"`...)
+	}
+	dst = appendJSONRoom(dst, room)
 	dst = append(dst, `,"username":`...)
 	dst = appendJSONString(dst, x.Username)
-	dst = append(dst, `,"content":`...)
-	dst = appendJSONString(dst, x.Content)
+	if x.Kind != Said {
+		dst = append(dst, `,"target":`...)
+		dst = appendJSONID(dst, x.Target)
+	}
+	if !x.Deleted && x.Kind != Deletion {
+		dst = append(dst, `,"content":`...)
+		dst = appendJSONString(dst, x.Content)
+	}
 	dst = append(dst, `,"timestamp":`...)
 	dst = appendJSONTime(dst, x.Time)
 	dst = append(dst, `,"id":`...)
 	dst = appendJSONID(dst, x.ID)
 	dst = append(dst, `,"offset":`...)
 	dst = strconv.AppendUint(dst, x.ID.Offset, 10)
+	switch {
+	case x.Deleted && x.Kind != Deletion:
+		dst = append(dst, `,"deleted":true`...)
+	case x.Edited && x.Kind == Said:
+		dst = append(dst, `,"edited":true`...)
+	}
 	return append(dst, '}')
+}
+
+func appendMsgPackMessage(dst []byte, room string, x *Message) []byte {
+	switch {
+	case x.Deleted || x.Kind == Deletion:
+		w := wireRemoved{
+			Type: string(x.Kind.frame()), Room: validText(room), Username: validText(x.Username), Time: x.Time,
+			ID: wireID(x.ID), Offset: x.ID.Offset, Deleted: x.Kind != Deletion,
+		}
+		if x.Kind != Said {
+			w.Target = wireID(x.Target)
+		}
+		dst, _ = w.MarshalMsg(dst) // fails for no value of these types
+	case x.Kind == Edit:
+		w := wireEdited{
+			Type: string(TypeEdited), Room: validText(room), Username: validText(x.Username), Target: wireID(x.Target),
+			Content: validText(x.Content), Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset,
+		}
+		dst, _ = w.MarshalMsg(dst)
+	default:
+		w := wireMessage{
+			Type: string(TypeMessage), Room: validText(room), Username: validText(x.Username), Content: validText(x.Content),
+			Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset, Edited: x.Edited,
+		}
+		dst, _ = w.MarshalMsg(dst)
+	}
+	return dst
 }
 
 // appendJSONRoom appends the name of a room behind the type, unless it is empty.

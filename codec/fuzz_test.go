@@ -65,7 +65,7 @@ func FuzzAppendMessage(f *testing.F) {
 	f.Add(unusual.Username, unusual.Content, unusual.ID.Offset, unusual.Time)
 	f.Fuzz(func(t *testing.T, username, content string, offset uint64, ms int64) {
 		ms = min(max(ms, minTime), maxTime)
-		m := Message{ID{"k3f9q2", offset % limitID}, username, content, ms}
+		m := Message{ID: ID{"k3f9q2", offset % limitID}, Username: username, Content: content, Time: ms}
 		type frame struct {
 			Type      string `json:"type"`
 			Username  string `json:"username"`
@@ -94,8 +94,13 @@ func FuzzAppendMessage(f *testing.F) {
 // with the right checksum, as damage alone would never get past that.
 func FuzzRecord(f *testing.F) {
 	f.Add("general", "k3f9q2", uint64(1042), int64(noon), "Alice", "hi", "c-17", uint(0), []byte{1, 0x97})
+	f.Add("general", "k3f9q2", uint64(1043), int64(noon), "Alice", "ho", "c-18", uint(15), []byte{2, 0x9b})
 	f.Fuzz(func(t *testing.T, room, epoch string, offset uint64, ms int64, username, content, key string, flip uint, raw []byte) {
-		r := Record{room, Message{ID{epoch, offset}, username, content, ms}, key}
+		r := Record{Room: room, Message: Message{ID: ID{epoch, offset}, Username: username, Content: content, Time: ms}, Key: key}
+		if r.Message.Kind = Kind(flip % 3); r.Message.Kind != Said {
+			r.Message.Target = ID{username, offset / 2}
+		}
+		r.Message.Author, r.Superseded = uint64(ms), flip%5 == 0
 		b := AppendRecord(nil, &r)
 		if got, err := DecodeRecord(b); err != nil || got != r {
 			t.Fatalf("stored %+v, read %+v, %v", r, got, err)
@@ -140,10 +145,13 @@ func judge(t *testing.T, data []byte, got Client, err error, want Client, ok boo
 		t.Fatalf("%q:\n got %+v, %v\nwant %+v", data, got, err, want)
 	}
 	fields := map[string]any{"type": string(got.Type)}
-	for name, text := range map[string]string{"room": got.Room, "idempotency_key": got.Key, "content": got.Content} {
+	for name, text := range map[string]string{"room": got.Room, "idempotency_key": got.Key, "content": got.Content, "author_key": got.AuthorKey, "id": got.Target.String()} {
 		if text != "" {
 			fields[name] = text
 		}
+	}
+	if got.Type == TypeEdit {
+		fields["content"] = got.Content // also if it is empty
 	}
 	switch {
 	case got.Join.Since != ID{}:

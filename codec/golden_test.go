@@ -57,6 +57,13 @@ var (
 	nothing = Page{Room: "empty", Head: ID{Epoch: "k3f9q2"}, Recovered: true}
 	gap     = Page{Room: "general", Head: alice.ID, Oldest: alice.ID, Messages: []Message{alice}} // what was asked for is lost
 	record  = Record{Room: "general", Message: alice, Key: "c-17"}
+	// What becomes of a message: said, edited, deleted by somebody else.
+	edited = Message{ID: alice.ID, Username: "Alice", Content: "ho", Time: noon, Edited: true}
+	gone   = Message{ID: alice.ID, Username: "Alice", Time: noon, Edited: true, Deleted: true}
+	edit   = Message{ID: ID{"k3f9q2", 1050}, Username: "Alice", Content: "ho", Time: noon + 60_000,
+		Kind: Edit, Target: alice.ID, Author: 0x0123456789abcdef}
+	editOfGone = Message{ID: ID{"k3f9q2", 1050}, Username: "Alice", Time: noon + 60_000, Kind: Edit, Target: alice.ID, Deleted: true}
+	deletion   = Message{ID: ID{"k3f9q2", 1051}, Username: "Mod", Time: noon + 120_000, Kind: Deletion, Target: alice.ID}
 )
 
 // frames are the frames from the server, each in both formats.
@@ -86,6 +93,13 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"error_later":       func(dst []byte, f Format) []byte { return AppendError(dst, f, &tooFast) },
 		"error_without_key": func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
 		"message_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &alice) },
+		"message_edited":    func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edited) },
+		"message_deleted":   func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &gone) },
+		"edited":            func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edit) },
+		"edited_in":         func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &edit) },
+		"edited_deleted":    func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &editOfGone) },
+		"deleted":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &deletion) },
+		"deleted_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &deletion) },
 		"typing_in":         eventIn(TypeTyping),
 		"joined_in":         eventIn(TypeJoined),
 		"left_in":           eventIn(TypeLeft),
@@ -131,6 +145,15 @@ func TestGoldenBodies(t *testing.T) {
 func TestGoldenRecord(t *testing.T) {
 	golden(t, "record.hex", AppendRecord(nil, &record))
 	golden(t, "record_zero.hex", AppendRecord(nil, &Record{}))
+	golden(t, "record_edit.hex", AppendRecord(nil, &Record{Room: "general", Message: edit, Key: "c-18"}))
+	bare := Record{Room: "general", Message: Message{ID: alice.ID, Username: "Alice", Time: noon, Author: edit.Author}, Key: "c-17", Superseded: true}
+	golden(t, "record_superseded.hex", AppendRecord(nil, &bare))
+	if got, err := DecodeRecord(readGolden(t, "record_superseded.hex")); err != nil || got != bare {
+		t.Errorf("a record without content: %+v, %v", got, err)
+	}
+	if got, err := DecodeRecord(readGolden(t, "record_1.hex")); err != nil || got != record {
+		t.Errorf("a record of version 1: %+v, %v", got, err)
+	}
 }
 
 // clients are frames from clients as the documentation shows them.
@@ -149,7 +172,15 @@ var clients = map[string]struct {
 		Client{Type: TypeJoin, Room: "general", Join: Join{Replay: true, Since: alice.ID, Limit: 50}}},
 	"client_leave":      {`{"type":"leave","room":"general"}`, Client{Type: TypeLeave, Room: "general"}},
 	"client_message_in": {`{"type":"message","room":"general","content":"Hello","idempotency_key":"c-17"}`, Client{Type: TypeMessage, Room: "general", Content: "Hello", Key: "c-17"}},
-	"client_typing_in":  {`{"type":"typing","room":"general"}`, Client{Type: TypeTyping, Room: "general"}},
+	"client_edit": {`{"type":"edit","id":"k3f9q2-1042","content":"ho","idempotency_key":"c-18"}`,
+		Client{Type: TypeEdit, Target: alice.ID, Content: "ho", Key: "c-18"}},
+	"client_delete": {`{"type":"delete","id":"k3f9q2-1042","idempotency_key":"c-19"}`,
+		Client{Type: TypeDelete, Target: alice.ID, Key: "c-19"}},
+	"client_message_with_author": {`{"type":"message","content":"hi","author_key":"3q2-7wA9"}`,
+		Client{Type: TypeMessage, Content: "hi", AuthorKey: "3q2-7wA9"}},
+	"client_delete_in": {`{"type":"delete","room":"general","id":"k3f9q2-1042","author_key":"3q2-7wA9"}`,
+		Client{Type: TypeDelete, Room: "general", Target: alice.ID, AuthorKey: "3q2-7wA9"}},
+	"client_typing_in": {`{"type":"typing","room":"general"}`, Client{Type: TypeTyping, Room: "general"}},
 }
 
 func TestGoldenClients(t *testing.T) {
@@ -171,7 +202,8 @@ func TestGoldenClients(t *testing.T) {
 
 // TestGoldenFilesAreUsed finds files that no test compares any more.
 func TestGoldenFilesAreUsed(t *testing.T) {
-	used := map[string]bool{"record.hex": true, "record_zero.hex": true, "client_post.json": true}
+	used := map[string]bool{"record.hex": true, "record_zero.hex": true, "client_post.json": true,
+		"record_edit.hex": true, "record_superseded.hex": true, "record_1.hex": true}
 	for name := range frames() {
 		used[name+".json"], used[name+".msgpack.hex"] = true, true
 	}

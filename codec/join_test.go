@@ -66,7 +66,7 @@ func TestRefuseJoin(t *testing.T) {
 		`{"type":"join","room":"den","limit":"50"}`:                             {Room: "den", Message: "limit must be a number, not a string"},
 		`{"type":"join","room":"den","limit":4294967296,"idempotency_key":"k"}`: {Room: "den", Key: "k", Message: whole},
 		`{"type":"join","room":"den","announce":0}`:                             {Room: "den", Message: "announce must be a boolean, not a number"},
-		`{"type":"shout","room":"den"}`:                                         {Room: "den", Message: `type must be "message", "typing", "ping", "join" or "leave", not "shout"`},
+		`{"type":"shout","room":"den"}`:                                         {Room: "den", Message: `type must be "message", "edit", "delete", "typing", "ping", "join" or "leave", not "shout"`},
 		`{"type":"message","room":"den","content":7}`:                           {Room: "den", Message: "content must be a string, not a number"},
 		`{"room":"den","idempotency_key":"k","type":`:                           {Room: "den", Key: "k", Message: "unexpected end of JSON at byte 43, where a value should be"},
 		`{"type":"join","room":"a b"}`:                                          {Code: refusal.InvalidRoom, Room: "a b", Message: "the name of the room may not hold ' ' (U+0020); use letters, digits, marks, - _ and ."},

@@ -84,24 +84,37 @@ func CleanUsername(s string) (string, error) {
 // characters of valid UTF-8 and no control characters. The error is a *refusal.Error of
 // refusal.InvalidMessage.
 func CheckKey(s string) error {
-	if problem := checkKey(s); problem != nil {
+	if problem := checkKey("idempotency_key", s); problem != nil {
 		return problem
 	}
 	return nil
 }
 
-func checkKey(s string) *refusal.Error {
+// CheckAuthorKey is CheckKey for an author key.
+func CheckAuthorKey(s string) error {
+	if problem := checkKey("author_key", s); problem != nil {
+		return problem
+	}
+	return nil
+}
+
+func keyTooLong(name string) *refusal.Error {
+	return invalid("%s is longer than %d characters", name, maxKey)
+}
+
+// checkKey reports what is wrong with the field of that name.
+func checkKey(name, s string) *refusal.Error {
 	switch {
 	case s == "":
-		return invalid("idempotency_key is empty; leave it out or give it 1-%d characters", maxKey)
+		return invalid("%s is empty; leave it out or give it 1-%d characters", name, maxKey)
 	case !utf8.ValidString(s):
-		return invalid("idempotency_key is not valid UTF-8")
+		return invalid("%s is not valid UTF-8", name)
 	case tooLong(s, maxKey):
-		return invalid("idempotency_key is longer than %d characters", maxKey)
+		return keyTooLong(name)
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) {
-			return invalid("idempotency_key may not hold the control character %s", quoteRune(r))
+			return invalid("%s may not hold the control character %s", name, quoteRune(r))
 		}
 	}
 	return nil

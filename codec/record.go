@@ -8,10 +8,13 @@ import (
 
 // A stored record:
 //
-//	byte 0        version, 1
-//	1 to n-4      MessagePack: an array of seven,
-//	              room, epoch, offset, time, username, content, key
+//	byte 0        version, 2
+//	1 to n-4      MessagePack: an array of eleven,
+//	              room, epoch, offset, time, username, content, key,
+//	              author, state, epoch and offset of the target
 //	last 4        CRC-32C (Castagnoli) of all before it, big endian
+//
+// State is the kind, and 4 if the content was taken out. Version 1 had the first seven alone.
 //
 // The checksum is in the same place in every version and is looked at first, so
 // that damage is never taken for a record of another version. It notices every
@@ -19,9 +22,11 @@ import (
 // Redundancy Codes for Internet Applications", 2002); bbolt itself keeps no
 // checksum of values.
 const (
-	recordVersion = 1
-	checksumSize  = 4
-	minRecord     = 1 + 1 + checksumSize // version, header of the array, checksum
+	recordVersion   = 2
+	stateKind       = 3
+	stateSuperseded = 4
+	checksumSize    = 4
+	minRecord       = 1 + 1 + checksumSize // version, header of the array, checksum
 )
 
 // A Record is a message as the store keeps it.
@@ -29,15 +34,22 @@ type Record struct {
 	Room    string
 	Message Message
 	Key     string // idempotency key of its sender, scoped by the caller; "" if there was none
+	// Superseded says that the content was taken out, since a later record tells what became of it.
+	Superseded bool
 }
 
-// AppendRecord appends the stored form of r to dst. It allocates nothing but a
-// longer dst.
+// AppendRecord appends the stored form of r to dst, save what is told by later ones: Edited and
+// Deleted. It allocates nothing but a longer dst.
 func AppendRecord(dst []byte, r *Record) []byte {
 	start := len(dst)
 	w := wireRecord{
 		Room: r.Room, Epoch: r.Message.ID.Epoch, Offset: r.Message.ID.Offset, Time: r.Message.Time,
 		Username: r.Message.Username, Content: r.Message.Content, Key: r.Key,
+		Author: r.Message.Author, State: uint8(r.Message.Kind),
+		TargetEpoch: r.Message.Target.Epoch, TargetOffset: r.Message.Target.Offset,
+	}
+	if r.Superseded {
+		w.State |= stateSuperseded
 	}
 	dst, _ = w.MarshalMsg(append(dst, recordVersion)) // fails for no value of this type
 	return binary.BigEndian.AppendUint32(dst, checksum(dst[start:]))
@@ -53,7 +65,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	if got := checksum(body); got != sum {
 		return Record{}, fmt.Errorf("%w: %08x, written as %08x", ErrChecksum, got, sum)
 	}
-	if body[0] != recordVersion {
+	if body[0] != recordVersion && body[0] != 1 {
 		return Record{}, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, body[0], recordVersion)
 	}
 	// The sizes are checked before msgp sees them; msgpackread.go says why.
@@ -65,17 +77,34 @@ func DecodeRecord(b []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: %d bytes too many", ErrRecord, len(walk.data)-walk.pos)
 	}
 	var w wireRecord
-	if _, err := w.UnmarshalMsg(walk.data); err != nil {
+	if err := w.read(body[0], walk.data); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
+	}
+	if w.State&^stateSuperseded > uint8(Deletion) {
+		return Record{}, fmt.Errorf("%w: state %d", ErrRecord, w.State)
 	}
 	return Record{
 		Room: w.Room,
 		Message: Message{
 			ID:       ID{Epoch: w.Epoch, Offset: w.Offset},
 			Username: w.Username, Content: w.Content, Time: w.Time,
+			Author: w.Author, Kind: Kind(w.State & stateKind), Target: ID{Epoch: w.TargetEpoch, Offset: w.TargetOffset},
 		},
-		Key: w.Key,
+		Key:        w.Key,
+		Superseded: w.State&stateSuperseded != 0,
 	}, nil
+}
+
+func (w *wireRecord) read(version byte, body []byte) error {
+	if version == recordVersion {
+		_, err := w.UnmarshalMsg(body)
+		return err
+	}
+	var old wireRecord1
+	_, err := old.UnmarshalMsg(body)
+	w.Room, w.Epoch, w.Offset, w.Time = old.Room, old.Epoch, old.Offset, old.Time
+	w.Username, w.Content, w.Key = old.Username, old.Content, old.Key
+	return err
 }
 
 func checksum(b []byte) uint32 {

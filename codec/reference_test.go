@@ -24,6 +24,7 @@ type useless struct{}
 
 var knownNames = map[string]bool{
 	"type": true, "content": true, "idempotency_key": true, "room": true, "since": true, "limit": true, "announce": true,
+	"id": true, "author_key": true,
 }
 
 // note adds a value that seen does not have.
@@ -168,20 +169,27 @@ func (f found) text(name string) (s string, ok bool) {
 	return s, ok || f[name] == nil
 }
 
+// keyText is text for a key, which has 1-64 characters, none of which controls.
+func (f found) keyText(name string) (key string, ok bool) {
+	key, ok = f.text(name)
+	if ok && f[name] != nil {
+		n := 0
+		for _, r := range key {
+			n++
+			ok = ok && !unicode.Is(unicode.Cc, r)
+		}
+		ok = ok && 1 <= n && n <= 64
+	}
+	return key, ok
+}
+
 // assemble judges a frame by the rules of the protocol, written out once more.
 func (f found) assemble() (want Client, ok bool) {
 	typ, typOK := f.text("type")
 	content, contentOK := f.text("content")
 	room, roomOK := f.text("room")
-	key, keyOK := f.text("idempotency_key")
-	if keyOK && f["idempotency_key"] != nil {
-		n := 0
-		for _, r := range key {
-			n++
-			keyOK = keyOK && !unicode.Is(unicode.Cc, r)
-		}
-		keyOK = keyOK && 1 <= n && n <= 64
-	}
+	key, keyOK := f.keyText("idempotency_key")
+	author, authorOK := f.keyText("author_key")
 	if keyOK {
 		want.Key = key
 	}
@@ -194,7 +202,17 @@ func (f found) assemble() (want Client, ok bool) {
 	want.Type = Type(typ)
 	switch typ {
 	case "message":
-		want.Content = content
+		want.Content, want.AuthorKey = content, author
+		return want, authorOK
+	case "edit", "delete":
+		if typ == "edit" {
+			want.Content = content
+		}
+		want.AuthorKey = author
+		id, isText := f["id"].(string)
+		target, err := ParseID(id)
+		want.Target = target
+		return want, authorOK && isText && err == nil && (typ == "delete" || f["content"] != nil)
 	case "typing":
 		want.Key = ""
 	case "ping":

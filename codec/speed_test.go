@@ -24,6 +24,8 @@ func inputs(t testing.TB) []input {
 		{"JSON/typing", false, readGolden(t, "client_typing.json"), 0},
 		{"JSON/room", false, readGolden(t, "client_message_in.json"), 2},
 		{"JSON/join", false, readGolden(t, "client_join_since.json"), 2}, // the room, and the epoch
+		{"JSON/edit", false, readGolden(t, "client_edit.json"), 3},       // the content, the key, and the epoch
+		{"JSON/author", false, readGolden(t, "client_message_with_author.json"), 2},
 		{"JSON/ping", false, readGolden(t, "client_ping.json"), 0},
 		{"MsgPack/room", true, readGolden(t, "client_message_in.msgpack.hex"), 2},
 		{"MsgPack/join", true, readGolden(t, "client_join_since.msgpack.hex"), 2},

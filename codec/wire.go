@@ -10,9 +10,9 @@ package codec
 // the bytes; the limits below keep it so if one is ever added.
 
 //msgp:limit arrays:64 maps:16
-//msgp:tuple wireRecord
-//msgp:unmarshal ignore wireMessage wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
-//msgp:test ignore wireMessage wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
+//msgp:tuple wireRecord wireRecord1
+//msgp:unmarshal ignore wireMessage wireEdited wireRemoved wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
+//msgp:test ignore wireMessage wireEdited wireRemoved wireEvent wireSubscribed wireUnsubscribed wireWelcome wirePong wireAck wireError
 
 // wireMessage is a stored message. Time is an integer here, milliseconds since
 // 1970 in UTC, as small devices parse no dates.
@@ -24,6 +24,31 @@ type wireMessage struct {
 	Time     int64  `msg:"timestamp"`
 	ID       wireID `msg:"id"`
 	Offset   uint64 `msg:"offset"`
+	Edited   bool   `msg:"edited,omitempty"`
+}
+
+// wireEdited is an edit.
+type wireEdited struct {
+	Type     string `msg:"type"`
+	Room     string `msg:"room,omitempty"`
+	Username string `msg:"username"`
+	Target   wireID `msg:"target"`
+	Content  string `msg:"content"`
+	Time     int64  `msg:"timestamp"`
+	ID       wireID `msg:"id"`
+	Offset   uint64 `msg:"offset"`
+}
+
+// wireRemoved is a deletion, a message that was deleted, or an edit of one.
+type wireRemoved struct {
+	Type     string `msg:"type"`
+	Room     string `msg:"room,omitempty"`
+	Username string `msg:"username"`
+	Target   wireID `msg:"target,omitzero"`
+	Time     int64  `msg:"timestamp"`
+	ID       wireID `msg:"id"`
+	Offset   uint64 `msg:"offset"`
+	Deleted  bool   `msg:"deleted,omitempty"`
 }
 
 // wireEvent is a typing, joined or left.
@@ -90,8 +115,23 @@ type wireError struct {
 	Key     string `msg:"idempotency_key,omitempty"`
 }
 
-// wireRecord is the body of a stored record, an array of seven; see record.go.
+// wireRecord is the body of a stored record, an array of eleven; see record.go.
 type wireRecord struct {
+	Room         string
+	Epoch        string
+	Offset       uint64
+	Time         int64
+	Username     string
+	Content      string
+	Key          string
+	Author       uint64
+	State        uint8
+	TargetEpoch  string
+	TargetOffset uint64
+}
+
+// wireRecord1 is that of version 1, an array of seven.
+type wireRecord1 struct {
 	Room     string
 	Epoch    string
 	Offset   uint64

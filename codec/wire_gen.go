@@ -63,6 +63,66 @@ func (z *wireAck) Msgsize() (s int) {
 }
 
 // MarshalMsg implements msgp.Marshaler
+func (z *wireEdited) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(8)
+	var zb0001Mask uint8 /* 8 bits */
+	_ = zb0001Mask
+	if z.Room == "" {
+		zb0001Len--
+		zb0001Mask |= 0x2
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
+		// string "username"
+		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Username)
+		// string "target"
+		o = append(o, 0xa6, 0x74, 0x61, 0x72, 0x67, 0x65, 0x74)
+		o, err = z.Target.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "Target")
+			return
+		}
+		// string "content"
+		o = append(o, 0xa7, 0x63, 0x6f, 0x6e, 0x74, 0x65, 0x6e, 0x74)
+		o = msgp.AppendString(o, z.Content)
+		// string "timestamp"
+		o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
+		o = msgp.AppendInt64(o, z.Time)
+		// string "id"
+		o = append(o, 0xa2, 0x69, 0x64)
+		o, err = z.ID.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		// string "offset"
+		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
+		o = msgp.AppendUint64(o, z.Offset)
+	}
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *wireEdited) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 7 + z.Target.Msgsize() + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
 func (z *wireError) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
@@ -164,12 +224,16 @@ func (z *wireEvent) Msgsize() (s int) {
 func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(7)
-	var zb0001Mask uint8 /* 7 bits */
+	zb0001Len := uint32(8)
+	var zb0001Mask uint8 /* 8 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
+	}
+	if z.Edited == false {
+		zb0001Len--
+		zb0001Mask |= 0x80
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -203,13 +267,18 @@ func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "offset"
 		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
 		o = msgp.AppendUint64(o, z.Offset)
+		if (zb0001Mask & 0x80) == 0 { // if not omitted
+			// string "edited"
+			o = append(o, 0xa6, 0x65, 0x64, 0x69, 0x74, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Edited)
+		}
 	}
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireMessage) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + msgp.BoolSize
 	return
 }
 
@@ -232,6 +301,102 @@ func (z wirePong) Msgsize() (s int) {
 // MarshalMsg implements msgp.Marshaler
 func (z *wireRecord) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
+	// array header, size 11
+	o = append(o, 0x9b)
+	o = msgp.AppendString(o, z.Room)
+	o = msgp.AppendString(o, z.Epoch)
+	o = msgp.AppendUint64(o, z.Offset)
+	o = msgp.AppendInt64(o, z.Time)
+	o = msgp.AppendString(o, z.Username)
+	o = msgp.AppendString(o, z.Content)
+	o = msgp.AppendString(o, z.Key)
+	o = msgp.AppendUint64(o, z.Author)
+	o = msgp.AppendUint8(o, z.State)
+	o = msgp.AppendString(o, z.TargetEpoch)
+	o = msgp.AppendUint64(o, z.TargetOffset)
+	return
+}
+
+// UnmarshalMsg implements msgp.Unmarshaler
+func (z *wireRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+	var zb0001 uint32
+	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err)
+		return
+	}
+	if zb0001 != 11 {
+		err = msgp.ArrayError{Wanted: 11, Got: zb0001}
+		return
+	}
+	z.Room, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Room")
+		return
+	}
+	z.Epoch, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Epoch")
+		return
+	}
+	z.Offset, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Offset")
+		return
+	}
+	z.Time, bts, err = msgp.ReadInt64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Time")
+		return
+	}
+	z.Username, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Username")
+		return
+	}
+	z.Content, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Content")
+		return
+	}
+	z.Key, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Key")
+		return
+	}
+	z.Author, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "Author")
+		return
+	}
+	z.State, bts, err = msgp.ReadUint8Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "State")
+		return
+	}
+	z.TargetEpoch, bts, err = msgp.ReadStringBytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TargetEpoch")
+		return
+	}
+	z.TargetOffset, bts, err = msgp.ReadUint64Bytes(bts)
+	if err != nil {
+		err = msgp.WrapError(err, "TargetOffset")
+		return
+	}
+	o = bts
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *wireRecord) Msgsize() (s int) {
+	s = 1 + msgp.StringPrefixSize + len(z.Room) + msgp.StringPrefixSize + len(z.Epoch) + msgp.Uint64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Username) + msgp.StringPrefixSize + len(z.Content) + msgp.StringPrefixSize + len(z.Key) + msgp.Uint64Size + msgp.Uint8Size + msgp.StringPrefixSize + len(z.TargetEpoch) + msgp.Uint64Size
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *wireRecord1) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
 	// array header, size 7
 	o = append(o, 0x97)
 	o = msgp.AppendString(o, z.Room)
@@ -245,7 +410,7 @@ func (z *wireRecord) MarshalMsg(b []byte) (o []byte, err error) {
 }
 
 // UnmarshalMsg implements msgp.Unmarshaler
-func (z *wireRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
+func (z *wireRecord1) UnmarshalMsg(bts []byte) (o []byte, err error) {
 	var zb0001 uint32
 	zb0001, bts, err = msgp.ReadArrayHeaderBytes(bts)
 	if err != nil {
@@ -296,8 +461,80 @@ func (z *wireRecord) UnmarshalMsg(bts []byte) (o []byte, err error) {
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
-func (z *wireRecord) Msgsize() (s int) {
+func (z *wireRecord1) Msgsize() (s int) {
 	s = 1 + msgp.StringPrefixSize + len(z.Room) + msgp.StringPrefixSize + len(z.Epoch) + msgp.Uint64Size + msgp.Int64Size + msgp.StringPrefixSize + len(z.Username) + msgp.StringPrefixSize + len(z.Content) + msgp.StringPrefixSize + len(z.Key)
+	return
+}
+
+// MarshalMsg implements msgp.Marshaler
+func (z *wireRemoved) MarshalMsg(b []byte) (o []byte, err error) {
+	o = msgp.Require(b, z.Msgsize())
+	// check for omitted fields
+	zb0001Len := uint32(8)
+	var zb0001Mask uint8 /* 8 bits */
+	_ = zb0001Mask
+	if z.Room == "" {
+		zb0001Len--
+		zb0001Mask |= 0x2
+	}
+	if z.Target.IsZero() {
+		zb0001Len--
+		zb0001Mask |= 0x8
+	}
+	if z.Deleted == false {
+		zb0001Len--
+		zb0001Mask |= 0x80
+	}
+	// variable map header, size zb0001Len
+	o = append(o, 0x80|uint8(zb0001Len))
+
+	// skip if no fields are to be emitted
+	if zb0001Len != 0 {
+		// string "type"
+		o = append(o, 0xa4, 0x74, 0x79, 0x70, 0x65)
+		o = msgp.AppendString(o, z.Type)
+		if (zb0001Mask & 0x2) == 0 { // if not omitted
+			// string "room"
+			o = append(o, 0xa4, 0x72, 0x6f, 0x6f, 0x6d)
+			o = msgp.AppendString(o, z.Room)
+		}
+		// string "username"
+		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
+		o = msgp.AppendString(o, z.Username)
+		if (zb0001Mask & 0x8) == 0 { // if not omitted
+			// string "target"
+			o = append(o, 0xa6, 0x74, 0x61, 0x72, 0x67, 0x65, 0x74)
+			o, err = z.Target.MarshalMsg(o)
+			if err != nil {
+				err = msgp.WrapError(err, "Target")
+				return
+			}
+		}
+		// string "timestamp"
+		o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
+		o = msgp.AppendInt64(o, z.Time)
+		// string "id"
+		o = append(o, 0xa2, 0x69, 0x64)
+		o, err = z.ID.MarshalMsg(o)
+		if err != nil {
+			err = msgp.WrapError(err, "ID")
+			return
+		}
+		// string "offset"
+		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
+		o = msgp.AppendUint64(o, z.Offset)
+		if (zb0001Mask & 0x80) == 0 { // if not omitted
+			// string "deleted"
+			o = append(o, 0xa7, 0x64, 0x65, 0x6c, 0x65, 0x74, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Deleted)
+		}
+	}
+	return
+}
+
+// Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
+func (z *wireRemoved) Msgsize() (s int) {
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 7 + z.Target.Msgsize() + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 8 + msgp.BoolSize
 	return
 }
 
