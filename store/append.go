@@ -31,6 +31,12 @@ func (s *Store) Deliver(deliver func(room string, m *codec.Message)) { s.deliver
 //
 // The error is ErrClosed, ErrRoomName or ErrTooLarge; nothing was appended then.
 func (s *Store) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	m.Kind, m.Target, m.Edited, m.Deleted = codec.Said, codec.ID{}, false, false
+	return s.put(name, m, codec.Claim{}, key, done)
+}
+
+// put appends a message, or a revision if claim covers what it changes.
+func (s *Store) put(name string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
 	if name == "" || len(name) > maxRoomName {
 		return codec.ID{}, fmt.Errorf("store: append to a room whose name has %d bytes: %w", len(name), ErrRoomName)
 	}
@@ -55,16 +61,22 @@ func (s *Store) Append(name string, m codec.Message, key string, done func(codec
 			return id, nil
 		}
 	}
+	replaces, err := r.revise(&m, claim)
+	if err != nil {
+		r.mu.Unlock()
+		return codec.ID{}, fmt.Errorf("store: change %s of room %q: %w", m.Target, name, err)
+	}
 	e := s.epochs.Load().now()
 	m.ID = codec.ID{Epoch: e.name, Offset: r.head + 1}
 	// The queue first: it is what refuses once the store is closed. The committer
 	// may write the entry before the room knows it, but needs r.mu to say so.
-	entry, err := s.enqueue(r, m, key, uint32(size), done)
+	entry, err := s.enqueue(r, m, key, uint32(size), replaces, done)
 	if err != nil {
 		r.mu.Unlock()
 		return codec.ID{}, fmt.Errorf("store: append to room %q: %w", name, err)
 	}
-	r.add(e, entry.seq, entry.cost)
+	s.supersede(r, &entry.msg)
+	r.add(e, entry.seq, &entry.msg, entry.cost)
 	r.pending.push(entry)
 	if key != "" {
 		r.remember(hash)

@@ -23,7 +23,7 @@ import (
 //	records: kind 1, length of the body (a varint), body
 //
 // The kinds are those of the log (format.go): one state (2) first, then for each room its place (4) and its
-// messages (1), of which the varint is the sequence itself. The last record is the end: kind 255, its body the number of messages
+// messages (1) and revisions (7), of which the varint is the sequence itself. The last record is the end: kind 255, its body the number of messages
 // (8 bytes, little endian) and the CRC-32C of all before the record (4 bytes).
 const (
 	backupMagic   = "edgechat backup\n"
@@ -159,42 +159,72 @@ func copyTo(from, to string) error {
 
 // backupRoom writes a room as it is now. Messages that leave the history while it is read are left out.
 func (s *Store) backupRoom(b *backupWriter, r *room) error {
+	for {
+		records, err := s.roomRecords(r)
+		if errors.Is(err, errMoved) {
+			continue // a revision came into the history, and has taken away what is not part of this
+		}
+		if err != nil {
+			return err
+		}
+		for _, x := range records {
+			if x.kind != recordPlace {
+				b.messages++
+			}
+			b.record(x.kind, x.body)
+		}
+		return b.err
+	}
+}
+
+// A backupRecord is one of a room.
+type backupRecord struct {
+	kind byte
+	body []byte
+}
+
+// roomRecords returns the place and the messages of a room, nothing if it was forgotten.
+func (s *Store) roomRecords(r *room) (list []backupRecord, err error) {
 	r.mu.Lock()
 	gone := r.gone.Load()
 	p := place{head: r.head, left: r.oldest(), starts: append([]start(nil), r.starts...)}
 	first := r.oldest()
 	seqs := make([]uint64, r.slots.len())
 	entries := make([]*entry, r.slots.len())
+	bare := make([]bool, r.slots.len())
 	for i := range seqs {
 		seqs[i] = r.slots.at(i).seq
 		entries[i] = r.waiting(first + uint64(i))
+		_, bare[i] = r.changedBy(first + uint64(i))
 	}
 	r.mu.Unlock()
 	if gone || len(p.starts) == 0 {
-		return nil
+		return nil, nil
 	}
-	b.record(recordPlace, p.append(appendText(nil, r.name)))
+	list = append(list, backupRecord{recordPlace, p.append(appendText(nil, r.name))})
 	for i, e := range entries {
 		if seqs[i] == 0 {
 			continue
 		}
-		body := binary.AppendUvarint(nil, seqs[i])
+		var rec codec.Record
 		if e != nil {
-			body = codec.AppendRecord(body, &codec.Record{Room: r.name, Message: e.msg, Key: e.key})
-		} else {
-			raw, err := s.readRaw(seqs[i])
-			if err != nil {
-				return err
-			}
-			if raw == nil {
-				continue
-			}
-			body = append(body, raw...)
+			rec = codec.Record{Room: r.name, Message: e.msg, Key: e.key}
+		} else if raw, err := s.readRaw(seqs[i]); err != nil {
+			return nil, err
+		} else if raw == nil {
+			continue
+		} else if rec, err = codec.DecodeRecord(raw); err != nil {
+			return nil, err
 		}
-		b.messages++
-		b.record(recordMessage, body)
+		if rec.Superseded && !bare[i] {
+			return nil, errMoved
+		}
+		if bare[i] {
+			rec.Message.Content, rec.Superseded = "", true
+		}
+		list = append(list, backupRecord{recordOf(&rec.Message), codec.AppendRecord(binary.AppendUvarint(nil, seqs[i]), &rec)})
 	}
-	return b.err
+	return list, nil
 }
 
 // readRaw returns the record of a sequence in the history, nil if it is not there or damaged.
@@ -284,7 +314,7 @@ func readBackup(r io.Reader, visit func(kind byte, body []byte) error) (messages
 		}
 		sum.Write(binary.AppendUvarint([]byte{kind}, n))
 		sum.Write(body)
-		if kind == recordMessage {
+		if kind == recordMessage || kind == recordRevision {
 			messages++
 		}
 		if err := visit(kind, body); err != nil {

@@ -96,7 +96,7 @@ func checkBackup(f *os.File) (Report, error) {
 		if kind == recordPlace {
 			r.Rooms++
 		}
-		if kind == recordMessage {
+		if kind == recordMessage || kind == recordRevision {
 			_, n := binary.Uvarint(body)
 			if _, err := codec.DecodeRecord(body[max(n, 0):]); err != nil {
 				return fmt.Errorf("%w: %w", errBackup, err)

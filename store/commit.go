@@ -30,13 +30,16 @@ func (s *Store) commitLoop() {
 		if at, pending := s.due(); pending {
 			wait := time.Until(at)
 			if wait <= 0 {
-				if s.commit(false) == nil && s.wal.Used() >= leastFold { // else told by receipts, Ready and the log
+				if s.commit(false) == nil && (s.wal.Used() >= leastFold || s.isDirty()) { // else told by receipts, Ready and the log
 					idle.Reset(idleFold)
 				}
 				continue
 			}
 			timer.Reset(wait)
 			expired = timer.C
+		}
+		if s.eraseSome() {
+			continue
 		}
 		select {
 		case <-s.wake:
@@ -93,6 +96,8 @@ func (s *Store) finish() error {
 	}
 	if err == nil {
 		err = foldErr
+	}
+	for err == nil && s.eraseSome() {
 	}
 	if n := s.pending(); err != nil && n > 0 {
 		s.queueMu.Lock()

@@ -107,7 +107,7 @@ func (s *Store) fold(f fold) error {
 	if f.closing {
 		which = allOldest
 	} else if s.nothingToFold() {
-		return nil
+		return s.wipe()
 	}
 	for {
 		done, err := s.foldSome(which)
@@ -116,7 +116,7 @@ func (s *Store) fold(f fold) error {
 			return err
 		}
 		if done {
-			return nil
+			return s.wipe()
 		}
 	}
 }
@@ -149,6 +149,9 @@ func (s *Store) nextJob(which extent) *job {
 	for n < len(s.recent) && bytes < foldBytes {
 		e := s.recent[n]
 		n++
+		if e.replaces != 0 {
+			j.replaced = append(j.replaced, e.replaces)
+		}
 		// Whatever displaced it is in the log, beyond doubt: else it has to be here when the half of the log that
 		// has it is used again.
 		if e.displaced(s.closedAt) {
@@ -162,6 +165,7 @@ func (s *Store) nextJob(which extent) *job {
 	if j.upTo = s.settled; n < len(s.recent) {
 		j.upTo = s.recent[n-1].seq
 	}
+	s.takeReplacedLocked(j)
 	emptied := n == len(s.recent) && len(s.queue) == 0
 	j.forgotten, s.forgotten = s.forgotten, nil
 	j.told, s.told = s.told, nil
@@ -218,6 +222,7 @@ func (s *Store) run(j *job) error {
 	if err != nil {
 		return err
 	}
+	s.soiled = s.soiled || len(j.replaced) > 0
 	s.count.folds.Add(1)
 	s.count.removed.Add(uint64(len(j.removals)))
 	for _, p := range j.places {

@@ -16,12 +16,12 @@ import (
 // State and place end with the CRC-32C (big endian) of all before it; numbers
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
-//	state  version 2, flags (1: closed in order), number of messages and of places in
+//	state  version 3, flags (1: closed in order), number of messages and of places in
 //	       the file, floor, checkpoint, id of the store, runs, changes, time (Unix ns), identity (a text),
 //	       number of epochs, then for each, oldest first: n, flags (1: lossy, 2: forked), name
 //	place  version 2, head, left, number of starts, then for each, in order: n, first offset, name
 //
-// Version 1 of both is of before there was a log. Its state has no fields from checkpoint to
+// Version 2 of the state is the same, of before there were revisions. Version 1 of both is of before there was a log. Its state has no fields from checkpoint to
 // identity, its place none that says from which offset on there are messages of the buffer.
 //
 // The state is written with every transaction, which costs no page: it is small enough
@@ -31,16 +31,19 @@ import (
 // The log (package wal) has records of these kinds:
 //
 //	1  a message: its sequence less the first of the batch, a varint; codec.AppendRecord
-//	2  a start of the store: a state of version 2, of which messages and places mean nothing
+//	2  a start of the store: a state, of which messages and places mean nothing
 //	3  a checkpoint is on disk: changes of the state, a varint
 //	4  a room whose newest messages left the buffer before they were written: name (a text), place
 //	5  rooms were forgotten: floor, a varint
 //	6  what displaced some that were passed over comes with a later batch: no body
+//	7  a revision: as 1
 //
-// Kinds from 7 on are left for what a message becomes later (edited, deleted), and for
-// what several nodes agree on.
+// A revision is an edit or a deletion of an earlier message of its room, and has its own sequence and number. In the
+// history it is a record as any other; the record of what it changes loses its content in the same transaction.
+//
+// Kinds from 8 on are left for what several nodes agree on.
 const (
-	formatVersion = 2
+	formatVersion = 3
 	placeVersion  = 2
 	flagClean     = 1
 	flagLossy     = 1
@@ -52,6 +55,7 @@ const (
 	recordPlace      = 4
 	recordFloor      = 5
 	recordOpen       = 6
+	recordRevision   = 7
 )
 
 var (

@@ -19,9 +19,11 @@ type job struct {
 	upTo      uint64   // the sequence that the checkpoint reaches with this
 	last      bool     // of the checkpoint
 	changes   uint64
-	removals  []removal // from the log bucket
-	told      []*room   // rooms whose heads are in the log alone
-	forgotten []string  // rooms whose places it removes
+	removals  []removal     // from the log bucket
+	replaced  []uint64      // sequences whose content is no more
+	unwritten []replacement // of these: what revisions replaced that no entry is of
+	told      []*room       // rooms whose heads are in the log alone
+	forgotten []string      // rooms whose places it removes
 	places    []placed
 	state     state
 }
@@ -90,6 +92,11 @@ func (j *job) apply(tx *bolt.Tx, keys, values [][]byte, last uint64, t *tally) e
 			t.messages++
 		}
 		if err := log.Put(keys[i], values[i]); err != nil {
+			return err
+		}
+	}
+	for _, seq := range j.replaced {
+		if err := strip(log, sequenceKey(key[:0], seq), t); err != nil {
 			return err
 		}
 	}
@@ -203,6 +210,10 @@ func (j *job) touches(v *view, keys [][]byte) (map[uint64]int, error) {
 	var key []byte
 	for _, r := range j.removals {
 		key = sequenceKey(key[:0], r.seq)
+		errs = append(errs, look(v.log, key))
+	}
+	for _, seq := range j.replaced {
+		key = sequenceKey(key[:0], seq)
 		errs = append(errs, look(v.log, key))
 	}
 	if len(keys) > 0 {

@@ -47,7 +47,7 @@ func (s *Store) append(entries []*entry, open bool) (turned bool, err error) {
 		first, last = entries[0].seq, entries[len(entries)-1].seq
 	}
 	for _, e := range entries {
-		b = wal.AppendRecord(b, recordMessage, func(b []byte) []byte {
+		b = wal.AppendRecord(b, recordOf(&e.msg), func(b []byte) []byte {
 			b = binary.AppendUvarint(b, e.seq-first)
 			return codec.AppendRecord(b, &codec.Record{Room: e.room.name, Message: e.msg, Key: e.key})
 		})
@@ -180,6 +180,7 @@ func (s *Store) newLog() error {
 		_ = s.wal.File().Close() // its errors are why it is closed
 	}
 	s.wal, s.walSuspect = l, false
+	s.erasedAnew()
 	return nil
 }
 

@@ -40,6 +40,7 @@ func (s *Store) load(sc *scan, st state) (places map[*room]place) {
 
 // finishLoad applies the places of the history, and puts all in order.
 func (s *Store) finishLoad(places map[*room]place) {
+	s.loseBare()
 	for r, p := range places {
 		for r.slots.len() > 0 && r.oldest() < p.left {
 			s.dropOldest(r)
@@ -74,7 +75,11 @@ func (s *Store) loadMessage(r *room, seq uint64, rec *codec.Record, es epochs) {
 		e = epoch{name: id.Epoch}
 	}
 	cost := costOf(rec.Room, &rec.Message, rec.Key)
-	r.add(e, seq, uint32(cost))
+	s.supersede(r, &rec.Message)
+	if rec.Superseded {
+		s.bare = append(s.bare, bareMessage{r, id.Offset})
+	}
+	r.add(e, seq, &rec.Message, uint32(cost))
 	s.bytes.Add(cost)
 	if rec.Key != "" {
 		r.remember(maphash.String(s.seed, rec.Key))
@@ -137,7 +142,8 @@ func (s *Store) loadLogged(m *loggedMessage, closed bool) {
 	if !ok {
 		known = epoch{name: id.Epoch}
 	}
-	r.add(known, e.seq, e.cost)
+	e.replaces = s.supersede(r, &e.msg)
+	r.add(known, e.seq, &e.msg, e.cost)
 	r.pending.push(e)
 	s.bytes.Add(int64(e.cost))
 	if e.key != "" {

@@ -20,6 +20,7 @@ type logged struct {
 	open     bool // the last batch is
 	opened   int  // how often one was that follows one that is not
 	floor    uint64
+	revised  uint64 // the newest revision
 	places   map[string]placeLogged
 	entries  []loggedMessage // with sequences above the checkpoint
 }
@@ -66,10 +67,13 @@ func readLog(f *os.File, checkpoint uint64, thorough bool) (l logged, err error)
 
 func (l *logged) record(b wal.Batch, kind byte, body []byte, checkpoint uint64) error {
 	switch kind {
-	case recordMessage:
+	case recordMessage, recordRevision:
 		delta, n := binary.Uvarint(body)
 		if n <= 0 {
 			return fmt.Errorf("a message without a sequence: %w", errFormat)
+		}
+		if kind == recordRevision {
+			l.revised = max(l.revised, b.First+delta)
 		}
 		if seq := b.First + delta; seq > checkpoint {
 			rec, err := codec.DecodeRecord(body[n:])

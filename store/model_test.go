@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -30,7 +31,44 @@ type modelRoom struct {
 
 type modelMessage struct {
 	room, key string
-	msg       codec.Message
+	msg       codec.Message // as it was given
+}
+
+// target returns the offset of what a message is about: itself, or what it changes.
+func (x *modelMessage) target() uint64 {
+	if x.msg.Kind == codec.Said {
+		return x.msg.ID.Offset
+	}
+	return x.msg.Target.Offset
+}
+
+// newest returns the newest revision of the same message as what has index i is about, nil if that is it.
+func (r *modelRoom) newest(i int) *modelMessage {
+	for j := len(r.all) - 1; j > i; j-- {
+		if r.all[j].msg.Kind != codec.Said && r.all[j].target() == r.all[i].target() {
+			return &r.all[j]
+		}
+	}
+	return nil
+}
+
+// present returns a message as it has to be read now.
+func (r *modelRoom) present(i int) codec.Message {
+	m := r.all[i].msg
+	if by := r.newest(i); by != nil {
+		m.Content, m.Deleted = by.msg.Content, by.msg.Kind == codec.Deletion
+		m.Edited = m.Kind == codec.Said && !m.Deleted
+	}
+	return m
+}
+
+// cost returns what a message counts of the buffer.
+func (r *modelRoom) cost(i int) int64 {
+	x := r.all[i]
+	if r.newest(i) != nil {
+		x.msg.Content = ""
+	}
+	return costOf(x.room, &x.msg, x.key)
 }
 
 type modelCursor struct {
@@ -55,6 +93,36 @@ func (r *modelRoom) byKey(key string) (codec.ID, bool) {
 	return codec.ID{}, false
 }
 
+// refuse returns why a revision is not taken.
+func (r *modelRoom) refuse(x *modelMessage, claim codec.Claim) error {
+	if x.msg.Kind == codec.Said {
+		return nil
+	}
+	at := int(x.msg.Target.Offset)
+	if at < r.oldest || r.all[at-1].msg.Kind != codec.Said || r.present(at-1).Deleted {
+		return codec.ErrNoTarget
+	}
+	if !claim.Covers(r.all[at-1].msg.Author) {
+		return codec.ErrNotAuthor
+	}
+	return nil
+}
+
+// searched looks through the files for all that revisions took away which are on disk.
+func (m *model) searched(t *testing.T, s *Store) {
+	t.Helper()
+	var gone []string
+	for _, r := range m.rooms {
+		for i := range r.all {
+			if by := r.newest(i); by != nil && int(by.msg.ID.Offset) <= r.stored && r.all[i].msg.Kind != codec.Deletion {
+				content, _, _ := strings.Cut(r.all[i].msg.Content, "]")
+				gone = append(gone, content+"]")
+			}
+		}
+	}
+	nowhere(t, s, gone)
+}
+
 func (m *model) append(x modelMessage) {
 	r := m.room(x.room)
 	r.all = append(r.all, x)
@@ -76,8 +144,8 @@ func (m *model) follow(t *testing.T, s *Store, restarted bool) {
 		}
 		gave = gave || oldest > r.oldest
 		r.oldest = oldest
-		for _, x := range r.all[oldest-1:] {
-			bytes += costOf(x.room, &x.msg, x.key)
+		for i := oldest - 1; i < len(r.all); i++ {
+			bytes += r.cost(i)
 		}
 		if s.rooms[name] != nil {
 			bytes += costOfRoom(name)
@@ -136,11 +204,21 @@ func modelRun(t *testing.T, rnd *rand.Rand, steps int) {
 		name := fmt.Sprint("room", rnd.IntN(6))
 		r := m.room(name)
 		switch op := rnd.IntN(100); {
-		case op < 60: // a message, sometimes with a key that was used
+		case op < 60: // a message or a revision, sometimes with a key that was used
 			clock++
-			x := modelMessage{room: name, msg: codec.Message{Username: "u", Content: fmt.Sprint(step), Time: clock}}
+			// Of a length that no number has which stands beside it in a file.
+			x := modelMessage{room: name, msg: codec.Message{Username: "u", Content: fmt.Sprintf("[said in step %d]", step), Time: clock, Author: 1 + rnd.Uint64N(2)}}
 			if big {
-				x.msg.Content = strings.Repeat("x", rnd.IntN(4000))
+				x.msg.Content += strings.Repeat("x", rnd.IntN(4000))
+			}
+			claim := codec.Claim{Authors: [2]uint64{1}, All: rnd.IntN(2) == 0}
+			if len(r.all) > 0 && rnd.IntN(3) == 0 {
+				x.msg.Kind, x.msg.Author = codec.Edit, 0
+				if rnd.IntN(3) == 0 {
+					x.msg.Kind, x.msg.Content = codec.Deletion, ""
+				}
+				at := max(1, len(r.all)-rnd.IntN(cfg.History+2))
+				x.msg.Target = r.all[at-1].msg.ID
 			}
 			if rnd.IntN(3) == 0 {
 				x.key = fmt.Sprint("key", rnd.IntN(8))
@@ -150,15 +228,32 @@ func modelRun(t *testing.T, rnd *rand.Rand, steps int) {
 				original, dup = r.byKey(x.key)
 			}
 			stored := rnd.IntN(4) == 0
-			var id codec.ID
+			var done chan codec.Receipt
+			var tell func(codec.Receipt)
 			if stored {
-				done := make(chan codec.Receipt, 1)
-				id, _ = s.Append(name, x.msg, x.key, func(r codec.Receipt) { done <- r })
+				done = make(chan codec.Receipt, 1)
+				tell = func(r codec.Receipt) { done <- r }
+			}
+			var id codec.ID
+			var err error
+			if x.msg.Kind == codec.Said {
+				id, err = s.Append(name, x.msg, x.key, tell)
+			} else {
+				id, err = s.Revise(name, x.msg, claim, x.key, tell)
+			}
+			if want := r.refuse(&x, claim); !dup && want != nil {
+				if !errors.Is(err, want) {
+					t.Fatalf("step %d: revision of %s: %v, want %v", step, x.msg.Target, err, want)
+				}
+				break
+			}
+			if err != nil {
+				t.Fatalf("step %d: %v", step, err)
+			}
+			if stored {
 				if r := <-done; !r.Durable || r.ID != id {
 					t.Fatalf("step %d: receipt %+v for %s", step, r, id)
 				}
-			} else {
-				id, _ = s.Append(name, x.msg, x.key, nil)
 			}
 			if dup {
 				if id != original {
@@ -187,11 +282,14 @@ func modelRun(t *testing.T, rnd *rand.Rand, steps int) {
 			r.cursors = append(r.cursors, modelCursor{s.Head(name), len(r.all)})
 		case op < 67:
 			closeStore(t, s)
+			m.sync()
+			m.searched(t, s)
 			s = open(t, cfg)
 			m.follow(t, s, true)
 			m.sync()
 		case op < 69:
 			foldNow(t, s) // it commits nothing
+			m.searched(t, s)
 		case op < 72:
 			next := crash(t, s, cfg)
 			closeStore(t, s)
@@ -245,8 +343,8 @@ func (m *model) compare(t *testing.T, s *Store, rnd *rand.Rand, name, what strin
 		t.Fatalf("%s: %d messages, want %d", what, len(p.Messages), last-first+1)
 	}
 	for i, got := range p.Messages {
-		if got != r.all[first-1+i].msg {
-			t.Fatalf("%s: message %d: got %+v, want %+v", what, i, got, r.all[first-1+i].msg)
+		if want := r.present(first - 1 + i); got != want {
+			t.Fatalf("%s: message %d: got %+v, want %+v", what, i, got, want)
 		}
 	}
 	if int(p.Head.Offset) != len(r.all) || p.Head != s.Head(name) {

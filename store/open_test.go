@@ -139,7 +139,7 @@ func TestEpochsForgotten(t *testing.T) {
 func TestStartsInOrder(t *testing.T) {
 	r := &room{starts: []start{{n: 7, first: 6, name: "g"}, {n: 8, first: 7, name: "h"}}, head: 3}
 	for _, e := range []epoch{{name: "d"}, {name: "e"}, {n: 7, name: "g"}, {n: 8, name: "h"}, {n: 8, name: "h"}, {n: 9, name: "i"}} {
-		r.add(e, 1, 1)
+		r.add(e, 1, &codec.Message{}, 1)
 	}
 	want(t, "starts", fmt.Sprint(r.starts), "[{7 6 g} {8 7 h} {9 9 i}]")
 }

@@ -37,7 +37,7 @@ const (
 
 // enqueue makes an entry with the next sequence and hands it to the committer.
 // The caller holds the lock of r, so that sequences ascend with offsets.
-func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, done func(codec.Receipt)) (*entry, error) {
+func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, replaces uint64, done func(codec.Receipt)) (*entry, error) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	if s.closed.Load() {
@@ -49,7 +49,7 @@ func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, done 
 	e := &s.slab[0]
 	s.slab = s.slab[1:]
 	e.seq = s.given.Add(1)
-	e.room, e.msg, e.key, e.cost = r, m, key, cost
+	e.room, e.msg, e.key, e.cost, e.replaces = r, m, key, cost, replaces
 	if len(s.queue) == 0 {
 		s.queuedSince = time.Now()
 		s.signal()
@@ -168,6 +168,11 @@ func (s *Store) dropLocked(list []*entry) {
 		_, ok := slices.BinarySearchFunc(list, s.waits[i].seq, func(e *entry, seq uint64) int { return cmp.Compare(e.seq, seq) })
 		s.waits[i].displaced = s.waits[i].displaced || ok
 	}
+	for _, e := range list {
+		if e.replaces != 0 {
+			s.replaced = append(s.replaced, replacement{e.replaces, e.displacer.Load()})
+		}
+	}
 }
 
 // take moves the oldest of the queue into batch, as much as one commit may hold,
@@ -188,7 +193,8 @@ func (s *Store) take(batch []*entry) ([]*entry, uint64) {
 		e := s.queue[n]
 		n++
 		s.queueBytes -= int(e.cost)
-		if e.displaced(s.target) {
+		// A revision is written all the same: until a checkpoint the history has what it took away.
+		if e.msg.Kind == codec.Said && e.displaced(s.target) {
 			passed = append(passed, e)
 			continue
 		}
@@ -227,6 +233,7 @@ func (s *Store) settle(batch []*entry, seq uint64) {
 	defer s.queueMu.Unlock()
 	s.settled = seq
 	s.recent = append(s.recent, batch...)
+	s.soiledLocked(batch)
 	closed := seq >= s.target
 	if closed {
 		s.closedAt = seq

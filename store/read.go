@@ -49,9 +49,10 @@ var errMoved = errors.New("messages left the buffer while they were read")
 type plan struct {
 	page codec.Page
 	// By message of the page: its sequence if it is on disk, 0 if it is here or lost.
-	seqs  []uint64
-	first uint64 // offset of the first
-	lost  bool
+	seqs    []uint64
+	first   uint64   // offset of the first
+	changes []change // what later revisions make of them
+	lost    bool
 }
 
 // plan looks up which messages answer q, and copies those that are in memory.
@@ -116,6 +117,9 @@ func (s *Store) plan(name string, q codec.Query) *plan {
 		p.seqs[i] = r.slot(first + i).seq
 		p.lost = p.lost || p.seqs[i] == 0
 	}
+	if r.revised != nil {
+		p.findChanges(r)
+	}
 	return p
 }
 
@@ -138,23 +142,19 @@ func (r *room) resolveBefore(es epochs, id codec.ID) (uint64, bool) {
 // plan was made, errMoved asks for a new one. Any other error is one of the
 // file; what could not be read is missing from the page then.
 func (s *Store) fetch(p *plan) error {
-	want := false
-	for _, seq := range p.seqs {
-		want = want || seq != 0
-	}
-	if !want {
+	defer p.change()
+	wanted := p.wanted()
+	if len(wanted) == 0 {
 		return nil
 	}
-	found, err := s.reads.do(s.cfg.ReadWait, func() fetched { return s.readHistory(p.page.Room, p.first, p.seqs) })
+	found, err := s.reads.do(s.cfg.ReadWait, func() fetched { return s.readHistory(p.page.Room, wanted) })
 	if err != nil { // it is not lost, but cannot be had now
 		s.count.late.Add(1)
 		p.lost = true
 		return nil
 	}
-	for i, m := range found.messages {
-		if p.seqs[i] != 0 {
-			p.page.Messages[i] = m
-		}
+	if !p.take(wanted, found.messages) {
+		return errMoved // a checkpoint came in between
 	}
 	if len(found.damaged) == 0 && found.err == nil {
 		return nil
@@ -173,47 +173,55 @@ func (s *Store) fetch(p *plan) error {
 // A fetched is what was found of a plan in the history.
 type fetched struct {
 	view     *view
-	messages []codec.Message // zero: not there
+	messages []found // zero: not there
 	damaged  []damaged
 	err      error // of the file
 }
 
+type found struct {
+	codec.Message
+	superseded bool // its content was taken out
+}
+
+// A wanted is a message that has to be read from the history.
+type wanted struct {
+	seq, offset uint64
+	i           int  // of the page, or of changes
+	change      bool // it tells what became of another
+}
+
 type damaged struct {
-	i   int // of the page
+	wanted
 	err error
 }
 
-// readHistory reads the messages with these sequences, whose offsets begin with first. It runs on a goroutine
+// readHistory reads messages from the history. It runs on a goroutine
 // that may hang with the disk, and so touches nothing of the store but its view.
-func (s *Store) readHistory(name string, first uint64, seqs []uint64) (f fetched) {
+func (s *Store) readHistory(name string, list []wanted) (f fetched) {
 	f.view = s.view.Load()
-	f.messages = make([]codec.Message, len(seqs))
+	f.messages = make([]found, len(list))
 	if f.view == nil {
 		f.err = errNoDisk
 		return f
 	}
 	w := newWalker(f.view)
 	var key []byte
-	for i, seq := range seqs {
-		if seq == 0 {
-			continue
-		}
-		key = sequenceKey(key[:0], seq)
+	for i, want := range list {
+		key = sequenceKey(key[:0], want.seq)
 		b, err := w.get(f.view.log, key)
 		if err != nil {
 			f.err = err
 			return f
 		}
-		offset := first + uint64(i)
 		rec, err := codec.DecodeRecord(b) // copies
-		if err == nil && (rec.Room != name || rec.Message.ID.Offset != offset) {
+		if err == nil && (rec.Room != name || rec.Message.ID.Offset != want.offset) {
 			err = fmt.Errorf("%w: it is %d of room %q", codec.ErrRecord, rec.Message.ID.Offset, rec.Room)
 		}
 		if err != nil {
-			f.damaged = append(f.damaged, damaged{i, err})
+			f.damaged = append(f.damaged, damaged{want, err})
 			continue
 		}
-		f.messages[i] = rec.Message
+		f.messages[i] = found{rec.Message, rec.Superseded}
 	}
 	return f
 }
@@ -225,18 +233,17 @@ func (s *Store) lose(p *plan, list []damaged) error {
 	defer release()
 	n := 0
 	for _, d := range list {
-		offset := p.first + uint64(d.i)
-		sl := r.slot(offset)
-		if sl == nil || sl.seq != p.seqs[d.i] && sl.seq != 0 {
+		sl := r.slot(d.offset)
+		if sl == nil || sl.seq != d.seq && sl.seq != 0 {
 			return errMoved
 		}
-		if sl.seq == p.seqs[d.i] {
-			s.loseLocked(r, offset, sl)
+		if sl.seq == d.seq {
+			s.loseLocked(r, d.offset, sl)
 			n++
 		}
 	}
 	if n > 0 {
-		s.log.Error("stored messages damaged", "room", p.page.Room, "count", n, "offset", p.first+uint64(list[0].i), "err", list[0].err)
+		s.log.Error("stored messages damaged", "room", p.page.Room, "count", n, "offset", list[0].offset, "err", list[0].err)
 	}
 	return nil
 }

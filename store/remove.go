@@ -129,6 +129,7 @@ func (s *Store) untakeRemovals(j *job) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	s.forgotten = append(s.forgotten, j.forgotten...)
+	s.replaced = append(s.replaced, j.unwritten...)
 	for _, r := range j.told {
 		s.tellLaterLocked(r)
 	}

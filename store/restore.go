@@ -187,7 +187,7 @@ func restoreTo(path, backup string) error {
 				return fmt.Errorf("the place of room %q: %w", name, errors.Join(err, errFormat))
 			}
 			j.places = append(j.places, placed{name: name, bytes: r.b})
-		case recordMessage:
+		case recordMessage, recordRevision:
 			seq, n := binary.Uvarint(body)
 			if n <= 0 {
 				return errFormat

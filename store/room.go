@@ -8,25 +8,27 @@ import (
 )
 
 // A room is what memory holds of a room: where its messages are, not what they
-// say. 16 bytes for each message in the buffer, about 60 more if it has a key (the
+// say. 24 bytes for each message in the buffer, about 60 more if it has a key and as many for a revision (the
 // slices grow by doubling, so up to twice that), and roomCost for the room.
 type room struct {
 	name string
 
-	mu       sync.Mutex  // gives the order of the room; guards what follows
-	gone     atomic.Bool // forgotten: whoever holds it looks the name up again; set under mu
-	head     uint64      // the last offset that was given
-	logged   uint64      // the last offset that the log or the history knows of
-	left     uint64      // what has lower offsets left the buffer, also if the history has some of it
-	newest   uint64      // the last sequence
-	bytes    int64       // of its messages, by costOf
-	slots    deque[slot]
-	pending  deque[*entry] // what the last of the slots stand for: not in the history yet; nil if it was lost
-	starts   []start       // never empty once there was a message
-	keys     map[uint64]uint64
-	keyed    deque[keyedMessage] // the messages behind keys, by offset
-	version  uint64              // of starts
-	recorded uint64              // the version that the rooms bucket holds
+	mu        sync.Mutex  // gives the order of the room; guards what follows
+	gone      atomic.Bool // forgotten: whoever holds it looks the name up again; set under mu
+	head      uint64      // the last offset that was given
+	logged    uint64      // the last offset that the log or the history knows of
+	left      uint64      // what has lower offsets left the buffer, also if the history has some of it
+	newest    uint64      // the last sequence
+	bytes     int64       // of its messages, by costOf
+	slots     deque[slot]
+	pending   deque[*entry] // what the last of the slots stand for: not in the history yet; nil if it was lost
+	starts    []start       // never empty once there was a message
+	keys      map[uint64]uint64
+	keyed     deque[keyedMessage] // the messages behind keys, by offset
+	revised   map[uint64]revision // by the offset of what they change; nil if there are none
+	revisions map[uint64]uint64   // what each changes
+	version   uint64              // of starts
+	recorded  uint64              // the version that the rooms bucket holds
 
 	ranked bool   // it is in Store.shares, or who set this is about to put it there
 	share  int64  // what bytes were when its place there was found; set under trimMu as well
@@ -39,8 +41,10 @@ type room struct {
 // A slot stands for the message at one offset: the last slot for head, the one
 // before for head-1, and so on.
 type slot struct {
-	seq  uint64 // key in the log; 0: the message was lost
-	cost uint32 // what it counts of HistoryBytes
+	seq    uint64 // key in the log; 0: the message was lost
+	author uint64 // who may change it
+	cost   uint32 // what it counts of HistoryBytes
+	text   uint32 // bytes of that which are its content
 }
 
 // A start says that the messages from offset first on are of an epoch. A room
@@ -61,6 +65,7 @@ type entry struct {
 	msg       codec.Message
 	key       string
 	cost      uint32
+	replaces  uint64        // of a revision: the sequence whose content is no more; 0 if there is none
 	inFile    bool          // it was found in the history, where no checkpoint was known to have put it; under room.mu
 	trimmed   atomic.Bool   // it left the buffer, and need not be written; set under room.mu
 	displacer atomic.Uint64 // what displaced it has this sequence at most; set before trimmed
@@ -121,11 +126,11 @@ func (r *room) oldestID() codec.ID {
 }
 
 // add appends a message of epoch e to the room, whose head it becomes.
-func (r *room) add(e epoch, seq uint64, cost uint32) {
+func (r *room) add(e epoch, seq uint64, m *codec.Message, cost uint32) {
 	r.head++
 	r.newest = seq
 	r.bytes += int64(cost)
-	r.slots.push(slot{seq: seq, cost: cost})
+	r.slots.push(slot{seq: seq, author: m.Author, cost: cost, text: uint32(len(m.Content))})
 	// A message that left the buffer may still be in the file, while the room's starts begin behind it.
 	if n := len(r.starts); n == 0 || r.head >= r.starts[n-1].first && r.starts[n-1].name != e.name {
 		r.starts = append(r.starts, start{n: e.n, first: r.head, name: e.name})

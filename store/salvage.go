@@ -148,7 +148,7 @@ func (s *Store) rescue(sc *scan) (_ *history, err error) {
 		if r, e := s.roomOf(seq, rec); r == nil || e != nil || err != nil {
 			return
 		}
-		keys, values = append(keys, sequenceKey(nil, seq)), append(values, slices.Clone(b))
+		keys, values = append(keys, sequenceKey(nil, seq)), append(values, s.present(rec, b))
 		if size += len(b); size >= salvageChunk {
 			flush()
 		}

@@ -105,6 +105,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	}
 	if o.useLog {
 		s.floor = max(s.floor, l.start.floor, l.floor)
+		s.dirty, s.soiled = l.revised, l.revised != 0 // whether power was cut before all of that was erased is not known
 		if l.start.runs > st.runs && l.start.epochs != nil {
 			es := l.start.epochs
 			s.epochs.Store(&es)
@@ -165,6 +166,8 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 	if err == nil {
 		if logFile != nil && o.useLog && l.contents.Missing == 0 {
 			s.wal = l.contents.Log(logFile)
+			s.erasing = s.wal.Stale()
+			s.unerased.Store(s.erasing || s.soiled)
 			err = s.appendStart(s.wal)
 			if errors.Is(err, wal.ErrFull) { // the halves are full of what the history does not have
 				err = s.newLog()
@@ -186,7 +189,7 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 		s.walSuspect = true
 		s.degrade(err)
 	}
-	if len(s.recent) > 0 {
+	if len(s.recent) > 0 || s.soiled {
 		s.requestFold()
 	}
 	return nil

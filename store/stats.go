@@ -32,6 +32,8 @@ type Stats struct {
 	Folded       uint64 // messages that they have put there
 	FoldFailures uint64
 	FoldBytes    uint64 // that they have written
+	Unerased     bool   // a file may hold what revisions that are on disk took away
+	Erased       uint64 // times that what revisions took away was overwritten in both files
 
 	Duplicates uint64 // messages that were not appended because of their key
 	Refused    uint64 // receipts told at once, since Config.MaxWaiting waited already
@@ -50,7 +52,7 @@ type Stats struct {
 
 type counters struct {
 	written, commits, failures, removed, duplicates, refused, trimmed, unwritten, squeezed, forgotten,
-	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures, logBytes, foldBytes atomic.Uint64
+	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures, logBytes, foldBytes, erased atomic.Uint64
 	commitNanos atomic.Int64
 	commitTimes metrics.Histogram
 }
@@ -79,6 +81,8 @@ func (s *Store) Stats() Stats {
 		CommitTimes:  c.commitTimes.Read(),
 		LogBytes:     c.logBytes.Load(),
 		FoldBytes:    c.foldBytes.Load(),
+		Unerased:     s.unerased.Load(),
+		Erased:       c.erased.Load(),
 		Rereads:      c.rereads.Load(),
 		Late:         c.late.Load(),
 		Lost:         c.lost.Load(),

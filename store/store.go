@@ -102,6 +102,8 @@ type Store struct {
 	bytes        atomic.Int64  // what the buffer holds, by costOf and roomCost
 	given        atomic.Uint64 // the last sequence
 	checkpointed atomic.Uint64 // what has sequences up to it needs the log no more
+	unerased     atomic.Bool   // a file may hold what revisions that are on disk took away
+	wiped        atomic.Uint64 // and what has sequences up to this has left no trace in the history of what it took away
 	closed       atomic.Bool   // set under queueMu
 	fault        atomic.Pointer[fault]
 	readFault    atomic.Pointer[error] // why a reader distrusts the history; the keeper looks into it
@@ -110,7 +112,8 @@ type Store struct {
 	trimMu sync.Mutex
 	shares shares
 	silent silences
-	empty  []*room // without messages, in the order in which they became so
+	bare   []bareMessage // what a start has loaded without its content
+	empty  []*room       // without messages, in the order in which they became so
 
 	roomsMu sync.RWMutex
 	rooms   map[string]*room
@@ -133,9 +136,11 @@ type Store struct {
 	released      []removal        // what displaced these is in the log
 	removalCount  int              // of these, and dead
 	removalBytes  int64
-	untold        []*room  // some of what they said was passed over: the log has to tell their heads
-	told          []*room  // the log has, and the history has to
-	forgotten     []string // rooms whose places are to be removed from the history
+	untold        []*room       // some of what they said was passed over: the log has to tell their heads
+	told          []*room       // the log has, and the history has to
+	replaced      []replacement // what revisions took away that were never written
+	dirty         uint64        // the newest revision that the log has, while it may hold what one took away; 0: it does not
+	forgotten     []string      // rooms whose places are to be removed from the history
 	retryAt       time.Time
 	fullSince     time.Time // since when a commit waits for a checkpoint; zero if none does
 	notedChanges  uint64    // of the history, as the log says
@@ -148,6 +153,7 @@ type Store struct {
 	toldFloor  uint64 // what the log says of floor
 	retell     bool   // the log is to say again how the store was opened: the half that said so is used again
 	walSuspect bool   // what it holds is not known: a new one has to be made
+	erasing    bool   // what the log held is being overwritten
 	retryDelay time.Duration
 	lastCommit time.Time
 	batch      []*entry
@@ -156,6 +162,7 @@ type Store struct {
 	// Of the keeper, once Open has started it.
 	history   *history
 	loaded    bool      // what the file held is known; else it is another's, from before a start without a disk
+	soiled    bool      // free pages of it may hold what was revised
 	suspect   bool      // the file has to be scanned anew before it is written to
 	clean     bool      // the file says that it was closed in order
 	dead      []removal // by sequence

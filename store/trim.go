@@ -6,6 +6,7 @@ import "slices"
 // cleaned of it later. The caller holds r.mu.
 func (s *Store) dropOldest(r *room) {
 	old := r.slots.pop()
+	r.unrevise(r.oldest() - 1)
 	s.bytes.Add(-int64(old.cost))
 	r.bytes -= int64(old.cost)
 	s.count.trimmed.Add(1)

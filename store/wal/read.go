@@ -32,6 +32,7 @@ type Contents struct {
 	pos    int64
 	number uint64
 	last   [2]uint64
+	void   [2]bool // the half was given up; whether all of it was erased is not known
 	buf    []byte
 }
 
@@ -89,6 +90,10 @@ func Read(f io.ReaderAt, size int64, thorough bool, visit func(Batch) error) (*C
 
 // generation returns that of the batches in a half, 0 if there are none.
 func (c *Contents) generation(half int, thorough bool) (uint64, error) {
+	var err error
+	if c.void[half], err = c.isVoid(half); c.void[half] || err != nil {
+		return 0, err
+	}
 	for pos := int64(0); pos < c.half; pos += Block {
 		h, ok, err := c.batch(half, pos)
 		if err != nil {
@@ -195,6 +200,7 @@ func (c *Contents) fill(from, to, at int64) (bool, error) {
 func (c *Contents) Log(f *os.File) *Log {
 	l := &Log{f: f, id: c.ID, half: c.half, gen: max(1, c.gen), active: c.active, pos: c.pos, number: c.number, last: c.last}
 	l.size = min(c.size/Block*Block, Block+2*c.half)
+	l.stale = c.void
 	return l
 }
 

@@ -36,6 +36,8 @@
 //
 // Kinds of records are the user's, up to 127; a reader leaves out what it does not know
 // from 128 on, and refuses other kinds. Version 1 knows no more than that.
+//
+// A half may be void instead (erase.go): what it held was given up and is being overwritten.
 package wal
 
 import (
@@ -86,6 +88,11 @@ type Log struct {
 	size   int64     // of the file: behind it nothing was zeroed
 	buf    []byte
 	wrote  int64 // bytes, since TakeWritten
+
+	turn     bool     // the next batch goes to the other half
+	stale    [2]bool  // halves that hold what is to be erased
+	staleGen uint64   // up to this generation
+	erased   [2]int64 // how far that was done
 }
 
 // Create makes f, which is empty, a log of two halves of so many bytes, rounded up to
@@ -165,7 +172,9 @@ func (l *Log) Commit(b []byte, first, last, checkpointed uint64) (turned bool, e
 		return false, fmt.Errorf("a batch of %d bytes: %w", payload, ErrFull)
 	}
 	gen, active, pos := l.gen, l.active, l.pos
-	if pos+size > l.half {
+	turn := l.turn
+	l.turn = false
+	if pos+size > l.half || turn {
 		other := 1 - active
 		if l.last[other] > checkpointed {
 			return false, ErrFull
@@ -200,6 +209,7 @@ func (l *Log) Commit(b []byte, first, last, checkpointed uint64) (turned bool, e
 	}
 	if turned {
 		l.last[active] = 0
+		l.erased[active] = 0
 	}
 	l.gen, l.active, l.pos = gen, active, pos+size
 	l.number++

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"errors"
+
+	"edgechat/store/wal"
+)
+
+// soiledLocked notes that the log holds revisions, and with them what they took away.
+func (s *Store) soiledLocked(batch []*entry) {
+	for _, e := range batch {
+		if recordOf(&e.msg) == recordRevision {
+			s.dirty = e.seq
+			s.unerased.Store(true)
+		}
+	}
+}
+
+func (s *Store) isDirty() bool {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	return s.dirty != 0
+}
+
+// eraseSome overwrites a part of what the log holds, once the history has all of it and has lost what revisions took
+// away. It says if there is more to do at once. The committer calls it, between commits: a slow card has acks
+// wait no longer than a step takes.
+func (s *Store) eraseSome() (more bool) {
+	if s.fault.Load() != nil || s.wal == nil {
+		return false
+	}
+	upTo := s.wiped.Load()
+	s.queueMu.Lock()
+	begin := s.dirty != 0 && s.dirty <= upTo && !s.erasing
+	if begin {
+		s.dirty = 0
+	}
+	told, open := len(s.told) > 0, s.settled < s.target
+	s.queueMu.Unlock()
+	if begin {
+		s.erasing = true
+		s.wal.Forget()
+	}
+	if !s.erasing {
+		return false
+	}
+	state, err := wal.Blocked, error(nil)
+	if !told { // else the log alone knows where some rooms are
+		state, err = s.wal.Erase(upTo)
+	}
+	if state == wal.InUse && err == nil {
+		err = s.leaveHalf(open)
+		if errors.Is(err, wal.ErrFull) {
+			state, err = wal.Blocked, nil
+		}
+	}
+	switch {
+	case err != nil:
+		s.walSuspect = true // a new one is made, without what this one holds
+		s.degrade(err)
+		return false
+	case state == wal.Blocked:
+		if s.foldFault.Load() == nil {
+			s.requestFold()
+		}
+		return false
+	case state == wal.Erased:
+		s.erasing = false
+		s.queueMu.Lock()
+		s.unerased.Store(s.dirty != 0)
+		s.queueMu.Unlock()
+		s.count.erased.Add(1)
+	}
+	return true
+}
+
+// leaveHalf has the log go on in the other half, which is told how the store was opened.
+func (s *Store) leaveHalf(open bool) error {
+	s.retell, s.toldFloor = true, 0
+	s.wal.Turn()
+	commit := func() error {
+		_, err := s.append(nil, open)
+		return err
+	}
+	if s.cfg.aroundCommit != nil {
+		return s.cfg.aroundCommit(commit)
+	}
+	return commit()
+}
+
+// erasedAnew notes that there is a new log, which holds what is in recent alone.
+func (s *Store) erasedAnew() {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.erasing, s.dirty = false, 0
+	s.unerased.Store(false)
+	s.soiledLocked(s.recent)
+}
