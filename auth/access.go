@@ -7,13 +7,14 @@ import "fmt"
 type Access uint8
 
 const (
-	Unset Access = iota // a setting left at its default; grants nothing
-	None                // may not even read: a token that is suspended, not revoked
-	Read                // history, live messages, who is there
-	Write               // Read, and publish
+	Unset    Access = iota // a setting left at its default; grants nothing
+	None                   // may not even read: a token that is suspended, not revoked
+	Read                   // history, live messages, who is there
+	Write                  // Read, and publish, and change what one has published
+	Moderate               // Write, and delete what others have published
 )
 
-// ParseAccess reads "none", "read" or "write".
+// ParseAccess reads "none", "read", "write" or "moderate".
 func ParseAccess(s string) (Access, error) {
 	switch s {
 	case "none":
@@ -22,8 +23,10 @@ func ParseAccess(s string) (Access, error) {
 		return Read, nil
 	case "write":
 		return Write, nil
+	case "moderate":
+		return Moderate, nil
 	}
-	return Unset, fmt.Errorf("access %q must be none, read or write", s)
+	return Unset, fmt.Errorf("access %q must be none, read, write or moderate", s)
 }
 
 // String returns what ParseAccess reads, and "" for Unset.
@@ -37,6 +40,8 @@ func (a Access) String() string {
 		return "read"
 	case Write:
 		return "write"
+	case Moderate:
+		return "moderate"
 	}
 	return fmt.Sprintf("Access(%d)", uint8(a))
 }

@@ -56,8 +56,8 @@ func Create(path, name string, access Access, rooms []string) (token string, err
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if access < None || access > Write {
-		return "", fmt.Errorf("%w: access of %q must be none, read or write", ErrInvalid, name)
+	if access < None || access > Moderate {
+		return "", fmt.Errorf("%w: access of %q must be none, read, write or moderate", ErrInvalid, name)
 	}
 	for _, p := range rooms {
 		if err := checkPattern(p); err != nil {

@@ -114,7 +114,7 @@ func parseLine(line []byte) (entry, error) {
 		e.hash = [32]byte(b)
 	}
 	if e.Access == Unset {
-		return e, fmt.Errorf("access of %q is missing: write \"read\", \"write\" or \"none\"", e.Name)
+		return e, fmt.Errorf("access of %q is missing: write \"read\", \"write\", \"moderate\" or \"none\"", e.Name)
 	}
 	// Whoever deletes the last room of a list hardly means to open all of them.
 	if e.Rooms != nil && len(e.Rooms) == 0 {

@@ -65,7 +65,7 @@ func TestBadFile(t *testing.T) {
 		{`{"name":"Ann","sha256":"` + hashA[:62] + `zz","access":"read"}`, "64 hex digits"},
 		{`{"name":"Ann","access":"read"}`, "64 hex digits"},
 		{`{"name":"Ann","sha256":"` + hashA + `"}`, "access of \"Ann\" is missing"},
-		{`{"name":"Ann","sha256":"` + hashA + `","access":"admin"}`, `"admin" must be none, read or write`},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"admin"}`, `"admin" must be none, read, write or moderate`},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":[]}`, "rooms of \"Ann\" is empty"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a*b"]}`, "only at the end"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a b"]}`, "may not hold"},

@@ -17,10 +17,10 @@ type Identity struct {
 	Anonymous bool     // came without a token
 }
 
-// May reports whether id has access a (Read or Write) to room. Names are
+// May reports whether id has access a (Read, Write or Moderate) to room. Names are
 // compared byte by byte, as rooms are told apart. A nil id may do nothing.
 func (id *Identity) May(a Access, room string) bool {
-	if id == nil || a < Read || a > Write || id.Access < a || id.Access > Write {
+	if id == nil || a < Read || a > Moderate || id.Access < a || id.Access > Moderate {
 		return false
 	}
 	if len(id.Rooms) == 0 {

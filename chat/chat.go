@@ -147,6 +147,8 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 		Open:         ctl.openMany,
 	})
 	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
+	rt.HTTP("PATCH", "/chat/room/:roomId/messages/:id", ctl.patchMessage, writer...)
+	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
 	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.checkOrigin, ctl.identify)

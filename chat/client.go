@@ -18,6 +18,7 @@ type client struct {
 	identity *auth.Identity
 	format   codec.Format
 	control  bool // it offered a subprotocol, and gets acks
+	authors  authors
 	owed     owed
 	source   limit.Addr
 	pace     pace
@@ -87,12 +88,15 @@ func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func
 	if late {
 		settled = nil
 	}
-	id, err := m.Publish(msg.Content, key, settled)
+	id, err := c.say(m, msg, key, settled)
 	if err != nil {
 		if done != nil {
 			c.paid(room, msg.Key)
 		}
-		e := c.ctl.notTaken(m.Username(), err)
+		e := notRevised(c.identity, err)
+		if e == nil {
+			e = c.ctl.notTaken(m.Username(), err)
+		}
 		return &codec.Error{Code: e.Code, Message: e.Message, Key: msg.Key}
 	}
 	if late {

@@ -33,21 +33,27 @@ func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	if err != nil {
 		return err
 	}
-	var key string
-	if given := idempotencyKey(r.Header); given != "" {
-		if err := codec.CheckKey(given); err != nil {
-			return err
-		}
-		key = keyScope(id, name, given)
+	key, err := scopedKey(r, name)
+	if err != nil {
+		return err
 	}
 	if over := ctl.limits.newRoom(r.Source(), ctl.known(roomOf(r))); over != nil {
 		return over.answer()
 	}
-	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli()}
+	author, err := authorOf(r)
+	if err != nil {
+		return err
+	}
+	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli(), Author: author}
 	settled := make(chan codec.Receipt, 1)
 	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
 		return ctl.notTaken(name, err).With("Retry-After", "5")
 	}
+	return ctl.answerSettled(w, r, m, key, settled, http.StatusCreated)
+}
+
+// answerSettled answers with what was said, once it is on disk.
+func (ctl *controller) answerSettled(w http.ResponseWriter, r *ws.Request, m codec.Message, key string, settled <-chan codec.Receipt, status int) error {
 	var receipt codec.Receipt
 	select {
 	case receipt = <-settled:
@@ -57,7 +63,6 @@ func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	if key != "" {
 		m = ctl.original(roomOf(r), m)
 	}
-	status := http.StatusCreated
 	if !receipt.Durable { // the store is degraded: taken, but in memory alone
 		status = http.StatusAccepted
 	}
@@ -82,6 +87,18 @@ func (ctl *controller) original(room string, m codec.Message) codec.Message {
 		return page.Messages[0]
 	}
 	return m // it left the buffer in this moment
+}
+
+// scopedKey returns the key of a request, "" if it has none.
+func scopedKey(r *ws.Request, name string) (string, error) {
+	given := idempotencyKey(r.Header)
+	if given == "" {
+		return "", nil
+	}
+	if err := codec.CheckKey(given); err != nil {
+		return "", err
+	}
+	return keyScope(identityOf(r), name, given), nil
 }
 
 // idempotencyKey returns the header, with or without the quotes of its draft (a

@@ -144,6 +144,16 @@ func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(co
 	return h.cfg.Log.Append(roomName, m, key, done)
 }
 
+// Revise is Publish of an edit or a deletion, see Log.Revise.
+func (h *Hub) Revise(roomName string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+	h.stats.published.Add(1)
+	if r := h.find(roomName); r != nil {
+		r.gate.wait()
+		defer r.relieve()
+	}
+	return h.cfg.Log.Revise(roomName, m, claim, key, done)
+}
+
 // deliver gives a message of the Log to its room.
 func (h *Hub) deliver(roomName string, m *codec.Message) {
 	if r := h.find(roomName); r != nil {

@@ -26,6 +26,11 @@ type Log interface {
 	// It must not block.
 	Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error)
 
+	// Revise is Append for an edit or a deletion, which m.Kind says, of the message m.Target. claim has to cover
+	// its author; what is read of the target from then on is what m says. The error may be codec.ErrNoTarget or
+	// codec.ErrNotAuthor.
+	Revise(room string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error)
+
 	// Read answers q from what is in the buffer, messages that are not yet on
 	// disk included. What it returned is the caller's.
 	Read(room string, q codec.Query) (codec.Page, error)

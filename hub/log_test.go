@@ -51,6 +51,32 @@ func (l *plainLog) Append(name string, m codec.Message, key string, done func(co
 	return m.ID, nil
 }
 
+// Revise changes what it says now, and appends that it did.
+func (l *plainLog) Revise(name string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+	r := l.room(name)
+	r.mu.Lock()
+	i := slices.IndexFunc(r.messages, func(x codec.Message) bool { return x.ID == m.Target && x.Kind == codec.Said && !x.Deleted })
+	var err error
+	switch {
+	case i < 0:
+		err = codec.ErrNoTarget
+	case !claim.Covers(r.messages[i].Author):
+		err = codec.ErrNotAuthor
+	default:
+		for k := range r.messages {
+			if x := &r.messages[k]; x.ID == m.Target || x.Kind != codec.Said && x.Target == m.Target {
+				x.Content, x.Deleted = m.Content, m.Kind == codec.Deletion
+				x.Edited = x.Kind == codec.Said && !x.Deleted
+			}
+		}
+	}
+	r.mu.Unlock()
+	if err != nil {
+		return codec.ID{}, err
+	}
+	return l.Append(name, m, key, done)
+}
+
 func (l *plainLog) Read(name string, q codec.Query) (codec.Page, error) {
 	l.slow()
 	r := l.room(name)

@@ -55,16 +55,27 @@ func (m *Member) Username() string { return m.username }
 // Room returns the name of the room.
 func (m *Member) Room() string { return m.room.name }
 
-// Publish sends content to the room as m. See Log.Append. It waits for nobody; if m is faster than
+// Publish sends content to the room as m; author is who may change it. See Log.Append. It waits for nobody; if m is faster than
 // those who read in the room, m's connection is paused until they have caught up.
-func (m *Member) Publish(content, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (m *Member) Publish(content string, author uint64, key string, done func(codec.Receipt)) (codec.ID, error) {
 	r := m.room
 	r.hub.stats.published.Add(1)
 	r.flusher.hold()
 	defer m.published()
 	return r.hub.cfg.Log.Append(r.name, codec.Message{
-		Username: m.username, Content: content, Time: time.Now().UnixMilli(),
+		Username: m.username, Content: content, Time: time.Now().UnixMilli(), Author: author,
 	}, key, done)
+}
+
+// Revise changes an earlier message of the room as m: x has the kind, the target, and what an edit makes of
+// it. See Log.Revise, and Publish for how it waits.
+func (m *Member) Revise(x codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+	r := m.room
+	r.hub.stats.published.Add(1)
+	r.flusher.hold()
+	defer m.published()
+	x.Username, x.Time = m.username, time.Now().UnixMilli()
+	return r.hub.cfg.Log.Revise(r.name, x, claim, key, done)
 }
 
 // published has the room written what m has said, at the end of its turn. If the room

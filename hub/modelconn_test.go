@@ -102,7 +102,7 @@ func (c *modelConn) act(rnd *rand.Rand, i int) {
 		c.awaitResume()
 		c.turn = rnd.IntN(2) == 0
 		for k := range 1 + rnd.IntN(3) {
-			if _, err := c.m.Publish(c.w.content(rnd, fmt.Sprint(c.name, ".", i), k), "", nil); err != nil {
+			if _, err := c.m.Publish(c.w.content(rnd, fmt.Sprint(c.name, ".", i), k), 0, "", nil); err != nil {
 				c.w.failf("%v", err)
 			}
 		}

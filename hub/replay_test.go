@@ -108,7 +108,7 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("%+v", p.Joined)
 	}
 	q.m.Typing()
-	if _, err := q.m.Publish("hello", "", nil); err != nil {
+	if _, err := q.m.Publish("hello", 0, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	a.await(t, "hello")

@@ -24,7 +24,7 @@ func TestSayDuringWalk(t *testing.T) {
 				say(t, h, "den", "2")
 			}
 			a.inTurn = inTurn
-			if _, err := joined.Member.Publish("1", "", nil); err != nil {
+			if _, err := joined.Member.Publish("1", 0, "", nil); err != nil {
 				t.Fatal(err)
 			}
 			if inTurn && len(a.later) != 1 {
@@ -134,7 +134,7 @@ func TestSlices(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		publisher.inTurn = true
-		if _, err := publisher.m.Publish("1", "", nil); err != nil {
+		if _, err := publisher.m.Publish("1", 0, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		have := func() (n int) {

@@ -39,7 +39,7 @@ func TestClock(t *testing.T) {
 		member := h.Join("den", deaf{}, hub.Join{Username: "u"}, nil)
 		defer member.Leave()
 		stored := make(chan codec.Receipt, 1)
-		id, err := member.Publish(fmt.Sprint(len(ids)), fmt.Sprint("key", len(ids)), func(r codec.Receipt) { stored <- r })
+		id, err := member.Publish(fmt.Sprint(len(ids)), 0, fmt.Sprint("key", len(ids)), func(r codec.Receipt) { stored <- r })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,6 +49,9 @@ func (s *Store) put(name string, m codec.Message, claim codec.Claim, key string,
 	if key != "" {
 		hash = maphash.String(s.seed, key)
 	}
+	if m.Kind != codec.Said && !s.has(name) { // else it would be made
+		return codec.ID{}, fmt.Errorf("store: change %s of room %q: %w", m.Target, name, codec.ErrNoTarget)
+	}
 	r, made := s.lockRoom(name)
 	if key != "" {
 		if offset, ok := r.keys[hash]; ok {

@@ -53,6 +53,13 @@ func (s *Store) Revise(room string, m codec.Message, claim codec.Claim, key stri
 	return s.put(room, m, claim, key, done)
 }
 
+// has says if there is a room of that name.
+func (s *Store) has(name string) bool {
+	s.roomsMu.RLock()
+	defer s.roomsMu.RUnlock()
+	return s.rooms[name] != nil
+}
+
 // revise returns the sequence whose content m takes away, if m is a revision that claim covers. The caller holds
 // r.mu, here and below.
 func (r *room) revise(m *codec.Message, claim codec.Claim) (replaces uint64, err error) {

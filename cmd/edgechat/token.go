@@ -34,7 +34,7 @@ func (o *tokenOptions) createTable(getenv func(string) string) []settings.Settin
 			Usage: "rooms that the token opens; a trailing * stands for anything; repeatable, or separated by commas"}, &o.rooms,
 			func(string) error { return nil }), // auth checks, for it keeps the rules
 		access(settings.Setting{Name: "access", Default: "write", NoEnv: true,
-			Usage: "what the token allows there"}, &o.access, "read", "write"))
+			Usage: "what the token allows there"}, &o.access, "read", "write", "moderate"))
 }
 
 func tokenCommand() command {
