@@ -80,24 +80,27 @@ func TestTokenBytes(t *testing.T) {
 
 // No access beyond those that there are is ever granted, nor may anyone be given it.
 func TestAccessRange(t *testing.T) {
-	for a := range Write + 3 {
+	for a := range Moderate + 3 {
 		id := &Identity{Access: a}
-		if got, want := id.May(Read, "den"), a == Read || a == Write; got != want {
+		if got, want := id.May(Read, "den"), a >= Read && a <= Moderate; got != want {
 			t.Errorf("%v may read: %v", a, got)
 		}
-		if got, want := id.May(Write, "den"), a == Write; got != want {
+		if got, want := id.May(Write, "den"), a == Write || a == Moderate; got != want {
 			t.Errorf("%v may write: %v", a, got)
+		}
+		if got, want := id.May(Moderate, "den"), a == Moderate; got != want {
+			t.Errorf("%v may moderate: %v", a, got)
 		}
 		path := filepath.Join(t.TempDir(), "tokens")
 		_, err := Create(path, "Ann", a, nil)
-		if want := a == None || a == Read || a == Write; (err == nil) != want {
+		if want := a >= None && a <= Moderate; (err == nil) != want {
 			t.Errorf("Create with access %v: %v", a, err)
 		}
 		if _, err := New(Config{Anonymous: a}); (err == nil) != (a <= Write) {
 			t.Errorf("Anonymous %v: %v", a, err)
 		}
 	}
-	if got := fmt.Sprint(Unset, None, Read, Write, Write+1); got != " none read write Access(4)" {
+	if got := fmt.Sprint(Unset, None, Read, Write, Moderate, Moderate+1); got != " none read write moderate Access(5)" {
 		t.Errorf("they print as %q", got)
 	}
 }

@@ -70,7 +70,8 @@ func (s *seat) say(msg codec.Client) *codec.Error {
 		s.mu.Lock()
 		s.acks++
 		s.mu.Unlock()
-		done = func(r codec.Receipt) { s.settled(msg.Key, r) }
+		key := msg.Key // all of msg would be kept
+		done = func(r codec.Receipt) { s.settled(key, r) }
 	}
 	problem := s.many.publish(s.member, s.room, msg, done)
 	if problem != nil && done != nil {

@@ -111,7 +111,8 @@ func (s *session) handle(msg codec.Client) *codec.Error {
 	}
 	var done func(codec.Receipt)
 	if msg.Key != "" && s.control {
-		done = func(r codec.Receipt) { s.ack("", msg.Key, r) }
+		key := msg.Key // all of msg would be kept
+		done = func(r codec.Receipt) { s.ack("", key, r) }
 	}
 	return s.publish(s.member, "", msg, done)
 }

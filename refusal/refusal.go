@@ -23,9 +23,9 @@ const (
 	InvalidUsername      Code = "invalid_username"       // the name of a member
 	InvalidQuery         Code = "invalid_query"          // a parameter behind the "?", an id included
 	Unauthorized         Code = "unauthorized"           // no token, or one that is not valid
-	Forbidden            Code = "forbidden"              // a valid identity that may not do this here
+	Forbidden            Code = "forbidden"              // a valid identity that may not do this here, or somebody else's message
 	OriginNotAllowed     Code = "origin_not_allowed"     // a web page from elsewhere
-	NotFound             Code = "not_found"              // no such path
+	NotFound             Code = "not_found"              // no such path, or no message that could be changed
 	MethodNotAllowed     Code = "method_not_allowed"     // the path takes other methods; see Allow
 	TooLarge             Code = "too_large"              // a body over its limit
 	UnsupportedMediaType Code = "unsupported_media_type" // a body of a kind that is not taken

@@ -136,6 +136,7 @@ const on = {
       showTitle();
     }
   },
+  revised: (frame) => log.revised(frame),
   event(frame) {
     if (frame.type === 'typing') {
       if (frame.username !== username) startTyping(frame.username);

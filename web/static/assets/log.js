@@ -59,8 +59,15 @@ export class Log {
     item.dataset.id = frame.id;
     item.dataset.time = date.getTime();
     fill(item, frame.username, frame.content, date);
+    if (frame.edited || frame.deleted) change(item, frame);
     this.#separate(date);
     this.#add(item, this.#firstWaiting());
+  }
+
+  // revised is told that a message says something else now. One that has left the page is nobody's loss.
+  revised(frame) {
+    const item = this.#items.get(frame.target);
+    if (item) change(item, frame);
   }
 
   note(text, kind = 'note') {
@@ -176,6 +183,13 @@ function fill(item, author, content, date) {
     time.dateTime = date.toISOString();
     time.title = date.toLocaleString();
   }
+}
+
+// change has an item say what frame, which is about it, says that it does now.
+function change(item, frame) {
+  const deleted = frame.deleted || frame.type === 'deleted';
+  item.dataset.now = deleted ? 'deleted' : 'edited';
+  item.querySelector('.text').textContent = deleted ? 'deleted' : frame.content;
 }
 
 function say(item, text) {

@@ -7,6 +7,7 @@
 //   state(name, detail)   'connecting', 'open', 'waiting' or 'stopped', which is final
 //   subscribed(frame)     once for each connection, before its replay
 //   message(frame, live)  each message once, in the room's order
+//   revised(frame)        frame.target says something else now, or was deleted; in order with messages
 //   event(frame)          joined, left, typing
 //   gap()                 what comes next does not follow what came before
 //   pending(entry)        entry {key, content} waits for its acknowledgement
@@ -197,7 +198,7 @@ export class Session {
   #receive(frame) {
     switch (frame.type) {
       case 'subscribed': this.#subscribe(frame); break;
-      case 'message': this.#message(frame); break;
+      case 'message': case 'edited': case 'deleted': this.#message(frame); break;
       case 'ack': this.#ack(frame); break;
       case 'error': this.#error(frame); break;
       case 'joined': case 'left': case 'typing': this.#on.event(frame); break;
@@ -227,7 +228,8 @@ export class Session {
     if (this.#seen.has(frame.id)) return;
     this.#seen.add(frame.id);
     if (this.#seen.size > SEEN_MAX) this.#seen.delete(this.#seen.values().next().value);
-    this.#on.message(frame, frame.offset > this.#head);
+    if (frame.type === 'message') this.#on.message(frame, frame.offset > this.#head);
+    else this.#on.revised(frame);
   }
 
   // #pump sends what may be sent now.
