@@ -13,6 +13,11 @@ import (
 // meta page goes bad that was just written: then what can be read is salvaged.
 func (s *Store) wipe() error {
 	upTo := s.checkpointed.Load()
+	s.queueMu.Lock()
+	if len(s.recent) == 0 { // what has been given since was no message, or has left the buffer
+		upTo = max(upTo, s.settled)
+	}
+	s.queueMu.Unlock()
 	if v := s.view.Load(); s.soiled && v != nil {
 		wrote, err := wipeFree(s.history.file, v)
 		s.count.foldBytes.Add(uint64(wrote))
