@@ -204,7 +204,7 @@ func TestRevisionBackup(t *testing.T) {
 		}
 	}
 	to := filepath.Join(t.TempDir(), "edgechat.db")
-	if err := Restore(path, to); err != nil {
+	if _, _, err := Restore(path, to); err != nil {
 		t.Fatal(err)
 	}
 	r := open(t, Config{Path: to})
@@ -217,4 +217,30 @@ func TestRevisionBackup(t *testing.T) {
 		t.Errorf("what was deleted is deleted again: %v", err)
 	}
 	reviseStored(t, r, "den", codec.Deletion, first, "")
+}
+
+// TestRevisedBetween: an edit comes into the history between the time at which a reader looks up what he wants, and reads
+// it: what is there then has no content any more, and is looked up again.
+func TestRevisedBetween(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{})
+	defer closeStore(t, s)
+	id := sayStored(t, s, "den", "first", "").ID
+	foldNow(t, s)
+	unrevised := s.plan("den", codec.Query{})
+	reviseStored(t, s, "den", codec.Edit, id, "second")
+	foldNow(t, s)
+	revised := s.plan("den", codec.Query{})
+	reviseStored(t, s, "den", codec.Edit, id, "third")
+	foldNow(t, s)
+	for what, p := range map[string]*plan{"a message that was edited": unrevised, "an edit that was": revised} {
+		if err := s.fetch(p); !errors.Is(err, errMoved) {
+			t.Errorf("%s meanwhile: %v, %+v", what, err, p.page.Messages)
+		}
+	}
+	for _, m := range readPage(t, s, "den", codec.Query{}).Messages {
+		if m.Content != "third" {
+			t.Errorf("%+v", m)
+		}
+	}
 }
