@@ -169,6 +169,9 @@ func TestPromtool(t *testing.T) {
 // TestScrapeTime: a scrape takes 5 ms at most, with rooms and connections to count. Of several, since others use
 // the machine too.
 func TestScrapeTime(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("the race detector takes most of the time; PART=allocs measures without it")
+	}
 	s := start(t, Config{})
 	for range 100 {
 		edgetest.Dial(t, s.url+"/chat/room/"+strings.Repeat("r", 1+len(s.hub.Rooms())%50))

@@ -55,8 +55,8 @@ func storeHint(err error, folder string) string {
 		return "the file system of " + folder + " is read-only, often since its card failed: dmesg, then put another card in"
 	case errors.Is(err, fs.ErrPermission):
 		return "the server may not write there: ls -l " + folder
-	case errors.Is(err, fs.ErrNotExist):
-		return folder + " is gone: put it back, and the history is written anew"
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		return folder + " is gone, or no folder any more: make room for it, and the history is written anew"
 	}
 	return "the card fails or hangs: dmesg says more; chat goes on in memory, and a backup has what is there"
 }
