@@ -81,11 +81,11 @@ type Connections struct {
 	WebSocket int    `json:"websocket"`
 	HTTP      int    `json:"http"`
 	Waiting   int    `json:"waiting"`   // have said nothing yet
-	Addresses int    `json:"addresses"` // from which there are WebSockets
+	Addresses int    `json:"addresses"` // from which they come
 	Peers     []Peer `json:"peers"`     // those with the most of them
 }
 
-// A Peer is an address and how many WebSockets there are from it.
+// A Peer is an address and how many connections there are from it: WebSockets, and HTTP that is not idle.
 type Peer struct {
 	Address     string `json:"address"` // "" over a unix socket
 	Connections int    `json:"connections"`
@@ -131,7 +131,7 @@ type Written struct {
 	Flushes uint64  `json:"flushes"`
 	Day     uint64  `json:"day"`  // in the last 24 hours, or since the start
 	Over    float64 `json:"over"` // seconds that Day is of
-	Year    uint64  `json:"year"` // as much in a year, if it goes on so
+	Year    uint64  `json:"year"` // as much in a year, if it goes on so; 0 in the first ten minutes
 }
 
 // Process is what the server takes of the machine.

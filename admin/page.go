@@ -47,7 +47,11 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 	row("store", "%s of %d rooms in %s; %s", Size(uint64(max(st.Bytes, 0))), st.Rooms, st.Path, kept)
 	row("medium", "%s, %s free; %d commits failed, %d messages were lost to damage", st.Medium, Size(st.Free), st.Failures, st.Lost)
 	wr := &s.Written
-	row("written", "%s in the last %s, some %s a year; %d flushes since the start", Size(wr.Day), Span(wr.Over), Size(wr.Year), wr.Flushes)
+	year := "too early to say what a year will be"
+	if wr.Year > 0 {
+		year = "some " + Size(wr.Year) + " a year"
+	}
+	row("written", "%s in the last %s, %s; %d flushes since the start", Size(wr.Day), Span(wr.Over), year, wr.Flushes)
 	p := &s.Process
 	limit := ""
 	if p.MemoryLimit > 0 {

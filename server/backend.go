@@ -20,6 +20,9 @@ import (
 // maxPeers is how many addresses a status names.
 const maxPeers = 8
 
+// leastForYear is how long must have been measured to say what a year will be.
+const leastForYear = 10 * time.Minute
+
 // A backend is a Server as the admin socket sees it.
 type backend struct{ *Server }
 
@@ -82,6 +85,7 @@ func (b backend) Status() admin.Status {
 	}
 	st.Connections = admin.Connections{WebSocket: all.WS.Open, HTTP: s.requests.held(), Waiting: all.WS.Waiting}
 	peers := s.router.Peers()
+	s.requests.peers(peers)
 	st.Connections.Addresses = len(peers)
 	for addr, n := range peers {
 		text := ""
@@ -111,7 +115,9 @@ func (b backend) Status() admin.Status {
 		Log: all.Store.LogBytes, History: all.Store.FoldBytes, Kernel: kernelWritten(), Flushes: all.Store.Commits + 2*all.Store.Folds,
 		Day: now.written - min(day.written, now.written), Over: max(now.at.Sub(day.at).Seconds(), 1),
 	}
-	st.Written.Year = uint64(float64(st.Written.Day) / st.Written.Over * (365 * 24 * time.Hour).Seconds())
+	if st.Written.Over >= leastForYear.Seconds() {
+		st.Written.Year = uint64(float64(st.Written.Day) / st.Written.Over * (365 * 24 * time.Hour).Seconds())
+	}
 	mem := readMemory()
 	st.Process = admin.Process{
 		Resident: residentBytes(), Heap: mem.heap, MemoryLimit: int64(mem.limit), Goroutines: runtime.NumGoroutine(),

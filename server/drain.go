@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -47,6 +48,17 @@ func (r *requests) track(c net.Conn, state http.ConnState) {
 		r.conns[c] = state
 	default: // idle, closed, or a WebSocket
 		delete(r.conns, c)
+	}
+}
+
+// peers adds who they are from to n.
+func (r *requests) peers(n map[netip.Addr]int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for c := range r.conns {
+		if tcp, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+			n[tcp.AddrPort().Addr().Unmap()]++
+		}
 	}
 }
 

@@ -137,6 +137,9 @@ func TestFewDescriptors(t *testing.T) {
 	if st.State != "degraded" || st.Problems[0].Code != "descriptors" || !strings.Contains(st.Problems[0].Hint, "LimitNOFILE") || st.Process.Descriptors >= fewDescriptors {
 		t.Errorf("%+v", st)
 	}
+	if len(st.Connections.Peers) == 0 || st.Connections.Peers[0].Address != from || st.Connections.Peers[0].Connections < 100 {
+		t.Errorf("the status does not say from where they come: %+v", st.Connections)
+	}
 	for range 3 {
 		until(t, "/healthz for this machine", func() error { return health("127.0.0.1") })
 	}

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -60,6 +61,17 @@ func (b *lobby) len() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.there)
+}
+
+// peers adds who newcomers are from to n.
+func (b *lobby) peers(n map[netip.Addr]int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for w := range b.there {
+		if one, ok := w.(*newcomer); ok {
+			n[one.peer.Addr().Unmap()]++
+		}
+	}
 }
 
 // check sends away who has waited for too long. The sweeper calls it.

@@ -5,6 +5,7 @@ package ws
 import (
 	"net"
 	"net/http"
+	"net/netip"
 )
 
 // Without epoll every connection has the goroutine driver, and net/http accepts.
@@ -20,6 +21,7 @@ func (c *core) takeArrival(http.ResponseWriter) bool  { return false }
 func (c *core) moveToLoop(net.Conn, []byte) bool      { return false }
 func (b *lobby) check(uint32)                         {}
 func (b *lobby) len() int                             { return 0 }
+func (b *lobby) peers(map[netip.Addr]int)             {}
 func (r *reactor) nudge()                             {}
 func (r *reactor) Stop()                              {}
 func (r *reactor) count(*Stats)                       {}

@@ -79,7 +79,7 @@ func peerIsLocal(addr net.Addr) bool {
 	return false
 }
 
-// Peers returns how many connections there are from each address; those that have none, over unix
+// Peers returns how many connections there are from each address, those that have said nothing yet included; those that have none, over unix
 // sockets, are under the zero Addr. It asks the kernel for each: it is for people, not for metrics.
 func (rt *Router) Peers() map[netip.Addr]int {
 	peers := map[netip.Addr]int{}
@@ -90,5 +90,6 @@ func (rt *Router) Peers() map[netip.Addr]int {
 		}
 		peers[addr]++
 	}
+	rt.lobby.peers(peers)
 	return peers
 }
