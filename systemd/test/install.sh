@@ -13,6 +13,8 @@ systemctl is-enabled edgechat.service edgechat.socket
 systemctl show -p StatusText --value edgechat.service
 [ "$(edgechat version | cut -d ' ' -f 2)" = v0.0.1 ]
 curl -fsS http://127.0.0.1:3000/readyz
+edgechat admin status | grep 'Nothing is wrong'
+[ "$(stat -c '%a %U %G' /run/edgechat/admin.sock)" = '660 edgechat edgechat' ]
 
 say hardening
 systemd-analyze verify --man=no edgechat.service edgechat.socket 2>&1 | tee /run/verify
