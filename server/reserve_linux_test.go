@@ -37,7 +37,8 @@ func TestFewDescriptorsServer(t *testing.T) {
 	}
 	s, err := New(Config{
 		Listen: []string{"0.0.0.0:0"}, Data: filepath.Join(folder, "data"), Admin: filepath.Join(folder, "admin.sock"),
-		Tokens: filepath.Join(folder, "tokens"), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		HeaderTimeout: 10 * time.Minute, // who says nothing stays as long as the test takes
+		Tokens:        filepath.Join(folder, "tokens"), Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +58,7 @@ func TestFewDescriptorsServer(t *testing.T) {
 
 // TestFewDescriptors: 400 connections that say nothing take all descriptors that they can get, again and again. Somebody on
 // the machine still asks how the server is, over its socket and by /healthz, and has it read its tokens again; others are told to come back;
-// it is told once, and over when they are gone.
+// it is told once a minute, and over when they are gone.
 func TestFewDescriptors(t *testing.T) {
 	folder := t.TempDir()
 	tokens := filepath.Join(folder, "tokens")
@@ -150,7 +151,7 @@ func TestFewDescriptors(t *testing.T) {
 	if refused.Response.StatusCode != http.StatusServiceUnavailable || refused.Response.Header.Get("Retry-After") == "" {
 		t.Errorf("a WebSocket: %s", refused.Response.Status)
 	}
-	if n := strings.Count(log.String(), "no descriptors for more connections"); n != 1 || strings.Contains(log.String(), "accept failed") {
+	if n := strings.Count(log.String(), "no descriptors for more connections"); n < 1 || n > 2 || strings.Contains(log.String(), "accept failed") {
 		t.Errorf("told %d times:\n%s", n, log)
 	}
 	for _, c := range silent {
