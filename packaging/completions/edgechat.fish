@@ -52,7 +52,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from token; and not __fish_seen_
 complete -c edgechat -n '__fish_seen_subcommand_from token; and not __fish_seen_subcommand_from create list revoke' -a revoke -d 'take a token back'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l tokens -r -F -d 'the token file; create makes it'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l rooms -x -d 'rooms that the token opens; a trailing * stands for anything; repeatable, or separated by commas'
-complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l access -x -a 'read write' -d 'what the token allows there'
+complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l access -x -a 'read write moderate' -d 'what the token allows there'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from list' -l tokens -r -F -d 'the token file; create makes it'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from revoke' -l tokens -r -F -d 'the token file; create makes it'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l listen -x -d 'address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over'
