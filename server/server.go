@@ -54,7 +54,6 @@ type Server struct {
 	probe     probe
 	sides     []side         // what is served besides chat
 	siding    sync.WaitGroup // their goroutines, and the meter's
-	admin     *admin.Server  // nil without an admin socket
 	began     time.Time
 	meterMu   sync.Mutex
 	meter     meter
