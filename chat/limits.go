@@ -44,7 +44,6 @@ var refusals = limit.Rate{N: 10, Burst: 100}
 type limiters struct {
 	Limits
 	clock     limit.Clock
-	overFor   int32        // seconds
 	messages  *limit.Table // over HTTP
 	bytes     *limit.Table
 	joins     *limit.Table

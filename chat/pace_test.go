@@ -47,7 +47,7 @@ func TestFastPublisher(t *testing.T) {
 				defer slow.Wait()
 				defer c.Close()
 			}
-			pour(t, r.room("den", "username=fast", jsonHeader), n)
+			pour(t, r.room("den", "username=fast", jsonHeader), n, "")
 			readers.Wait()
 			s := r.hub.Stats()
 			if s.Lost > others || others == 0 && s.Lagged > 0 {
@@ -58,13 +58,13 @@ func TestFastPublisher(t *testing.T) {
 	}
 }
 
-// pour has c say "<no. 1>" to "<no. n>" without a pause, while it reads what comes
+// pour has c say "<no. 1>" to "<no. n>", and more behind each, without a pause, while it reads what comes
 // back.
-func pour(t *testing.T, c *edgetest.Client, n int) {
+func pour(t *testing.T, c *edgetest.Client, n int, more string) {
 	go discard(c.Conn) // ends with the test's connections
 	var buf []byte
 	for i := range n {
-		buf = append(buf, edgetest.Frame(edgetest.OpText, fmt.Appendf(nil, `{"type":"message","content":"<no. %d>"}`, i+1))...)
+		buf = append(buf, edgetest.Frame(edgetest.OpText, fmt.Appendf(nil, `{"type":"message","content":"<no. %d>%s"}`, i+1, more))...)
 		if len(buf) < 32<<10 && i < n-1 {
 			continue
 		}
