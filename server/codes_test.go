@@ -90,6 +90,7 @@ func TestCodes(t *testing.T) {
 		{"origin_not_allowed", 403, "GET /chat/rooms\nOrigin: https://evil.example", ""},
 		{"not_found", 404, "GET /nowhere", ""},
 		{"not_found", 404, "GET /assets/nothing.js", ""},
+		{"not_found", 404, "DELETE /chat/room/den/messages/x-1", ""},
 		{"method_not_allowed", 405, "DELETE /chat/rooms", "Allow"},
 		{"method_not_allowed", 405, "POST /", "Allow"},
 		{"too_large", 413, publish + "\n\n" + strings.Repeat("x", 100_000), ""},
@@ -111,6 +112,7 @@ func TestCodes(t *testing.T) {
 	check(closed, []errorTest{
 		{"unauthorized", 401, "GET /chat/rooms", "WWW-Authenticate"},
 		{"forbidden", 403, publish + "\nAuthorization: Bearer " + reader + "\n\nhi", ""},
+		{"forbidden", 0, `{"type":"edit","id":"x-1","content":"hi","idempotency_key":"c-1"}`, ""},
 		{"forbidden", 0, `{"type":"message","content":"hi","idempotency_key":"c-1"}`, ""},
 		{"invalid_message", 0, `{"type":"message","content":1,"idempotency_key":"c-1"}`, ""},
 	})

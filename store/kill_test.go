@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -27,8 +28,8 @@ func killConfig(path string) Config {
 }
 
 // child is what the test binary does when it is run by TestKill: it opens the
-// store, says what it gave out ("g room id key") and what was acknowledged ("a room
-// id key"), and goes on until it is killed.
+// store, says what it gave out ("g room id key", and for a revision "g room id key target") and what was acknowledged ("a room
+// id key"), and goes on until it is killed. A message says its key, and so does an edit; the key of a deletion begins with "d".
 func child(path string) {
 	s, err := Open(killConfig(path))
 	if err != nil {
@@ -36,25 +37,42 @@ func child(path string) {
 		os.Exit(1)
 	}
 	var mu sync.Mutex
-	say := func(what, room string, id codec.ID, key string) {
+	say := func(what, room string, id codec.ID, key, target string) {
 		mu.Lock()
 		defer mu.Unlock()
 		// One write for a line, so that a kill leaves none behind that is wrong.
-		_, _ = io.WriteString(os.Stdout, fmt.Sprintf("%s %s %s %s\n", what, room, id, key))
+		_, _ = io.WriteString(os.Stdout, fmt.Sprintf("%s %s %s %s %s\n", what, room, id, key, target))
 	}
-	s.Deliver(func(room string, m *codec.Message) { say("g", room, m.ID, m.Content) })
+	var saying string // the key of what is being said
+	s.Deliver(func(room string, m *codec.Message) { say("g", room, m.ID, saying, m.Target.String()) })
+	said := make(map[string][]codec.ID)
+	var id codec.ID
 	for i := range 20_000 { // in the end, should nobody kill it
 		room := fmt.Sprint("room", rand.IntN(4))
 		key := fmt.Sprintf("%d.%d", os.Getpid(), i)
+		m := codec.Message{Content: key}
+		if ids := said[room]; len(ids) > 0 && rand.IntN(4) == 0 {
+			m.Kind, m.Target = codec.Edit, ids[max(0, len(ids)-1-rand.IntN(50))]
+			if rand.IntN(10) == 0 {
+				m.Kind, key = codec.Deletion, "d"+key
+			}
+		}
+		saying = key
 		var done func(codec.Receipt)
 		if rand.IntN(2) == 0 {
 			done = func(r codec.Receipt) {
 				if r.Durable {
-					say("a", room, r.ID, key)
+					say("a", room, r.ID, key, "")
 				}
 			}
 		}
-		if _, err := s.Append(room, codec.Message{Content: key}, key, done); err != nil {
+		if m.Kind == codec.Said {
+			id, err = s.Append(room, m, key, done)
+			said[room] = append(said[room], id)
+		} else if _, err = s.Revise(room, m, codec.Claim{All: true}, key, done); errors.Is(err, codec.ErrNoTarget) {
+			err = nil // it was deleted
+		}
+		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -65,9 +83,32 @@ func child(path string) {
 }
 
 type given struct {
-	id    codec.ID
-	key   string
-	acked bool
+	id     codec.ID
+	key    string
+	target string // of a revision
+	acked  bool
+}
+
+// about returns the id of the message that it says something of.
+func (g *given) about() string {
+	if g.target != "" {
+		return g.target
+	}
+	return g.id.String()
+}
+
+// may says whether a message may be read as this: it is as it was given, or as a revision left it, and no
+// revision that was acknowledged came after that.
+func (g *given) may(m *codec.Message, about map[string][]*given) bool {
+	right := false
+	for _, x := range about[g.about()] {
+		if x.acked {
+			right = false
+		}
+		deleted := strings.HasPrefix(x.key, "d")
+		right = right || m.Content == x.key && !m.Deleted || deleted && m.Content == "" && (m.Deleted || m.Kind == codec.Deletion)
+	}
+	return right
 }
 
 // TestKill kills a store at random moments and looks each time for what was
@@ -98,7 +139,7 @@ func TestKill(t *testing.T) {
 				timer = time.AfterFunc(time.Duration(rand.IntN(100_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
 			}
 			f := strings.Fields(lines.Text())
-			if len(f) != 4 {
+			if len(f) != 4 && !(len(f) == 5 && f[0] == "g") {
 				t.Fatalf("line %q", lines.Text())
 			}
 			id, err := codec.ParseID(f[2])
@@ -116,6 +157,9 @@ func TestKill(t *testing.T) {
 				t.Fatalf("round %d: id %s of %s was given to %s and to %s", round, f[2], f[1], g.key, f[3])
 			default:
 				g = &given{id: id, key: f[3]}
+				if len(f) == 5 {
+					g.target = f[4]
+				}
 				byID[f[1]+f[2]] = g
 				rooms[f[1]] = append(rooms[f[1]], g)
 			}
@@ -139,6 +183,10 @@ func checkPromise(t *testing.T, path string, rooms map[string][]*given) {
 	s := open(t, killConfig(path))
 	defer closeStore(t, s)
 	for room, all := range rooms {
+		about := make(map[string][]*given, len(all))
+		for _, g := range all {
+			about[g.about()] = append(about[g.about()], g)
+		}
 		for range 20 {
 			from := rand.IntN(len(all) + 1) // a client that saw this many, or nothing
 			q := codec.Query{After: &codec.ID{Epoch: all[0].id.Epoch}}
@@ -152,21 +200,21 @@ func checkPromise(t *testing.T, path string, rooms map[string][]*given) {
 			if !p.Recovered {
 				t.Fatalf("%s after %s: not recovered", room, q.After)
 			}
-			got := make(map[codec.ID]string)
+			got := make(map[codec.ID]codec.Message)
 			last := uint64(0)
 			for _, m := range p.Messages {
 				if m.ID.Offset <= last {
 					t.Fatalf("%s: %s follows offset %d", room, m.ID, last)
 				}
 				last = m.ID.Offset
-				got[m.ID] = m.Content
+				got[m.ID] = m
 			}
 			for i, g := range all {
-				switch content, found := got[g.id]; {
+				switch m, found := got[g.id]; {
 				case i < from && found:
 					t.Fatalf("%s after %s: got %s again", room, q.After, g.id)
-				case i >= from && g.acked && content != g.key:
-					t.Fatalf("%s after %s: %s was acknowledged for %q, got %q", room, q.After, g.id, g.key, content)
+				case i >= from && g.acked && (!found || !g.may(&m, about)):
+					t.Fatalf("%s after %s: %s was acknowledged for %q, got %t %+v", room, q.After, g.id, g.key, found, m)
 				}
 			}
 		}

@@ -42,7 +42,7 @@ func (l *Log) Stale() bool { return l.stale[0] || l.stale[1] }
 // Turn has the next batch go to the other half, if what that holds is not needed any more.
 func (l *Log) Turn() { l.turn = true }
 
-// Erase overwrites a part of what Forget was told of. What has sequences up to checkpointed is not needed any
+// Erase overwrites a part of what Forget was told of, and flushes it. What has sequences up to checkpointed is not needed any
 // more. Any error is one of the disk, and may be followed by another call.
 func (l *Log) Erase(checkpointed uint64) (Erasure, error) {
 	for _, half := range []int{1 - l.active, l.active} {
@@ -54,10 +54,7 @@ func (l *Log) Erase(checkpointed uint64) (Erasure, error) {
 		case half != l.active && l.last[half] > checkpointed:
 			return Blocked, nil
 		case half != l.active && l.erased[half] == 0:
-			if err := l.void(half); err != nil {
-				return Erasing, err
-			}
-			from = Block
+			return Erasing, l.void(half)
 		case half == l.active && l.gen <= l.staleGen:
 			return InUse, nil
 		case half == l.active: // it was begun anew since: what is behind the last batch is old
@@ -79,15 +76,19 @@ func (l *Log) void(half int) error {
 	binary.LittleEndian.PutUint64(b[4:], l.id)
 	binary.LittleEndian.PutUint32(b[12:], crc32.Checksum(b[:12], castagnoli))
 	at := Block + int64(half)*l.half
-	if at >= l.size {
-		return nil // nothing was ever written there
+	if at >= l.size { // nothing was ever written there
+		l.erased[half] = Block
+		return nil
 	}
 	n, err := l.f.WriteAt(b, at)
 	if l.wrote += int64(n); err != nil {
 		return err
 	}
-	l.last[half] = 0
-	return flush(l.f)
+	if err := flush(l.f); err != nil {
+		return err
+	}
+	l.last[half], l.erased[half] = 0, Block
+	return nil
 }
 
 // wipe overwrites the next step of a half, from so many bytes on, and says if that was the last.
