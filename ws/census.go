@@ -136,11 +136,15 @@ const maxFarewells = 64
 
 // farewell reports whether one more has. Then farewellOver follows.
 func (s *census) farewell() bool {
-	if s.farewells.Add(1) <= maxFarewells {
-		return true
+	for {
+		n := s.farewells.Load()
+		if n >= maxFarewells {
+			return false
+		}
+		if s.farewells.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	s.farewells.Add(-1)
-	return false
 }
 
 func (s *census) farewellOver() { s.farewells.Add(-1) }

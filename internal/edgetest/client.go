@@ -33,7 +33,7 @@ type Client struct {
 	Conn     net.Conn
 	Response *http.Response
 	T        testing.TB
-	// Timeout bounds each read and write. Default 10 s.
+	// Timeout bounds each read and write. Default 30 s, for machines that are busy.
 	Timeout time.Duration
 	br      *bufio.Reader
 }
@@ -71,7 +71,7 @@ func TryDial(t testing.TB, rawURL string, headers ...string) *Client {
 
 // NewClient wraps a connection on which no handshake was sent yet.
 func NewClient(t testing.TB, conn net.Conn) *Client {
-	return &Client{Conn: conn, T: t, Timeout: 10 * time.Second, br: bufio.NewReader(conn)}
+	return &Client{Conn: conn, T: t, Timeout: 30 * time.Second, br: bufio.NewReader(conn)}
 }
 
 // Handshake returns the request that Dial sends.

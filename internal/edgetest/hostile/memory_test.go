@@ -77,7 +77,8 @@ func TestJoinStorm(t *testing.T) {
 		{200, 20, 200, 60_000}, // the rest take what their kernel takes, and no more
 	} {
 		t.Run(fmt.Sprintf("%d joins, messages of %d bytes", c.joins, c.bytes), func(t *testing.T) {
-			s := serve(t, "EDGECHAT_MAX_CONTENT=65536")
+			// Nobody reads before all have joined, which may take its time.
+			s := serve(t, "EDGECHAT_MAX_CONTENT=65536", "EDGECHAT_WRITE_TIMEOUT=1m")
 			fill(t, s, "den", c.messages, c.bytes)
 			t.Logf("%s resident before", mib(s.RSS()))
 			s.ForgetPeak()
