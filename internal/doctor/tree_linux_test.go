@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,12 +84,8 @@ func TestTrees(t *testing.T) {
 	brcm := tree{wlan + "phy80211/name": "phy0", wlan + "device/driver": "-> ../../bus/brcmfmac"}
 	with := func(base, more tree) tree {
 		all := tree{}
-		for k, v := range base {
-			all[k] = v
-		}
-		for k, v := range more {
-			all[k] = v
-		}
+		maps.Copy(all, base)
+		maps.Copy(all, more)
 		return all
 	}
 	iw := func(kind, sleep string, stations int) string {
