@@ -219,8 +219,12 @@ func (s *Store) write(batch []*entry, settled uint64) (turned bool, err error) {
 	if len(batch) == 0 && (untold == 0 || open) {
 		return false, nil
 	}
+	var told []tale
+	if !open { // else what displaced them may not be in the log yet
+		told = s.untoldRooms()
+	}
 	commit := func() error {
-		turned, err = s.append(batch, open)
+		turned, err = s.append(batch, open, told)
 		return err
 	}
 	if s.cfg.aroundCommit != nil {

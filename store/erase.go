@@ -79,7 +79,11 @@ func (s *Store) leaveHalf(open bool) error {
 	s.retell, s.toldFloor = true, 0
 	s.wal.Turn()
 	commit := func() error {
-		_, err := s.append(nil, open)
+		var told []tale
+		if !open {
+			told = s.untoldRooms()
+		}
+		_, err := s.append(nil, open, told)
 		return err
 	}
 	if s.cfg.aroundCommit != nil {

@@ -169,6 +169,7 @@ func (s *Store) nextJob(which extent) *job {
 	emptied := n == len(s.recent) && len(s.queue) == 0
 	j.forgotten, s.forgotten = s.forgotten, nil
 	j.told, s.told = s.told, nil
+	s.telling = j.told
 	for _, r := range j.told {
 		r.told = false
 	}
@@ -257,6 +258,7 @@ func (s *Store) markStored(j *job) {
 		s.recent = nil
 	}
 	s.actualChanges = j.changes
+	s.telling = nil
 	s.queueMu.Unlock()
 	s.checkpointed.Store(j.state.checkpoint)
 	s.count.folded.Add(uint64(len(j.entries)))

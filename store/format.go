@@ -56,6 +56,8 @@ const (
 	recordFloor      = 5
 	recordOpen       = 6
 	recordRevision   = 7
+
+	recordNeverClosed = 128 // from here on versions that do not know a kind pass it over
 )
 
 var (

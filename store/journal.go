@@ -18,9 +18,9 @@ func (s *Store) logPath() string { return logPath(s.cfg.Path) }
 
 func logPath(path string) string { return path + "-wal" }
 
-// append commits entries to the log, and what else it is to know.
+// append commits entries to the log, and what else it is to know: told among it.
 // Open says that a later batch will have what displaced some that were passed over.
-func (s *Store) append(entries []*entry, open bool) (turned bool, err error) {
+func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, err error) {
 	s.roomsMu.RLock()
 	floor := s.floor
 	s.roomsMu.RUnlock()
@@ -52,18 +52,14 @@ func (s *Store) append(entries []*entry, open bool) (turned bool, err error) {
 			return codec.AppendRecord(b, &codec.Record{Room: e.room.name, Message: e.msg, Key: e.key})
 		})
 	}
-	var told []tale
-	if !open { // else what displaced them may not be in the log yet
-		told = s.untoldRooms()
-	}
 	for i := range told {
 		t := &told[i]
-		if len(b) > s.wal.Room()/2 { // the rest comes with the next one
+		if len(b) > s.wal.Room()/2 && !t.again { // the rest comes with the next one
 			told = told[:i]
 			break
 		}
 		t.room.mu.Lock()
-		known := t.room.gone.Load() || t.passed <= t.room.logged // floor tells, or a later message does
+		known := t.room.gone.Load() || !t.again && t.passed <= t.room.logged // floor tells, or a later message does
 		p := place{head: t.passed, left: t.passed + 1, starts: t.room.starts}
 		t.room.mu.Unlock()
 		if t.needed = !known; t.needed {
@@ -87,6 +83,7 @@ type tale struct {
 	room   *room
 	passed uint64
 	needed bool // nothing else in the log tells
+	again  bool // the log before this one told
 }
 
 // untoldRooms returns the rooms of which the log does not know yet what was passed over.
@@ -114,11 +111,12 @@ func (s *Store) wereTold(list []tale) {
 	defer s.queueMu.Unlock()
 	done := make(map[*room]bool, len(list))
 	for _, t := range list {
-		if t.room.passed == t.passed { // else more of it was passed over meanwhile
+		if t.room.passed == t.passed && !t.again { // else more of it was passed over meanwhile
 			t.room.untold = false
 			done[t.room] = true
 		}
 		if t.needed {
+			t.room.placed = max(t.room.placed, t.passed)
 			s.tellLaterLocked(t.room)
 		}
 	}
@@ -146,11 +144,16 @@ func (s *Store) appendState(b []byte, f *os.File) []byte {
 // appendStart tells the log that the store was opened. It has to, before the first number is
 // given: a message is delivered before it is committed, and if power fails in
 // between, the next start must not find what looks closed in order.
-func (s *Store) appendStart(l *wal.Log) error {
+//
+// WasOpen: power was cut before the log was closed, so that no later batch closes what was open.
+func (s *Store) appendStart(l *wal.Log, wasOpen bool) error {
 	s.queueMu.Lock()
 	seq := s.settled
 	s.queueMu.Unlock()
 	b := s.appendState(l.Begin(), l.File())
+	if wasOpen {
+		b = wal.AppendRecord(b, recordNeverClosed, func(b []byte) []byte { return b })
+	}
 	commit := func() error {
 		_, err := l.Commit(b, seq, seq, s.checkpointed.Load())
 		return err
@@ -197,37 +200,80 @@ func (s *Store) fillLog(f *os.File) (*wal.Log, error) {
 		return nil, err
 	}
 	old := s.wal
-	if err := s.appendStart(l); err != nil {
+	if err := s.appendStart(l, false); err != nil {
 		return nil, err
 	}
-	s.queueMu.Lock()
-	recent := append([]*entry(nil), s.recent...)
-	s.queueMu.Unlock()
 	s.wal = l
 	defer func() { s.wal = old }()
-	s.queueMu.Lock()
-	for _, r := range s.told { // the old log did
-		r.told = false
-		if !r.untold && !r.gone.Load() {
-			r.untold = true
-			s.untold = append(s.untold, r)
-		}
-	}
-	s.told = nil
-	s.queueMu.Unlock()
 	s.toldFloor = 0
-	for most := s.mostPerCommit(); len(recent) > 0; {
-		n, bytes := 0, 0
-		for n < len(recent) && bytes < most {
-			bytes += int(recent[n].cost)
-			n++
-		}
-		if _, err := s.append(recent[:n], false); err != nil {
-			return nil, err
-		}
-		recent = recent[n:]
+	if err := s.refill(); err != nil {
+		return nil, err
 	}
 	return l, nil
+}
+
+// refill has a new log tell what the old one did, and no more: while what displaced some messages is in the
+// queue, those that it displaced are what was acknowledged.
+func (s *Store) refill() error {
+	s.queueMu.Lock()
+	recent, closedAt, unclosed := slices.Clone(s.recent), s.closedAt, s.unclosed
+	var told []tale
+	for _, r := range slices.Concat(s.told, s.telling) {
+		if r.placed > 0 {
+			told = append(told, tale{room: r, passed: r.placed, again: true})
+		}
+	}
+	s.queueMu.Unlock()
+	upTo := func(seq uint64) (part []*entry) {
+		n := 0
+		for n < len(recent) && recent[n].seq <= seq {
+			n++
+		}
+		part, recent = recent[:n], recent[n:]
+		return part
+	}
+	if part := upTo(unclosed); len(part) > 0 {
+		if err := s.appendAll(part, true); err != nil {
+			return err
+		}
+		b := wal.AppendRecord(s.wal.Begin(), recordNeverClosed, func(b []byte) []byte { return b })
+		last := part[len(part)-1].seq
+		turned, err := s.wal.Commit(b, last, last, s.checkpointed.Load())
+		if err != nil {
+			return err
+		}
+		s.retell = s.retell || turned
+	}
+	if err := s.appendAll(upTo(closedAt), false); err != nil {
+		return err
+	}
+	for len(told) > 0 {
+		n := min(len(told), placesPerCommit)
+		if _, err := s.append(nil, false, told[:n]); err != nil {
+			return err
+		}
+		told = told[n:]
+	}
+	return s.appendAll(recent, true)
+}
+
+// placesPerCommit is so many that they fit into half of the smallest half of a log: each takes up to 1,024 bytes for a name.
+const placesPerCommit = 16
+
+// appendAll commits these in as many batches as it takes.
+func (s *Store) appendAll(list []*entry, open bool) error {
+	for most := s.mostPerCommit(); len(list) > 0; {
+		n, bytes := 0, 0
+		for n < len(list) && bytes < most {
+			bytes += int(list[n].cost)
+			n++
+		}
+		if _, err := s.append(list[:n], open, nil); err != nil {
+			return err
+		}
+		list = list[n:]
+	}
+	return nil
 }
 
 // stillOurs says if what is written can be found again: whether the names of both files

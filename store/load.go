@@ -169,9 +169,8 @@ func (s *Store) loadPlace(name string, p place, closed bool) {
 	s.trimCount(r)
 	r.starts = p.starts
 	r.version++
-	r.leave(p.left)
 	s.queueMu.Lock()
-	r.passed = p.head
+	r.passed, r.placed = p.head, p.head
 	s.tellLaterLocked(r)
 	s.queueMu.Unlock()
 }

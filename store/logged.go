@@ -17,8 +17,9 @@ type logged struct {
 	err      error // why it cannot be used
 	start    state // of the last start; id 0 if there is none
 	changes  uint64
-	open     bool // the last batch is
-	opened   int  // how often one was that follows one that is not
+	open     bool         // the last batch is
+	opened   int          // how often one was that follows one that is not
+	never    map[int]bool // which of these runs of open batches were never closed
 	floor    uint64
 	revised  uint64 // the newest revision
 	places   map[string]placeLogged
@@ -37,7 +38,16 @@ type placeLogged struct {
 }
 
 // closed says if the log holds all that displaced what was passed over up to this.
-func (l *logged) closed(opened int) bool { return !l.open || opened < l.opened }
+func (l *logged) closed(opened int) bool { return (!l.open || opened < l.opened) && !l.never[opened] }
+
+// neverClosed says that what displaced messages that the open batches before this passed over was lost.
+func (l *logged) neverClosed() {
+	if l.never == nil {
+		l.never = make(map[int]bool)
+	}
+	l.never[l.opened] = true
+	l.opened++
+}
 
 // readLog reads the log of a file, without what has sequences up to the checkpoint.
 // An error is ErrNewer alone.
@@ -116,6 +126,8 @@ func (l *logged) record(b wal.Batch, kind byte, body []byte, checkpoint uint64) 
 			return fmt.Errorf("a floor without a number: %w", errFormat)
 		}
 		l.floor = max(l.floor, floor)
+	case recordNeverClosed:
+		l.neverClosed()
 	case recordOpen:
 	default:
 		if kind < 128 {

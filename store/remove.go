@@ -130,6 +130,7 @@ func (s *Store) untakeRemovals(j *job) {
 	defer s.queueMu.Unlock()
 	s.forgotten = append(s.forgotten, j.forgotten...)
 	s.replaced = append(s.replaced, j.unwritten...)
+	s.telling = nil
 	for _, r := range j.told {
 		s.tellLaterLocked(r)
 	}

@@ -36,6 +36,7 @@ type room struct {
 	untold bool   // it is in Store.untold; guarded by queueMu
 	passed uint64 // the last offset that was passed over; guarded by queueMu
 	told   bool   // it is in Store.told; guarded by queueMu
+	placed uint64 // the last offset that a place in the log said was passed over; guarded by queueMu
 }
 
 // A slot stands for the message at one offset: the last slot for head, the one

@@ -111,7 +111,11 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 			s.epochs.Store(&es)
 		}
 		for i := range l.entries {
-			s.loadLogged(&l.entries[i], !o.lossy && l.closed(l.entries[i].opened))
+			e := &l.entries[i]
+			closed := !o.lossy && l.closed(e.opened)
+			if s.loadLogged(e, closed); !closed {
+				s.unclosed = e.seq
+			}
 		}
 		for name, p := range l.places {
 			s.loadPlace(name, p.place, !o.lossy && l.closed(p.opened))
@@ -168,7 +172,7 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 			s.wal = l.contents.Log(logFile)
 			s.erasing = s.wal.Stale()
 			s.unerased.Store(s.erasing || s.soiled)
-			err = s.appendStart(s.wal)
+			err = s.appendStart(s.wal, l.open)
 			if errors.Is(err, wal.ErrFull) { // the halves are full of what the history does not have
 				err = s.newLog()
 			}

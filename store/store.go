@@ -130,6 +130,7 @@ type Store struct {
 	target        uint64           // nothing is passed over that was displaced by a later sequence
 	later         map[*room]uint64 // the last offset that was dropped with a sequence behind target
 	closedAt      uint64           // up to here the log holds all that displaced anything
+	unclosed      uint64           // but of recent up to this it may not, nor ever will: power was cut before
 	recent        []*entry         // in the log, not in the history; by sequence
 	removals      []removal        // what left the buffer, in that order
 	atTarget      int              // so many of them had when target was set
@@ -140,6 +141,7 @@ type Store struct {
 	told          []*room       // the log has, and the history has to
 	replaced      []replacement // what revisions took away that were never written
 	dirty         uint64        // the newest revision that the log has, while it may hold what one took away; 0: it does not
+	telling       []*room       // and a checkpoint under way is about to
 	forgotten     []string      // rooms whose places are to be removed from the history
 	retryAt       time.Time
 	fullSince     time.Time // since when a commit waits for a checkpoint; zero if none does
