@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -161,5 +162,38 @@ func TestEach(t *testing.T) {
 	refused, calls := errors.New("refused"), 0
 	if err := (Batch{Records: records}).Each(func(byte, []byte) error { calls++; return refused }); !errors.Is(err, refused) || calls != 1 {
 		t.Errorf("%d calls, %v", calls, err)
+	}
+}
+
+// A batch that was written and not flushed is no batch: the next one takes its place.
+func TestCommitUnflushed(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("others may flush " + os.DevNull)
+	}
+	l, _ := newLog(t, MinHalf)
+	if err := commit(l, 1, 5000, 0); err != nil {
+		t.Fatal(err)
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0) // takes everything, and cannot be flushed
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	good := l.f
+	gen, number := l.Position()
+	used := l.Used()
+	l.f = null
+	if err := commit(l, 2, 5000, 0); err == nil {
+		t.Fatal("committed without a flush")
+	}
+	if g, n := l.Position(); g != gen || n != number || l.Used() != used {
+		t.Errorf("after a failure at %d/%d, %d used; before at %d/%d, %d", g, n, l.Used(), gen, number, used)
+	}
+	l.f = good
+	if err := commit(l, 3, 5000, 0); err != nil {
+		t.Fatal(err)
+	}
+	if seqs, c := reread(t, l, true, 5000); fmt.Sprint(seqs) != "[1 3]" || c.Missing > 0 {
+		t.Errorf("%v are held, %d missing", seqs, c.Missing)
 	}
 }
