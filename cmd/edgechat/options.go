@@ -56,7 +56,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 		settings.Duration(settings.Setting{Name: "ping-interval", Default: settings.ShortDuration(ws.DefaultPingInterval),
 			Usage: "silence after which a connection is pinged; after two it is dropped"}, &c.PingInterval, time.Second, 10*time.Minute),
 		settings.Duration(settings.Setting{Name: "write-timeout", Default: settings.ShortDuration(ws.DefaultWriteTimeout),
-			Usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow"}, &c.WriteTimeout, time.Second, 5*time.Minute),
+			Usage: "time in which a client takes nothing of what waits for it, before it is closed as too slow; or less than 64 KiB of an HTTP answer, before that is cut"}, &c.WriteTimeout, time.Second, 5*time.Minute),
 		settings.Duration(settings.Setting{Name: "message-timeout", Default: settings.ShortDuration(ws.DefaultMessageTimeout),
 			Usage: "time that a message may take from its first byte to its last, or a request with its body"}, &c.MessageTimeout, time.Second, 5*time.Minute),
 		settings.Duration(settings.Setting{Name: "drain-timeout", Default: settings.ShortDuration(server.DefaultDrainTimeout),
