@@ -3,8 +3,6 @@ package hostile
 import (
 	"testing"
 	"time"
-
-	"edgechat/internal/edgetest"
 )
 
 // connect joins n silent clients, who read nothing either.
@@ -19,65 +17,6 @@ func connect(t *testing.T, s *Server, n int) (conns []*Conn) {
 		conns = append(conns, c)
 	}
 	return conns
-}
-
-// settle waits until the server has no more than so many bytes resident for each of n connections above base, though not
-// longer than patience, and returns how many it has. Requests beside that have its collector run.
-func settle(t *testing.T, s *Server, base int64, n int, limit int64, patience time.Duration) int64 {
-	t.Helper()
-	for end := time.Now().Add(patience); ; {
-		for range 200 {
-			if err := healthz(s.Addr); err != nil {
-				t.Fatal(err)
-			}
-		}
-		each := (s.RSS() - base) / int64(n)
-		if each <= limit || time.Now().After(end) {
-			return each
-		}
-	}
-}
-
-// A connection that is silent costs what it did before it said something, whatever that was.
-func TestSilenceAgain(t *testing.T) {
-	if edgetest.Race {
-		t.Skip("it takes half a minute, and what it measures has no race detector either way: scripts/test runs it beside the Allocs tests")
-	}
-	const clients = 2000
-	const limit = 3 << 10 // bytes a connection; what is kept for one that reads is twice that
-	twoPongs := string(Frame(Frame(nil, 0x8a, ""), 0x8a, ""))
-	typing := string(Frame(nil, 0x81, `{"type":"typing"}`))
-	for _, c := range []struct {
-		name string
-		says []string // in a segment each
-	}{
-		{"pongs around a ping", []string{twoPongs + string(Frame(nil, 0x89, "")) + twoPongs}},
-		{"a message in two segments", []string{typing[:9], typing[9:]}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := serve(t, "GOGC=20")
-			conns := connect(t, s, clients)
-			const parked = 5 * time.Second // of silence
-			time.Sleep(parked)
-			_ = settle(t, s, 0, clients, 0, 2*time.Second)
-			base := s.RSS()
-			for _, segment := range c.says {
-				for _, conn := range conns {
-					if _, err := conn.Write([]byte(segment)); err != nil {
-						t.Fatal(err)
-					}
-				}
-			}
-			time.Sleep(parked)
-			each := settle(t, s, base, clients, limit, 40*time.Second)
-			t.Logf("%d bytes more a connection", each)
-			if each > limit {
-				t.Errorf("%d bytes more a connection, want at most %d", each, limit)
-			}
-			s.Stop()
-		})
-	}
 }
 
 // A message that does not end is not waited for without an end.
