@@ -58,3 +58,28 @@ func TestFormatTakesNothingElse(t *testing.T) {
 		t.Error("a place without any start is taken")
 	}
 }
+
+// What is read is what was written, and what version 1 did not have is not read from what follows.
+func TestFormatHolds(t *testing.T) {
+	for _, clean := range []bool{false, true} {
+		st := state{clean: clean, tally: tally{messages: 7, places: 3}, floor: 9, epochs: epochs{{n: 1, name: "k3f9q2"}}}
+		got, err := decodeState(st.append(nil))
+		if err != nil || got.clean != clean || got.tally != st.tally || got.floor != 9 || len(got.epochs) != 1 {
+			t.Errorf("%+v, %v; want %+v", got, err, st)
+		}
+	}
+	p := place{head: 300, left: 44, starts: []start{{n: 1, first: 1, name: "k3f9q2"}}}
+	body := bodyOf(p.append(nil))
+	if got, err := decodePlace(sealed(body)); err != nil || got.head != 300 || got.left != 44 || len(got.starts) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	first := append([]byte{1}, body[1:3]...) // the version, and a head of two bytes
+	first = append(first, body[4:]...)       // without the byte of left
+	if got, err := decodePlace(sealed(first)); err != nil || got.head != 300 || got.left != 0 || len(got.starts) != 1 || got.starts[0].name != "k3f9q2" {
+		t.Errorf("of version 1: %+v, %v", got, err)
+	}
+	first[0] = 0
+	if got, err := decodePlace(sealed(first)); err == nil {
+		t.Errorf("of version 0, which was none: %+v", got)
+	}
+}
