@@ -37,20 +37,15 @@ const (
 // is what the room held at one moment. Restore makes a store of it.
 func (s *Store) Backup(w io.Writer) error {
 	b := &backupWriter{w: bufio.NewWriterSize(w, 64<<10), sum: crc32.New(castagnoli)}
-	b.write([]byte(backupMagic))
-	b.write([]byte{backupVersion})
 	st := s.state(false)
-	st.checkpoint, st.identity = s.given.Load(), "backup"
-	b.record(recordStart, st.append(nil))
+	st.checkpoint = s.given.Load()
+	b.begin(&st)
 	for _, r := range s.allRooms() {
 		if err := s.backupRoom(b, r); err != nil {
 			return fmt.Errorf("store: backup of room %q: %w", r.name, err)
 		}
 	}
-	end := binary.LittleEndian.AppendUint64(nil, b.messages)
-	end = binary.LittleEndian.AppendUint32(end, b.sum.Sum32())
-	b.record(backupEnd, end)
-	if err := errors.Join(b.err, b.w.Flush()); err != nil {
+	if err := b.end(); err != nil {
 		return fmt.Errorf("store: backup: %w", err)
 	}
 	return nil
@@ -263,6 +258,28 @@ func (b *backupWriter) write(p []byte) {
 		_, b.err = b.w.Write(p)
 		b.sum.Write(p)
 	}
+}
+
+// begin writes what is in front of the rooms.
+func (b *backupWriter) begin(st *state) {
+	b.write([]byte(backupMagic))
+	b.write([]byte{backupVersion})
+	st.identity = "backup"
+	b.record(recordStart, st.append(nil))
+}
+
+// message writes a message or a revision.
+func (b *backupWriter) message(seq uint64, rec *codec.Record) {
+	b.messages++
+	b.record(recordOf(&rec.Message), codec.AppendRecord(binary.AppendUvarint(nil, seq), rec))
+}
+
+// end writes what is behind the rooms, and all that is still in memory.
+func (b *backupWriter) end() error {
+	end := binary.LittleEndian.AppendUint64(nil, b.messages)
+	end = binary.LittleEndian.AppendUint32(end, b.sum.Sum32())
+	b.record(backupEnd, end)
+	return errors.Join(b.err, b.w.Flush())
 }
 
 func (b *backupWriter) record(kind byte, body []byte) {

@@ -26,6 +26,11 @@ import (
 // The next start opens a new epoch: ids that were given since the backup was made are not given again, and
 // cursors from after it prove nothing.
 func Restore(from, path string) (r Report, aside string, err error) {
+	return restore(from, path, func() error { return nil })
+}
+
+// restore is Restore, which asks once nobody else can open path if the store there is the one that may be replaced.
+func restore(from, path string, expected func() error) (r Report, aside string, err error) {
 	if r, err = Check(from); err != nil {
 		return r, "", err
 	}
@@ -47,6 +52,12 @@ func Restore(from, path string) (r Report, aside string, err error) {
 		return r, "", explain(path, err)
 	}
 	defer f.Close()
+	if err := expected(); err != nil {
+		if made {
+			_ = os.Remove(path)
+		}
+		return r, "", fmt.Errorf("store: restore: %w", err)
+	}
 	fresh := path + ".new"
 	if err := prepare(from, r.Kind, path, fresh, made); err != nil {
 		_ = os.Remove(fresh)

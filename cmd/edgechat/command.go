@@ -43,6 +43,7 @@ func commands() []command {
 		backupCommand(),
 		restoreCommand(),
 		exportCommand(),
+		importCommand(),
 		adminCommand(),
 		benchCommand(),
 		doctorCommand(),

@@ -7,6 +7,7 @@ complete -c edgechat -n __fish_use_subcommand -a check -d 'say if a store or a b
 complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a server keeps to one file'
 complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a stopped server from a backup'
 complete -c edgechat -n __fish_use_subcommand -a export -d 'write the messages of a room, or of all, as text'
+complete -c edgechat -n __fish_use_subcommand -a import -d 'put exported messages into the store of a stopped server'
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board and say what will hurt'
@@ -100,6 +101,8 @@ complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l admin -r -F -d 'admin socket of the server, as serve has it'
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l html -d 'write one page of the ROOM to be read, which needs nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from import' -F
+complete -c edgechat -n '__fish_seen_subcommand_from import' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a status -d 'say in a page how the server is and what to do'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a rooms -d 'list the live rooms, busiest first'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and not __fish_seen_subcommand_from status rooms room log-level reload' -a room -d 'show one room and who is in it'
@@ -139,6 +142,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a check
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a backup
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a export
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a import
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a doctor
