@@ -53,3 +53,28 @@ func TestReadBackup(t *testing.T) {
 		}
 	}
 }
+
+// TestReadBackupRevised: an edited message says what it says since, also in a store that it was imported into.
+func TestReadBackupRevised(t *testing.T) {
+	s := open(t, Config{})
+	id := sayStored(t, s, "den", "old", "").ID
+	gone := sayStored(t, s, "den", "gone", "").ID
+	revise := func(kind codec.Kind, target codec.ID, content string) {
+		t.Helper()
+		m := codec.Message{Kind: kind, Target: target, Username: "alice", Content: content}
+		if _, err := s.Revise("den", m, codec.Claim{All: true}, "", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revise(codec.Edit, id, "new")
+	revise(codec.Edit, id, "newest")
+	revise(codec.Deletion, gone, "")
+	closeStore(t, s)
+	all := exportOf(t, s.cfg.Path)
+	if len(all) != 2 || all[0].Message.Content != "newest" || all[0].Superseded || all[1].Message.Content != "" {
+		t.Fatalf("%+v", all)
+	}
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	importInto(t, path, all, 2, 0)
+	want(t, "imported", fmt.Sprint(exportOf(t, path)), fmt.Sprint(all))
+}
