@@ -1,9 +1,6 @@
 package store
 
-import (
-
-	"edgechat/codec"
-)
+import "edgechat/codec"
 
 type modelRoom struct {
 	all        []modelMessage // what survived, by offset-1
