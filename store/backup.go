@@ -125,31 +125,38 @@ func backupCopy(from, scratch string, w io.Writer) error {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "edgechat.db")
-	if err := copyTo(from, path); err != nil {
+	size, err := copyTo(from, path)
+	if err != nil {
 		return err
 	}
-	if err := copyTo(logPath(from), logPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	logged, err := copyTo(logPath(from), logPath(path))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	s, err := Open(Config{Path: path, History: maxHistory, HistoryBytes: min(16<<30, mostHistoryBytes()), Rooms: 1 << 30, RememberedRooms: 1 << 30, LogBytes: 8 << 20})
+	s, err := Open(Config{
+		Path: path, History: maxHistory, HistoryBytes: min(16<<30, mostHistoryBytes()),
+		Rooms: 1 << 30, RememberedRooms: 1 << 30, LogBytes: 8 << 20,
+		quota: quotaFor(size + logged), // and not of HistoryBytes, which is to displace nothing: it is mapped
+	})
 	if err != nil {
 		return err
 	}
 	return errors.Join(s.Backup(w), s.Close())
 }
 
-func copyTo(from, to string) error {
+// copyTo returns the size of the copy.
+func copyTo(from, to string) (int64, error) {
 	r, err := os.Open(from)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer r.Close()
 	w, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = w.ReadFrom(r)
-	return errors.Join(err, w.Sync(), w.Close())
+	n, err := w.ReadFrom(r)
+	return n, errors.Join(err, w.Sync(), w.Close())
 }
 
 // backupRoom writes a room as it is now. Messages that leave the history while it is read are left out.

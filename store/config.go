@@ -96,11 +96,12 @@ type Config struct {
 	// Logger is told of what is rare: damage, a full disk, recovery. Nil discards.
 	Logger *slog.Logger
 
-	// For tests: stand around each commit and each transaction of the history; replace the quota of
-	// the history, and what tells a file from its copy.
+	quota int // of the history; 0 is that of HistoryBytes
+
+	// For tests: stand around each commit and each transaction of the history; replace what tells a
+	// file from its copy.
 	aroundCommit func(commit func() error) error
 	aroundFold   func(commit func() error) error
-	quota        int
 	identify     func(f *os.File) string
 	checkTouched bool
 }
@@ -160,9 +161,14 @@ func (c Config) withDefaults() (Config, error) {
 		c.identify, c.checkTouched = identify, true
 	}
 	if c.quota == 0 {
-		c.quota = int(3*c.HistoryBytes + 32<<20)
+		c.quota = quotaFor(c.HistoryBytes)
 	}
 	return c, nil
+}
+
+// quotaFor returns how large the database of so many bytes may become: what is replaced stays until it is committed.
+func quotaFor(bytes int64) int {
+	return int(min(3*bytes+32<<20, 3*mostHistoryBytes()+32<<20))
 }
 
 // mostHistoryBytes is the most that HistoryBytes may be.

@@ -129,7 +129,7 @@ func keepAside(path, aside string) error {
 	for from, to := range map[string]string{path: aside, logPath(path): logPath(aside)} {
 		err := os.Link(from, to)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
-			err = copyTo(from, to)
+			_, err = copyTo(from, to)
 		}
 		if err != nil && !(from != path && errors.Is(err, fs.ErrNotExist)) {
 			return err
@@ -155,7 +155,7 @@ func restoreTo(path, backup string) error {
 	h := &history{file: f, path: path, identify: func(*os.File) string { return "restored" }}
 	defer h.close()
 	if info, err := in.Stat(); err == nil {
-		h.quota = int(3*info.Size() + 32<<20) // the next start has its own
+		h.quota = quotaFor(info.Size()) // the next start has its own
 	}
 	j := &job{}
 	var keys, values [][]byte
