@@ -42,14 +42,15 @@ var table = []row{
 	{1, "ws/internal/outbox", []string{"refusal", "ws/internal/frame"}},
 	{1, "codec", []string{"refusal", "github.com/tinylib/msgp/msgp"}},
 	{1, "web", []string{"refusal"}},
+	{1, "browser", []string{"refusal"}},
 	{1, "admin", []string{"refusal", "metrics"}},
 	{2, "auth", []string{"refusal", "codec", "internal/durable"}},
 	{2, "ws", []string{"limit", "refusal", "ws/internal/frame", "ws/internal/loop", "ws/internal/outbox", "github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{2, "hub", []string{"refusal", "codec", "metrics"}},
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "auth", "hub", "ws"}},
-	{4, "server", []string{"limit", "refusal", "metrics", "codec", "admin", "auth", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"admin", "limit", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{4, "server", []string{"limit", "refusal", "metrics", "codec", "admin", "auth", "browser", "ws", "web", "hub", "store", "chat"}},
+	{5, "cmd/edgechat", []string{"admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.

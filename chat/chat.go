@@ -47,9 +47,6 @@ type Config struct {
 	OwedPatience time.Duration
 	// Limits say how much one client may do. Default no limits; see DefaultLimits.
 	Limits Limits
-	// AllowedOrigins are web origins ("https://example.org") that may use the
-	// server beside its own pages; "*" allows all.
-	AllowedOrigins []string
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 }
@@ -57,11 +54,10 @@ type Config struct {
 // A controller serves the chat routes. It has no state but counters: any number
 // of requests may run at once.
 type controller struct {
-	cfg     Config
-	ping    time.Duration // after which the router pings a silent client, which is told so
-	decode  codec.Limits
-	limits  *limiters
-	origins map[string]bool
+	cfg    Config
+	ping   time.Duration // after which the router pings a silent client, which is told so
+	decode codec.Limits
+	limits *limiters
 
 	tooManyRooms atomic.Uint64
 	ackPauses    atomic.Uint64
@@ -122,13 +118,9 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	origins, err := parseOrigins(cfg.AllowedOrigins)
-	if err != nil {
-		return nil, err
-	}
-	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), origins: origins}
-	reader := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Read), checkUsername}
-	writer := []ws.Guard{checkRoom, ctl.checkOrigin, ctl.require(auth.Write), checkUsername}
+	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits)}
+	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername}
+	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername}
 	protocols := []string{protocolJSON, protocolMsgPack}
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat/room/:roomId",
@@ -140,7 +132,7 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	})
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat",
-		Guards:       []ws.Guard{ctl.checkOrigin, ctl.identify, checkUsername, ctl.checkMany},
+		Guards:       []ws.Guard{ctl.identify, checkUsername, ctl.checkMany},
 		Subprotocols: protocols,
 		MaxMessage:   ctl.decode.MaxFrame(),
 		Decode:       ctl.decode.DecodeClient,
@@ -151,7 +143,7 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
-	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.checkOrigin, ctl.identify)
+	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.identify)
 	return ctl.stats, nil
 }
 

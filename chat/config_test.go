@@ -44,7 +44,6 @@ func TestRegister(t *testing.T) {
 		{"MaxContent over it", func(c *Config) { c.MaxContent = math.MaxInt32/16 + 1 }, "MaxContent is 134217728"},
 		{"ReplayLimit of 1", func(c *Config) { c.ReplayLimit = 1 }, ""},
 		{"ReplayLimit of -1", func(c *Config) { c.ReplayLimit = -1 }, "ReplayLimit is -1"},
-		{"no origin", func(c *Config) { c.AllowedOrigins = []string{"example.org"} }, "example.org"},
 	} {
 		rt, err := ws.NewRouter(ws.Config{})
 		if err != nil {

@@ -25,6 +25,7 @@ const (
 	Unauthorized         Code = "unauthorized"           // no token, or one that is not valid
 	Forbidden            Code = "forbidden"              // a valid identity that may not do this here, or somebody else's message
 	OriginNotAllowed     Code = "origin_not_allowed"     // a web page from elsewhere
+	Misdirected          Code = "misdirected"            // a Host that is not this server's
 	NotFound             Code = "not_found"              // no such path, or no message that could be changed
 	MethodNotAllowed     Code = "method_not_allowed"     // the path takes other methods; see Allow
 	TooLarge             Code = "too_large"              // a body over its limit
@@ -51,6 +52,8 @@ func (c Code) Status() int {
 		return http.StatusUnauthorized
 	case Forbidden, OriginNotAllowed:
 		return http.StatusForbidden
+	case Misdirected:
+		return http.StatusMisdirectedRequest
 	case NotFound:
 		return http.StatusNotFound
 	case MethodNotAllowed:

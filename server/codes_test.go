@@ -88,6 +88,7 @@ func TestCodes(t *testing.T) {
 		{"invalid_query", 400, "GET /chat/room/den/messages?limit=0", ""},
 		{"invalid_query", 400, "GET /chat/rooms?a;b", ""},
 		{"origin_not_allowed", 403, "GET /chat/rooms\nOrigin: https://evil.example", ""},
+		{"misdirected", 421, "GET /chat/rooms\nHost: evil.example", ""},
 		{"not_found", 404, "GET /nowhere", ""},
 		{"not_found", 404, "GET /assets/nothing.js", ""},
 		{"not_found", 404, "DELETE /chat/room/den/messages/x-1", ""},
@@ -201,7 +202,10 @@ func raw(t *testing.T, s *running, request string) (*http.Response, []byte) {
 	head, body, _ := strings.Cut(request, "\n\n")
 	line, headers, _ := strings.Cut(head, "\n")
 	method, _, _ := strings.Cut(line, " ")
-	text := line + " HTTP/1.1\r\nHost: " + s.addr(0).String() + "\r\n"
+	text := line + " HTTP/1.1\r\n"
+	if !strings.Contains("\n"+headers, "\nHost: ") {
+		text += "Host: " + s.addr(0).String() + "\r\n"
+	}
 	if headers != "" {
 		text += strings.ReplaceAll(headers, "\n", "\r\n") + "\r\n"
 	}

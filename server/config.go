@@ -77,9 +77,19 @@ type Config struct {
 	IdleTimeout    time.Duration // of a connection that is kept for a next request; default 2 min
 	MaxHeaderBytes int           // of the head of a request; default 16 KiB (net/http adds 4 KiB of grace)
 
+	// AllowedHosts are names under which browsers may reach this server besides its addresses, the machine's own name, names
+	// without a dot and those below .local: see browser.Config. "*" is all. Default none.
+	AllowedHosts []string
+
 	// AllowedOrigins are web pages, besides those served from here, that may
-	// connect: "https://chat.example", or "*" for all. Default none.
+	// connect: "https://chat.example", "null", "file://", or "*" for all. Default none.
 	AllowedOrigins []string
+
+	// FrameAncestors are origins whose pages may show the page inside a frame. Default none.
+	FrameAncestors []string
+
+	// BasePath is where a proxy has this server: see ws.Config. Default "".
+	BasePath string
 
 	// Tokens is the path of a token file; "" is no tokens.
 	Tokens string

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"edgechat/auth"
+	"edgechat/browser"
 	"edgechat/chat"
 	"edgechat/hub"
 	"edgechat/limit"
@@ -23,6 +24,14 @@ const fileName = "edgechat.db"
 // An error leaves nothing of it open.
 func (s *Server) open() (err error) {
 	checker, err := auth.New(auth.Config{Tokens: s.tokens, Anonymous: s.cfg.Anonymous})
+	if err != nil {
+		return err
+	}
+	policy, err := browser.New(browser.Config{Hosts: s.cfg.AllowedHosts, Origins: s.cfg.AllowedOrigins})
+	if err != nil {
+		return err
+	}
+	pages, err := web.Handler(web.Config{FrameAncestors: s.cfg.FrameAncestors})
 	if err != nil {
 		return err
 	}
@@ -46,17 +55,17 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
+		Gate: policy.Check, BasePath: s.cfg.BasePath,
 		Proxies: limit.NewProxies(s.cfg.TrustedProxies), Limits: s.cfg.Connections, Logger: s.log}); err != nil {
 		return err
 	}
 	s.chat, err = chat.Register(s.router, chat.Config{
-		Hub:            s.hub,
-		Log:            s.store,
-		Auth:           checker,
-		MaxContent:     s.cfg.MaxContent,
-		ReplayLimit:    s.cfg.ReplayLimit,
-		AllowedOrigins: s.cfg.AllowedOrigins,
-		Logger:         s.log,
+		Hub:         s.hub,
+		Log:         s.store,
+		Auth:        checker,
+		MaxContent:  s.cfg.MaxContent,
+		ReplayLimit: s.cfg.ReplayLimit,
+		Logger:      s.log,
 
 		RoomsPerConnection: s.cfg.RoomsPerConnection,
 		Limits:             s.cfg.Limits,
@@ -68,14 +77,13 @@ func (s *Server) open() (err error) {
 	s.router.HTTP(http.MethodGet, "/healthz", s.healthz)
 	s.router.HTTP(http.MethodGet, "/readyz", s.readyz)
 	s.router.HTTP(http.MethodGet, "/metrics", s.metrics, s.mayScrape)
-	s.webRoutes()
+	s.webRoutes(pages)
 	return nil
 }
 
 // webRoutes adds the pages for browsers. They are served to everyone: who may
 // read and write is decided where the page connects.
-func (s *Server) webRoutes() {
-	pages := web.Handler()
+func (s *Server) webRoutes(pages http.Handler) {
 	for _, path := range []string{"/", "/room/:roomId", "/assets/*filepath"} {
 		s.router.HTTP(http.MethodGet, path, func(w http.ResponseWriter, r *ws.Request) error {
 			pages.ServeHTTP(w, r.Request)

@@ -1,9 +1,8 @@
 // Package web is the browser client: one page with its style and its scripts, embedded,
 // served as they are, with no build step.
 //
-// One rule for callers: the handler answers for "/", "/room/NAME" and "/assets/" at
-// the root of a host, since the page names its parts and the chat's routes by absolute
-// paths. Who may read or write is decided on the chat's routes; the page itself
+// One rule for callers: the handler answers for "/", "/room/NAME" and "/assets/" with the chat's routes beside
+// them, wherever a proxy has them: the page names its parts, and the scripts the chat's routes, relative to themselves. Who may read or write is decided on the chat's routes; the page itself
 // holds nothing secret and is served to everyone.
 package web
 
@@ -13,6 +12,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -35,10 +35,52 @@ var contentTypes = map[string]string{
 	".svg":  "image/svg+xml",
 }
 
-// The page runs its own scripts and styles and talks to this host, nothing else.
-// connect-src names ws: and wss: since older browsers do not count them as 'self'.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
-	"connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+// A Config says what the page may be used for. The zero value works.
+type Config struct {
+	// FrameAncestors are origins whose pages may have this one inside a frame, such as "https://intranet.example"; "*" is
+	// all. Default none.
+	FrameAncestors []string
+}
+
+// policy returns the page's Content-Security-Policy: it runs its own scripts and styles and talks to this host,
+// nothing else. connect-src names the host's WebSockets since older browsers do not count them as 'self'.
+func (h *handler) policy(host string) string {
+	connect := "'self'"
+	if isHost(host) {
+		connect += " ws://" + host + " wss://" + host
+	}
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src " + connect +
+		"; base-uri 'none'; form-action 'none'; frame-ancestors " + h.ancestors
+}
+
+// isHost reports whether a Host header is nothing but one, which a policy can name.
+func isHost(s string) bool {
+	return s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]") == ""
+}
+
+// ancestorsOf checks a list of origins for the policy.
+func ancestorsOf(origins []string) (string, error) {
+	if len(origins) == 0 {
+		return "'none'", nil
+	}
+	var list []string
+	for _, s := range origins {
+		if err := CheckAncestor(s); err != nil {
+			return "", fmt.Errorf("web: frame ancestor %w", err)
+		}
+		list = append(list, strings.TrimSuffix(s, "/"))
+	}
+	return strings.Join(list, " "), nil
+}
+
+// CheckAncestor returns an error unless s can be one of Config.FrameAncestors.
+func CheckAncestor(s string) error {
+	u, err := url.Parse(s)
+	if s != "*" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || !isHost(u.Host) || strings.TrimSuffix(s, "/") != u.Scheme+"://"+u.Host) {
+		return fmt.Errorf("%q is not of the form https://host or https://host:port, nor *", s)
+	}
+	return nil
+}
 
 // A file is one embedded file, ready to serve, as it is and compressed: a third of the
 // bytes for a phone at the end of a weak link, and never compressed twice.
@@ -53,16 +95,21 @@ type variant struct {
 }
 
 type handler struct {
-	page   file
-	assets map[string]file // by path, "/assets/app.js"
+	page, inRoom file            // the same, for "/" and for "/room/NAME": links are relative
+	assets       map[string]file // by path, "/assets/app.js"
+	ancestors    string
 }
 
 // Handler returns the handler of the page and its assets. It answers GET and HEAD of
 // "/", "/room/NAME" for any NAME of one segment, and "/assets/FILE": 405 for another
 // method, 404 for another path. It may be called from any goroutine.
-func Handler() http.Handler {
-	h := &handler{assets: map[string]file{}}
-	err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
+func Handler(cfg Config) (http.Handler, error) {
+	ancestors, err := ancestorsOf(cfg.FrameAncestors)
+	if err != nil {
+		return nil, err
+	}
+	h := &handler{assets: map[string]file{}, ancestors: ancestors}
+	err = fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -73,6 +120,8 @@ func Handler() http.Handler {
 		f := file{contentTypes[path.Ext(name)], newVariant(body), newVariant(compress(body))}
 		if name == "static/index.html" {
 			h.page = f
+			up := bytes.ReplaceAll(body, []byte(`="assets/`), []byte(`="../assets/`))
+			h.inRoom = file{f.contentType, newVariant(up), newVariant(compress(up))}
 		} else {
 			h.assets[strings.TrimPrefix(name, "static")] = f
 		}
@@ -81,7 +130,7 @@ func Handler() http.Handler {
 	if err != nil {
 		panic("web: the embedded files cannot be read: " + err.Error()) // a broken binary
 	}
-	return h
+	return h, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -99,7 +148,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	header.Set("Content-Type", f.contentType)
-	header.Set("Content-Security-Policy", policy)
+	header.Set("Content-Security-Policy", h.policy(r.Host))
 	v := f.plain
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
 		v = f.zipped
@@ -116,8 +165,11 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // escaped slash is one segment, as it is for the chat's routes.
 func (h *handler) find(u *url.URL) (file, bool) {
 	p := u.EscapedPath()
-	if name, ok := strings.CutPrefix(p, "/room/"); p == "/" || ok && name != "" && !strings.Contains(name, "/") {
+	if p == "/" {
 		return h.page, true
+	}
+	if name, ok := strings.CutPrefix(p, "/room/"); ok && name != "" && !strings.Contains(name, "/") {
+		return h.inRoom, true
 	}
 	f, ok := h.assets[p]
 	return f, ok

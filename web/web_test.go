@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"path"
 	"regexp"
 	"strings"
@@ -18,8 +19,12 @@ func get(t *testing.T, method, target string, headers ...string) *http.Response 
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
+	h, err := Handler(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w := httptest.NewRecorder()
-	Handler().ServeHTTP(w, r)
+	h.ServeHTTP(w, r)
 	return w.Result()
 }
 
@@ -103,8 +108,8 @@ func TestNotModified(t *testing.T) {
 			t.Errorf("%s with a stale ETag: %d, want 200", p, stale.StatusCode)
 		}
 	}
-	if room, root := get(t, "GET", "/room/x").Header.Get("ETag"), get(t, "GET", "/").Header.Get("ETag"); room != root {
-		t.Errorf("the page has ETag %s in a room and %s at the root", room, root)
+	if room, other := get(t, "GET", "/room/x").Header.Get("ETag"), get(t, "GET", "/room/y").Header.Get("ETag"); room != other {
+		t.Errorf("the page has ETag %s in one room and %s in another", room, other)
 	}
 }
 
@@ -146,7 +151,7 @@ func TestCompression(t *testing.T) {
 func TestPolicy(t *testing.T) {
 	page := get(t, "GET", "/")
 	policy := page.Header.Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self' ws: wss:", "base-uri 'none'", "frame-ancestors 'none'"} {
+	for _, want := range []string{"default-src 'none'", "script-src 'self'", "connect-src 'self' ws://example.com wss://example.com;", "base-uri 'none'", "frame-ancestors 'none'"} {
 		if !strings.Contains(policy, want) {
 			t.Errorf("the policy lacks %s: %s", want, policy)
 		}
@@ -162,9 +167,45 @@ func TestPolicy(t *testing.T) {
 			t.Errorf("the page has %q, which its policy refuses", found)
 		}
 	}
-	for _, m := range regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(html, -1) {
-		if res := get(t, "GET", m[1]); res.StatusCode != 200 {
-			t.Errorf("the page names %s: %d", m[1], res.StatusCode)
+	for _, at := range []string{"/", "/room/den"} {
+		links := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(body(t, get(t, "GET", at)), -1)
+		if len(links) < 4 {
+			t.Errorf("%s: %d links", at, len(links))
+		}
+		for _, m := range links {
+			if strings.HasPrefix(m[1], "/") {
+				t.Errorf("%s names %s, which is somewhere else below a path", at, m[1])
+			}
+			to, err := (&url.URL{Path: at}).Parse(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res := get(t, "GET", to.Path); res.StatusCode != 200 {
+				t.Errorf("%s names %s: %d", at, m[1], res.StatusCode)
+			}
+		}
+	}
+}
+
+// A host that is none gets no place in the policy, and frames have to be allowed.
+func TestPolicyOf(t *testing.T) {
+	for host, want := range map[string]string{"pi.local:3000": "'self' ws://pi.local:3000 wss://pi.local:3000", "[::1]:3000": "'self' ws://[::1]:3000 wss://[::1]:3000", "a;b": "'self'", "*": "'self'", "": "'self'"} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		h, err := Handler(Config{FrameAncestors: []string{"https://intranet.example/", "http://pi.local:8080"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		policy := w.Header().Get("Content-Security-Policy")
+		if !strings.Contains(policy, "connect-src "+want+";") || !strings.HasSuffix(policy, "; frame-ancestors https://intranet.example http://pi.local:8080") {
+			t.Errorf("Host %q: %s", host, policy)
+		}
+	}
+	for _, bad := range []string{"", "intranet.example", "https://a/b", "https://a b", "ftp://a", "https://*.example", "'self'", "https://a;b"} {
+		if _, err := Handler(Config{FrameAncestors: []string{bad}}); err == nil {
+			t.Errorf("frame ancestor %q is taken", bad)
 		}
 	}
 }

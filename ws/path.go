@@ -11,6 +11,20 @@ import (
 // ServeHTTP implements http.Handler. Routes are found by the escaped path: a "%2F" is a
 // character of a name and separates nothing (RFC 3986 sections 2.2 and 3.3).
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rt.cfg.Gate != nil {
+		if err := rt.cfg.Gate(w, r); err != nil {
+			rt.refuse(w, &Request{Request: r}, err)
+			return
+		}
+	}
+	if base := rt.cfg.BasePath; base != "" {
+		if r.URL.Path == base { // links of a page are relative to its address
+			w.Header().Set("Location", base+"/")
+			w.WriteHeader(http.StatusPermanentRedirect)
+			return
+		}
+		r = below(r, base)
+	}
 	if r.URL.RawPath != "" { // else nothing in it needs an escape that means something
 		r = escaped(r)
 	}
@@ -27,6 +41,16 @@ func escaped(r *http.Request) *http.Request {
 		}
 	}
 	return withPath(r, strings.Join(segments, "/"))
+}
+
+// below returns r with a path that does not begin with base.
+func below(r *http.Request, base string) *http.Request {
+	if !strings.HasPrefix(r.URL.EscapedPath(), base+"/") || !strings.HasPrefix(r.URL.Path, base+"/") {
+		return r
+	}
+	changed := withPath(r, r.URL.Path[len(base):])
+	changed.URL.RawPath = strings.TrimPrefix(r.URL.RawPath, base)
+	return changed
 }
 
 // unescaped undoes that, behind the router.

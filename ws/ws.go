@@ -83,6 +83,13 @@ type Config struct {
 	Descriptors int
 	// Proxies are those that are trusted to say whom they speak for. Default this machine alone.
 	Proxies limit.Proxies
+	// Gate, if there is one, is called first for each request, whatever its path. It may set headers of the answer; its
+	// error is answered as a Guard's is. It may run on an event loop, and must not wait; a request that a loop
+	// leaves to net/http passes it twice.
+	Gate func(w http.ResponseWriter, r *http.Request) error
+	// BasePath is where a proxy has this server, without the slash at its end: "/chat". It is taken away from a path that
+	// begins with it; paths without it are served as well. Default "".
+	BasePath string
 	// Limits say how many connections there may be, and how much comes over one. Default no limits.
 	Limits Limits
 	// Logger gets rare events and, at debug level, one line a connection. nil

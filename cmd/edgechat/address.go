@@ -3,9 +3,14 @@ package main
 import (
 	"fmt"
 	"net"
-	"net/url"
+	"path"
+	"regexp"
 	"strconv"
 	"strings"
+
+	"edgechat/browser"
+	"edgechat/internal/settings"
+	"edgechat/web"
 )
 
 // checkListen wants host:port or unix:PATH.
@@ -29,15 +34,32 @@ func checkListen(addr string) error {
 	return nil
 }
 
-// checkOrigin wants what a browser sends as Origin (RFC 6454, section 6.2), or "*".
-func checkOrigin(origin string) error {
-	if origin == "*" {
+// checkHost wants a name that browsers can send as Host.
+func checkHost(s string) error {
+	_, err := browser.ParseHost(s)
+	return err
+}
+
+// checkOrigin wants what a browser sends as Origin.
+func checkOrigin(s string) error {
+	_, err := browser.ParseOrigin(s)
+	return err
+}
+
+// checkAncestor wants the address of a page that has a host.
+func checkAncestor(s string) error { return web.CheckAncestor(s) }
+
+// basePath wants a path of segments that need no escape.
+func basePath(s settings.Setting, dst *string) settings.Setting {
+	s.Set = func(v []string) error {
+		p := strings.TrimSuffix(v[0], "/")
+		if p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || !plainPath.MatchString(p)) {
+			return fmt.Errorf("%q is not a path such as /chat: letters, digits and - . _ ~ between slashes", v[0])
+		}
+		*dst = p
 		return nil
 	}
-	u, err := url.Parse(origin)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" ||
-		u.Scheme+"://"+u.Host != origin {
-		return fmt.Errorf("%q is not an origin such as https://chat.example or http://pi.local:8080 (no path), or *", origin)
-	}
-	return nil
+	return s
 }
+
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._~-]*$`)

@@ -7,6 +7,9 @@ const TYPING_EVERY = 1_500; // ms; the server passes on one a second
 const TYPING_SHOWN = 4_000; // ms after the last sign of it
 const NOTICE_SHOWN = 8_000; // ms
 
+// Where the server is: behind a proxy it may be below a path.
+const base = new URL('..', import.meta.url);
+
 const $ = (id) => document.getElementById(id);
 const log = new Log($('log'), $('newer'));
 const typists = new Map(); // name to timer
@@ -44,7 +47,7 @@ if (token) {
 }
 
 function roomOfAddress() {
-  const match = /^\/room\/([^/]+)$/.exec(location.pathname);
+  const match = /^room\/([^/]+)$/.exec(location.pathname.slice(base.pathname.length));
   try {
     return match ? decodeURIComponent(match[1]) : '';
   } catch {
@@ -76,14 +79,14 @@ $('join').addEventListener('submit', (event) => {
     $('token').value = '';
   }
   remember('localStorage', 'edgechat.name', $('name').value.trim());
-  const address = `/room/${encodeURIComponent(wanted)}`;
+  const address = `${base.pathname}room/${encodeURIComponent(wanted)}`;
   if (location.pathname !== address) history.pushState(null, '', address);
   join(wanted);
 });
 
 $('leave').addEventListener('click', () => {
   savePending();
-  history.pushState(null, '', '/');
+  history.pushState(null, '', base.pathname);
   showDoor();
 });
 
@@ -107,7 +110,7 @@ function join(wanted) {
   $('member-list').replaceChildren();
   showMembers(window.matchMedia('(min-width: 60rem)').matches);
   showTitle();
-  session = new Session({ base: location.origin, room, username, token, pending: loadPending(), on });
+  session = new Session({ base, room, username, token, pending: loadPending(), on });
   session.start();
   $('text').focus();
 }
@@ -272,7 +275,7 @@ function listMembers(spread = Math.min(60_000, connections ** 2)) {
     const asked = session;
     try {
       const headers = token ? { Authorization: `Bearer ${token}` } : {};
-      const answer = await fetch(`/chat/room/${encodeURIComponent(room)}/members`, { headers });
+      const answer = await fetch(new URL(`chat/room/${encodeURIComponent(room)}/members`, base), { headers });
       if (!answer.ok || asked !== session) return;
       const { members } = await answer.json();
       connections = members.reduce((sum, member) => sum + member.connections, 0);

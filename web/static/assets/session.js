@@ -45,10 +45,10 @@ export class Session {
   #overdue = 0; // timer
   #stopped = false;
 
-  // base is the http(s) address of the server. pending are entries of an earlier
+  // base is the http(s) address of the server, with the path where a proxy has it. pending are entries of an earlier
   // session whose acknowledgement had not come.
   constructor({ base, room, username, token, pending = [], on }) {
-    this.#base = base;
+    this.#base = `${base}`.replace(/\/*$/, '/');
     this.#room = room;
     this.#username = username;
     this.#token = token;
@@ -94,7 +94,7 @@ export class Session {
 
   // #address returns where a path below this room is, with query.
   #address(path, query) {
-    const url = new URL(`/chat/room/${encodeURIComponent(this.#room)}${path}`, this.#base);
+    const url = new URL(`chat/room/${encodeURIComponent(this.#room)}${path}`, this.#base);
     for (const [name, value] of Object.entries(query)) {
       if (value) url.searchParams.set(name, value);
     }
