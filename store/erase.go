@@ -35,7 +35,7 @@ func (s *Store) eraseSome() (more bool) {
 	if begin {
 		s.dirty = 0
 	}
-	told, open := len(s.told) > 0, s.settled < s.target
+	open := s.settled < s.target
 	s.queueMu.Unlock()
 	if begin {
 		s.erasing = true
@@ -44,10 +44,7 @@ func (s *Store) eraseSome() (more bool) {
 	if !s.erasing {
 		return false
 	}
-	state, err := wal.Blocked, error(nil)
-	if !told { // else the log alone knows where some rooms are
-		state, err = s.wal.Erase(upTo)
-	}
+	state, err := s.wal.Erase(s.reusable(upTo))
 	if state == wal.InUse && err == nil {
 		err = s.leaveHalf(open)
 		if errors.Is(err, wal.ErrFull) {

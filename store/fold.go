@@ -169,7 +169,7 @@ func (s *Store) nextJob(which extent) *job {
 	emptied := n == len(s.recent) && len(s.queue) == 0
 	j.forgotten, s.forgotten = s.forgotten, nil
 	j.told, s.told = s.told, nil
-	s.telling = j.told
+	s.telling, s.tellingFrom = j.told, s.toldFrom
 	for _, r := range j.told {
 		r.told = false
 	}

@@ -66,12 +66,12 @@ func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, e
 			b = wal.AppendRecord(b, recordPlace, func(b []byte) []byte { return p.append(appendText(b, t.room.name)) })
 		}
 	}
-	turned, err = s.wal.Commit(b, first, last, s.checkpointed.Load())
+	turned, err = s.wal.Commit(b, first, last, s.reusable(s.checkpointed.Load()))
 	if err != nil {
 		return turned, err
 	}
 	s.retell, s.toldFloor = turned, floor
-	s.wereTold(told)
+	s.wereTold(told, last)
 	s.queueMu.Lock()
 	s.notedChanges = changes
 	s.queueMu.Unlock()
@@ -97,8 +97,8 @@ func (s *Store) untoldRooms() []tale {
 	return list
 }
 
-// wereTold notes that the log knows these now, which were the first of untold.
-func (s *Store) wereTold(list []tale) {
+// wereTold notes that the log knows these now, which were the first of untold, by a batch that ends at this sequence.
+func (s *Store) wereTold(list []tale, last uint64) {
 	for _, t := range list {
 		if t.needed {
 			t.room.mu.Lock()
@@ -117,18 +117,35 @@ func (s *Store) wereTold(list []tale) {
 		}
 		if t.needed {
 			t.room.placed = max(t.room.placed, t.passed)
-			s.tellLaterLocked(t.room)
+			s.tellLaterLocked(t.room, last)
 		}
 	}
 	s.untold = slices.DeleteFunc(s.untold, func(r *room) bool { return done[r] })
 }
 
-// tellLaterLocked has the next checkpoint tell the head of a room.
-func (s *Store) tellLaterLocked(r *room) {
+// tellLaterLocked has the next checkpoint tell the head of a room, which a batch of the log tells that ends at this sequence.
+func (s *Store) tellLaterLocked(r *room, last uint64) {
+	if len(s.told) == 0 || last < s.toldFrom {
+		s.toldFrom = last
+	}
 	if !r.told && !r.gone.Load() {
 		r.told = true
 		s.told = append(s.told, r)
 	}
+}
+
+// reusable returns up to which sequence the log may lose what it holds if the history has all messages up to seq:
+// less than that while the log alone tells of some rooms.
+func (s *Store) reusable(seq uint64) uint64 {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	if len(s.told) > 0 {
+		seq = min(seq, s.toldFrom-1)
+	}
+	if len(s.telling) > 0 {
+		seq = min(seq, s.tellingFrom-1)
+	}
+	return seq
 }
 
 // appendState appends the record that says how the store was opened.
@@ -155,7 +172,7 @@ func (s *Store) appendStart(l *wal.Log, wasOpen bool) error {
 		b = wal.AppendRecord(b, recordNeverClosed, func(b []byte) []byte { return b })
 	}
 	commit := func() error {
-		_, err := l.Commit(b, seq, seq, s.checkpointed.Load())
+		_, err := l.Commit(b, seq, seq, s.reusable(s.checkpointed.Load()))
 		return err
 	}
 	if s.cfg.aroundCommit != nil {
@@ -238,7 +255,7 @@ func (s *Store) refill() error {
 		}
 		b := wal.AppendRecord(s.wal.Begin(), recordNeverClosed, func(b []byte) []byte { return b })
 		last := part[len(part)-1].seq
-		turned, err := s.wal.Commit(b, last, last, s.checkpointed.Load())
+		turned, err := s.wal.Commit(b, last, last, s.reusable(s.checkpointed.Load()))
 		if err != nil {
 			return err
 		}

@@ -154,7 +154,8 @@ func (s *Store) loadLogged(m *loggedMessage, closed bool) {
 }
 
 // loadPlace adds what the log says of a room whose newest messages it does not have.
-func (s *Store) loadPlace(name string, p place, closed bool) {
+// The batch that tells it ends at the sequence last.
+func (s *Store) loadPlace(name string, p place, last uint64, closed bool) {
 	r := s.rooms[name]
 	if r == nil {
 		r = s.addRoom(name, 0)
@@ -171,7 +172,7 @@ func (s *Store) loadPlace(name string, p place, closed bool) {
 	r.version++
 	s.queueMu.Lock()
 	r.passed, r.placed = p.head, p.head
-	s.tellLaterLocked(r)
+	s.tellLaterLocked(r, last)
 	s.queueMu.Unlock()
 }
 

@@ -34,6 +34,7 @@ type loggedMessage struct {
 
 type placeLogged struct {
 	place
+	last   uint64 // the sequence at which its batch ends
 	opened int
 }
 
@@ -118,7 +119,7 @@ func (l *logged) record(b wal.Batch, kind byte, body []byte, checkpoint uint64) 
 			l.places = make(map[string]placeLogged)
 		}
 		if p.head >= l.places[name].head {
-			l.places[name] = placeLogged{p, l.opened}
+			l.places[name] = placeLogged{p, b.Last, l.opened}
 		}
 	case recordFloor:
 		floor, n := binary.Uvarint(body)

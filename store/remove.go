@@ -132,7 +132,7 @@ func (s *Store) untakeRemovals(j *job) {
 	s.replaced = append(s.replaced, j.unwritten...)
 	s.telling = nil
 	for _, r := range j.told {
-		s.tellLaterLocked(r)
+		s.tellLaterLocked(r, s.tellingFrom)
 	}
 }
 

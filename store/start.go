@@ -118,7 +118,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 			}
 		}
 		for name, p := range l.places {
-			s.loadPlace(name, p.place, !o.lossy && l.closed(p.opened))
+			s.loadPlace(name, p.place, p.last, !o.lossy && l.closed(p.opened))
 		}
 	}
 	s.finishLoad(places)

@@ -139,9 +139,11 @@ type Store struct {
 	removalBytes  int64
 	untold        []*room       // some of what they said was passed over: the log has to tell their heads
 	told          []*room       // the log has, and the history has to
+	toldFrom      uint64        // the least sequence at which a batch of the log ends that tells of them
+	telling       []*room       // and a checkpoint under way is about to
+	tellingFrom   uint64        // as toldFrom
 	replaced      []replacement // what revisions took away that were never written
 	dirty         uint64        // the newest revision that the log has, while it may hold what one took away; 0: it does not
-	telling       []*room       // and a checkpoint under way is about to
 	forgotten     []string      // rooms whose places are to be removed from the history
 	retryAt       time.Time
 	fullSince     time.Time // since when a commit waits for a checkpoint; zero if none does
