@@ -35,7 +35,7 @@ mutate: ## a package's tests on mutated code; PKG=./codec, MUTATETIME=30m
 kill: ## 200 crashes of a server that 20 clients publish to, some on late cards; as root, 15 minutes
 	go test ./cmd/edgechat -run 'TestKill$$' -kills $(or $(COUNT),200) -v -timeout 60m
 
-powercut: ## 2000 power cuts replayed from a recorded card; as root, an hour
+powercut: ## 2000 power cuts replayed from recorded cards, some of which use the log again and again; as root, an hour
 	go test ./cmd/edgechat -run 'TestPowerCut$$' -cuts $(or $(COUNT),2000) -v -timeout 180m
 
 cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, is replaced; as root, on a quiet machine

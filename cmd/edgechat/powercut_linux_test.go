@@ -21,7 +21,7 @@ var cuts = flag.Int("cuts", 24, "how many power cuts TestPowerCut replays, half 
 // TestPowerCut records what reaches a card while people talk, through a crash and an orderly stop, and mounts what power cuts at
 // random moments would have left of it: all of what was not flushed, nothing of it, half of the writes, or half of the
 // sectors. A server that starts on that does so within a second and without a complaint, has what was
-// acknowledged, gives no id twice and tells cursors the truth. make powercut does 2,000 of them.
+// acknowledged, gives no id twice and tells cursors the truth. make powercut does 2,000 of them, in as many talks as it takes.
 func TestPowerCut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
@@ -29,36 +29,51 @@ func TestPowerCut(t *testing.T) {
 	for _, history := range []int{50, 100_000} {
 		t.Run(fmt.Sprint("history ", history), func(t *testing.T) {
 			t.Parallel()
-			// The smaller the buffer, the smaller the log, and the more checkpoints are cut.
-			settings := []string{fmt.Sprint("EDGECHAT_HISTORY=", history), "EDGECHAT_HISTORY_BYTES=4MiB", "EDGECHAT_REPLAY_LIMIT=10000"}
-			record := recordTalk(t, settings)
-			// From the first message on: a file that was cut short while it was made is called damaged.
-			points, said := []int{}, false
-			for i, s := range record.Steps {
-				said = said || s.Kind == faultydisk.Marked
-				if said && s.Kind != faultydisk.Marked {
-					points = append(points, i+1)
+			for done, talk := 0, 0; done < *cuts/2 && !t.Failed(); talk++ {
+				// The smaller the buffer, the smaller the log: in every other talk that is short it is used again many times.
+				bytes := "4MiB"
+				if history == 50 && talk%2 == 0 {
+					bytes = "1MiB" // the least
 				}
+				settings := []string{fmt.Sprint("EDGECHAT_HISTORY=", history), "EDGECHAT_HISTORY_BYTES=" + bytes, "EDGECHAT_REPLAY_LIMIT=10000"}
+				done += cutTalk(t, history, settings, *cuts/2-done)
 			}
-			rand.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
-			points = points[:min(len(points), *cuts/2)]
-			slices.Sort(points)
-			replay, slowest, acked := record.Replay(), time.Duration(0), 0
-			for i, point := range points {
-				c := powerCut{t: t, record: record, steps: point, keep: faultydisk.Keep(i) % faultydisk.Keeps, history: history, settings: settings}
-				took := c.try(replay.Cut(point, c.keep, uint64(i)))
-				slowest = max(slowest, took)
-				acked = max(acked, c.acked)
-				if t.Failed() {
-					return
-				}
-			}
-			if acked == 0 {
-				t.Error("no message was acknowledged before any cut: nothing is tested")
-			}
-			t.Logf("%d cuts among %d steps, up to %d acknowledged messages; the slowest start took %v", len(points), len(record.Steps), acked, slowest)
 		})
 	}
+}
+
+// cutTalk cuts one talk at some of its moments, each in one way, and returns how many cuts it made: at most so many.
+func cutTalk(t *testing.T, history int, settings []string, most int) int {
+	t.Helper()
+	record := recordTalk(t, settings)
+	var points []int
+	for i, s := range record.Steps {
+		if s.Kind != faultydisk.Marked {
+			points = append(points, i+1)
+		}
+	}
+	if len(points) < min(most, 100) {
+		t.Fatalf("there are %d moments in %d steps", len(points), len(record.Steps))
+	}
+	rand.Shuffle(len(points), func(i, j int) { points[i], points[j] = points[j], points[i] })
+	points = points[:min(len(points), most)]
+	slices.Sort(points)
+	replay, slowest, acked := record.Replay(), time.Duration(0), 0
+	first := faultydisk.Keep(rand.IntN(int(faultydisk.Keeps)))
+	for i, point := range points {
+		c := powerCut{t: t, record: record, steps: point, keep: (first + faultydisk.Keep(i)) % faultydisk.Keeps, history: history, settings: settings}
+		took := c.try(replay.Cut(point, c.keep, rand.Uint64()))
+		slowest = max(slowest, took)
+		acked = max(acked, c.acked)
+		if t.Failed() {
+			return i + 1
+		}
+	}
+	if acked == 0 {
+		t.Error("no message was acknowledged before any cut: nothing is tested")
+	}
+	t.Logf("%d cuts among %d steps, up to %d acknowledged messages, buffer of %s; the slowest start took %v", len(points), len(record.Steps), acked, settings[1], slowest)
+	return len(points)
 }
 
 // recordTalk returns what reached a card while people talked, with marks of what they were given ("g") and promised ("a").
