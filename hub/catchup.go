@@ -123,8 +123,12 @@ func (m *Member) read(rd *reader) (p *page, what missing, err error) {
 }
 
 // lose closes m's connection: the Log no longer has what it missed. It may come back
-// with its cursor, and is told so then: never a silent gap.
+// with its cursor, and is told so then: never a silent gap. If m has left meanwhile nothing is lost: its
+// connection goes on in other rooms.
 func (m *Member) lose(err error) {
+	if m.hasLeft() {
+		return
+	}
 	h := m.room.hub
 	if err != nil {
 		h.cfg.Logger.Error("replay failed", "room", m.room.name, "user", m.username, "err", err)

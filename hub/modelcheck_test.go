@@ -12,66 +12,67 @@ import (
 const quietName = "quiet"
 
 // frameLocked checks one frame.
-func (c *modelConn) frameLocked(line string) bool {
-	f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
-	if len(f) != 4 || f[0] != strconv.Itoa(c.format) {
-		c.w.failf("%s got %.100q", c.name, line)
+func (s *modelSeat) frameLocked(line string) bool {
+	w := s.c.w
+	f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 5)
+	if len(f) != 5 || f[0] != strconv.Itoa(s.format) || f[1] != s.room.name {
+		w.failf("%s in %s got %.100q", s.name, s.room.name, line)
 		return false
 	}
-	n, err := strconv.ParseUint(f[2], 10, 64)
+	n, err := strconv.ParseUint(f[3], 10, 64)
 	if err != nil {
-		c.w.failf("%s got %.100q", c.name, line)
+		w.failf("%s got %.100q", s.name, line)
 		return false
 	}
-	if c.joined == nil {
-		c.w.failf("%s got %.100q before it was ready", c.name, line)
+	if s.joined == nil {
+		w.failf("%s got %.100q before it was ready", s.name, line)
 		return false
 	}
-	live := c.joined.Head.Offset + 1
-	if f[1] == "m" {
-		c.w.tried.messages.Add(1)
-		if c.next == 0 && n <= live && n+c.limit >= live {
-			c.next = n
+	live := s.joined.Head.Offset + 1
+	if f[2] == "m" {
+		w.tried.messages.Add(1)
+		if s.next == 0 && n <= live && n+s.limit >= live {
+			s.next = n
 		}
-		if n != c.next || f[3] != c.w.log.said(n) {
-			c.w.failf("%s got %.100q instead of message %d, %q (joined at %d)", c.name, line, c.next, c.w.log.said(c.next), live)
+		if n != s.next || f[4] != s.room.said(n) {
+			w.failf("%s got %.100q instead of message %d, %q (joined at %d)", s.name, line, s.next, s.room.said(s.next), live)
 			return false
 		}
-		c.next++
+		s.next++
 		return true
 	}
-	c.w.tried.events.Add(1)
-	if c.next == 0 {
-		c.next = live // nothing was replayed
+	w.tried.events.Add(1)
+	if s.next == 0 {
+		s.next = live // nothing was replayed
 	}
 	var after uint64
 	var typ codec.Type
 	var who string
-	if _, err := fmt.Sscan(f[3], &after, &typ, &who); err != nil || after+1 != c.next || n <= c.event {
-		c.w.failf("%s got %.100q after event %d and before message %d", c.name, line, c.event, c.next)
+	if _, err := fmt.Sscan(f[4], &after, &typ, &who); err != nil || after+1 != s.next || n <= s.event {
+		w.failf("%s got %.100q after event %d and before message %d", s.name, line, s.event, s.next)
 		return false
 	}
 	if who == quietName {
-		c.w.failf("%s heard of somebody quiet: %.100q", c.name, line)
+		w.failf("%s heard of somebody quiet: %.100q", s.name, line)
 		return false
 	}
-	if c.event == 0 && !c.quiet && (typ != codec.TypeJoined || who != c.name) || c.event != 0 && n != c.event+1 {
-		c.gapLocked()
+	if s.event == 0 && !s.quiet && (typ != codec.TypeJoined || who != s.name) || s.event != 0 && n != s.event+1 {
+		s.gapLocked()
 	}
-	c.event = n
+	s.event = n
 	return true
 }
 
 // gapLocked notes that events are missing.
-func (c *modelConn) gapLocked() {
-	if c.gaps++; c.gaps > c.lags {
-		c.w.failf("%s misses events after event %d for the %d. time, and was %d times out of the log", c.name, c.event, c.gaps, c.lags)
+func (s *modelSeat) gapLocked() {
+	if s.gaps++; s.gaps > s.lags {
+		s.c.w.failf("%s misses events after event %d for the %d. time, and was %d times out of the log", s.name, s.event, s.gaps, s.lags)
 	}
 }
 
-// check looks at the bounds of the room's logs.
-func (c *modelConn) check() {
-	r := c.m.room
+// checkLogs looks at the bounds of the room's logs.
+func (s *modelSeat) checkLogs() {
+	r := s.m.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.logs {
@@ -83,7 +84,7 @@ func (c *modelConn) check() {
 			size += len(k.buf)
 		}
 		if size != l.size || size > l.limit+l.more && len(l.chunks) > 1 {
-			c.w.failf("%d chunks of %d bytes, counted as %d, limit %d", len(l.chunks), size, l.size, l.limit)
+			s.c.w.failf("%d chunks of %d bytes, counted as %d, limit %d", len(l.chunks), size, l.size, l.limit)
 		}
 	}
 }

@@ -4,123 +4,138 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"edgechat/codec"
+	"edgechat/refusal"
 )
 
-// A modelConn is a Conn that takes any number of whole frames at a time, as a kernel
-// does, and checks each.
+// A modelConn is a Conn with a seat in each of its rooms. It takes any number of whole frames at a
+// time, of several rooms together, as a kernel does, and each seat checks its own.
 type modelConn struct {
-	w      *world
-	name   string
-	format int
-	free   bool          // it takes all there is, and is flushed by the room alone
-	turn   bool          // its actor is in a turn of a loop; the actor's, as is
-	later  []func() bool // what that turn has put off
+	w     *world
+	name  string
+	free  bool                  // it takes all there is, and is flushed by its rooms alone
+	last  map[*modelRoom]uint64 // message that its client has; the actor's, as
+	taken int                   // how many seats it has had,
+	turn  bool                  // whether it is in a turn of a loop,
+	later []func() bool         // and what that turn has put off
+
+	pauses atomic.Int32 // that are not ended
 
 	mu      sync.Mutex
-	quiet   bool
-	joined  *Joined      // nil until it may begin
-	limit   uint64       // of the replay
-	pauses  atomic.Int32 // that are not ended
 	rnd     *rand.Rand
-	m       *Member // nil once it has left
-	budget  int     // frames that it takes until it gets more, if not free
-	writing bool    // a writer has some, without the lock
+	seats   []*modelSeat // whose members are attached
+	left    []*modelSeat // that it has had before
+	budget  int          // frames that it takes until it gets more, if not free
+	writing bool         // a writer has some, without the lock
 	code    uint16
-	next    uint64 // offset of the message that must come next; 0 before the first of a replay with a limit
-	event   uint64 // number of the last event; 0 before the first
-	gaps    int    // runs of events that it did not get
-	lags    int    // times that it fell out of the log
-}
-
-// join joins, with a replay perhaps; last is what it has from a visit before, or 0.
-func (c *modelConn) join(rnd *rand.Rand, last uint64) bool {
-	j := Join{Username: c.name, Format: rnd.IntN(2), Quiet: rnd.IntN(4) == 0}
-	if c.quiet = j.Quiet; c.quiet {
-		j.Username = quietName
-	}
-	c.format = j.Format
-	if last == 0 && rnd.IntN(2) == 0 {
-		last = rnd.Uint64N(c.w.log.delivered.Load() + 1)
-	}
-	if last > 0 && rnd.IntN(4) > 0 {
-		j.Replay, j.Since = true, &codec.ID{Epoch: "e", Offset: last}
-	} else {
-		j.Replay = rnd.IntN(2) == 0
-	}
-	if j.Replay && rnd.IntN(4) == 0 {
-		j.Limit = 1 + rnd.IntN(100)
-	}
-	ready := make(chan bool, 2)
-	m := c.w.hub.Join("den", c, j, func(joined Joined, err error) {
-		if err != nil {
-			c.w.failf("%v", err)
-		}
-		c.begin(j, joined, last)
-		ready <- true
-	})
-	c.w.tried.joins.Add(1)
-	c.mu.Lock()
-	c.m = m
-	c.mu.Unlock()
-	c.Flush()
-	if rnd.IntN(2) == 0 {
-		<-ready
-	}
-	return true
-}
-
-// begin is told where the member stands, before it has anything.
-func (c *modelConn) begin(j Join, joined Joined, last uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.joined != nil {
-		c.w.failf("%s was ready twice", c.name)
-	}
-	c.joined, c.limit = &joined, uint64(j.Limit)
-	switch live := joined.Head.Offset + 1; {
-	case !j.Replay:
-		c.next = live
-	case j.Limit > 0: // the first tells
-	case j.Since != nil && joined.Recovered:
-		c.next = last + 1
-	case joined.Oldest.Offset == 0:
-		c.next = live
-	default:
-		c.next = min(joined.Oldest.Offset, live)
-	}
 }
 
 // act does one thing.
 func (c *modelConn) act(rnd *rand.Rand, i int) {
-	switch rnd.IntN(7) {
-	case 0:
+	switch rnd.IntN(9) {
+	case 0, 1:
 		c.awaitResume()
-		c.turn = rnd.IntN(2) == 0
-		for k := range 1 + rnd.IntN(3) {
-			if _, err := c.m.Publish(c.w.content(rnd, fmt.Sprint(c.name, ".", i), k), 0, "", nil); err != nil {
-				c.w.failf("%v", err)
+		c.inTurn(rnd, func() {
+			for k := range 1 + rnd.IntN(4) { // what was read before it was paused is still heard
+				if s := c.any(rnd); s != nil {
+					s.publish(c.w.content(rnd, fmt.Sprint(c.name, ".", i), k))
+				}
 			}
-		}
-		for _, f := range c.later {
-			for f() {
-			}
-		}
-		c.turn, c.later = false, nil
-	case 1:
-		c.m.Typing()
+		})
+		c.checkPauses()
 	case 2:
+		if s := c.any(rnd); s != nil {
+			s.m.Typing()
+		}
+	case 3:
 		c.write(time.Duration(rnd.IntN(2000)) * time.Microsecond)
-	case 3, 4:
+	case 4, 5:
 		c.more(rnd.IntN(50))
-	case 5:
-		c.check()
 	case 6:
+		if s := c.any(rnd); s != nil {
+			s.checkLogs()
+		}
+	case 7:
 		time.Sleep(time.Duration(rnd.IntN(3000)) * time.Microsecond)
+	case 8: // one room less or more, the others go on; it may be paused in this turn
+		if rnd.IntN(4) > 0 {
+			c.awaitResume()
+		}
+		c.inTurn(rnd, func() {
+			if s := c.any(rnd); s != nil && rnd.IntN(2) == 0 {
+				s.leave()
+			}
+			c.joinOne(rnd)
+		})
+		c.checkPauses()
+	}
+}
+
+// inTurn runs f as a handler in a turn of a loop, or without.
+func (c *modelConn) inTurn(rnd *rand.Rand, f func()) {
+	c.turn = rnd.IntN(2) == 0
+	f()
+	for _, f := range c.later {
+		for f() {
+		}
+	}
+	c.turn, c.later = false, nil
+}
+
+// any returns one of its seats, or nil.
+func (c *modelConn) any(rnd *rand.Rand) *modelSeat {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.seats) == 0 {
+		return nil
+	}
+	return c.seats[rnd.IntN(len(c.seats))]
+}
+
+// joinOne joins a room that it is not in, if there is one.
+func (c *modelConn) joinOne(rnd *rand.Rand) {
+	at := rnd.IntN(len(c.w.rooms))
+	for i := range c.w.rooms {
+		room := c.w.rooms[(at+i)%len(c.w.rooms)]
+		c.mu.Lock()
+		there := slices.ContainsFunc(c.seats, func(s *modelSeat) bool { return s.room == room })
+		c.mu.Unlock()
+		if !there {
+			c.taken++
+			s := &modelSeat{c: c, room: room, name: fmt.Sprint(c.name, ".", c.taken)}
+			s.join(rnd)
+			return
+		}
+	}
+}
+
+// end leaves all rooms, as when the connection was closed.
+func (c *modelConn) end() {
+	c.mu.Lock()
+	seats := slices.Clone(c.seats)
+	if c.code != 0 && c.code != refusal.CloseTryAgainLater {
+		c.w.failf("%s was closed with %d", c.name, c.code)
+	}
+	lost := func(s *modelSeat) bool { return s.next < c.w.log.Oldest(s.room.name).Offset }
+	if c.code != 0 && !slices.ContainsFunc(c.seats, lost) && !slices.ContainsFunc(c.left, lost) {
+		c.w.failf("%s was closed though all that it misses is in the Log", c.name)
+	}
+	c.mu.Unlock()
+	for _, s := range seats {
+		s.leave()
+	}
+	for _, room := range c.w.rooms {
+		if r := c.w.hub.find(room.name); r != nil {
+			r.mu.Lock()
+			if slices.ContainsFunc(r.members, func(m *Member) bool { return m.conn == c }) {
+				c.w.failf("%s has ended and is in %s", c.name, room.name)
+			}
+			r.mu.Unlock()
+		}
 	}
 }
 
@@ -158,81 +173,92 @@ func (c *modelConn) more(frames int) {
 func (c *modelConn) Flush() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.m != nil && c.code == 0 && !c.writing {
-		piece, done := c.pieceLocked()
-		if len(piece) == 0 {
+	for c.code == 0 && !c.writing {
+		pieces, done := c.piecesLocked()
+		if len(pieces) == 0 {
 			return done
 		}
-		c.takeLocked(piece)
+		c.takeLocked(pieces)
 	}
 	return false
 }
 
 // write is a writer that waits for its peer, as the goroutine driver has: what
-// it has of the Member must stay as it is meanwhile.
+// it has of the Members must stay as it is meanwhile.
 func (c *modelConn) write(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.m == nil || c.code != 0 {
+	if c.code != 0 {
 		return
 	}
-	piece, _ := c.pieceLocked()
-	if len(piece) == 0 {
+	pieces, _ := c.piecesLocked()
+	if len(pieces) == 0 {
 		return
 	}
 	c.writing = true
-	before := bytes.Clone(piece)
+	before := make([][]byte, len(pieces))
+	for i, p := range pieces {
+		before[i] = bytes.Clone(p.frames)
+	}
 	c.mu.Unlock()
 	time.Sleep(wait)
 	c.mu.Lock()
-	if !bytes.Equal(piece, before) {
-		c.w.failf("%s: frames changed while they were written", c.name)
+	for i, p := range pieces {
+		if !bytes.Equal(p.frames, before[i]) {
+			c.w.failf("%s: frames changed while they were written", p.s.name)
+		}
 	}
-	c.takeLocked(piece)
+	c.takeLocked(pieces)
 	c.writing = false
 	c.mu.Unlock()
 	c.Flush()
 	c.mu.Lock()
 }
 
-// pieceLocked returns some whole frames of what is pending. done says that
-// nothing is.
-func (c *modelConn) pieceLocked() (piece []byte, done bool) {
-	r := c.m.room
-	r.mu.Lock()
-	pos := c.m.pos
-	r.mu.Unlock()
-	p := c.m.Pending()
-	r.mu.Lock()
-	if c.m.pos != pos { // it fell out, and pos is where the log ended
-		c.lags++
-		c.w.tried.lags.Add(1)
-		if missed := c.m.pos - pos; !c.w.tooFar(missed) {
-			c.w.failf("%s fell out of the log when %d bytes of %d behind", c.name, missed, c.w.limit)
-		}
-	}
-	r.mu.Unlock()
-	if len(p) == 0 {
-		return nil, true
-	}
-	frames := 1 + c.rnd.IntN(bytes.Count(p, []byte("\n")))
-	if !c.free {
-		frames = min(frames, c.budget)
-		c.budget -= frames
-	}
-	n := 0
-	for range frames {
-		n += bytes.IndexByte(p[n:], '\n') + 1
-	}
-	return p[:n], false
+// A portion is some whole frames of what a seat has pending.
+type portion struct {
+	s      *modelSeat
+	frames []byte
 }
 
-func (c *modelConn) takeLocked(piece []byte) {
-	c.w.tried.pieces.Add(1)
-	for line := range bytes.Lines(piece) {
-		if !c.frameLocked(string(line)) {
+// piecesLocked returns what is written together: pieces of some of its rooms. done says that nothing is
+// pending in any of them.
+func (c *modelConn) piecesLocked() (pieces []portion, done bool) {
+	done = true
+	at := c.rnd.IntN(max(len(c.seats), 1))
+	for i := range c.seats {
+		s := c.seats[(at+i)%len(c.seats)]
+		p := s.pendingLocked()
+		if len(p) == 0 {
+			continue
+		}
+		done = false
+		all := bytes.Count(p, []byte("\n"))
+		frames := 1 + c.rnd.IntN(all)
+		if !c.free {
+			frames = min(frames, c.budget)
+			c.budget -= frames
+		}
+		n := 0
+		for range frames {
+			n += bytes.IndexByte(p[n:], '\n') + 1
+		}
+		if n > 0 {
+			pieces = append(pieces, portion{s, p[:n]})
+		}
+		if frames < all { // no more than that was taken
 			break
 		}
 	}
-	c.m.Wrote(len(piece))
+	return pieces, done
+}
+
+func (c *modelConn) takeLocked(pieces []portion) {
+	for _, p := range pieces {
+		p.s.takeLocked(p.frames)
+	}
+	c.w.tried.pieces.Add(uint64(len(pieces)))
+	if len(pieces) > 1 {
+		c.w.tried.shared.Add(uint64(len(pieces)))
+	}
 }

@@ -94,6 +94,32 @@ func TestJoinWaitsForNobody(t *testing.T) {
 	})
 }
 
+// TestLeftWhileRead: who leaves a room while what he has missed there is looked for in vain is not closed for that: his
+// connection may be in other rooms, and goes on there.
+func TestLeftWhileRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newPlainLog(5)
+		h := newHub(t, Config{Log: log, LogBytes: 2 << 10})
+		s := &sink{}
+		s.attach(enter(t, h, "den", s, Join{Username: "ann"}).Member)
+		answer := make(chan struct{})
+		log.slow = func() { <-answer }
+		for i := range 200 {
+			say(t, h, "den", fmt.Sprint(i+1, " ", strings.Repeat("x", 100)))
+		}
+		synctest.Wait()
+		if s := h.Stats(); s.Lagged != 1 {
+			t.Fatalf("%+v", s)
+		}
+		s.leave()
+		close(answer)
+		synctest.Wait()
+		if code, s := s.closed(), h.Stats(); code != 0 || s.Lost != 0 {
+			t.Errorf("closed with %d, %+v", code, s)
+		}
+	})
+}
+
 // TestQuiet: nobody hears of a quiet member, which hears of everything.
 func TestQuiet(t *testing.T) {
 	h := newHub(t, Config{})
