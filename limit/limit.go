@@ -3,7 +3,7 @@
 //
 // All of it has a bound that no client can move: what is kept by address is a table of fixed
 // size, or as large as what there is of connections. Nothing here allocates once it
-// is made, or waits for anything but a short lock. Time is monotonic.
+// is in use, or waits for anything but a short lock. Time is monotonic.
 //
 // The one rule for callers: a zero Rate, and a most of 0, is no limit.
 package limit

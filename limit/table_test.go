@@ -55,7 +55,7 @@ func TestManyAddresses(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<10 {
+	if n := after.TotalAlloc - before.TotalAlloc; n > 68<<10 {
 		t.Errorf("%d bytes for a million addresses", n)
 	}
 	if table.Wait(bad, 1) == 0 {

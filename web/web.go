@@ -14,10 +14,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"edgechat/refusal"
@@ -86,7 +89,7 @@ func CheckAncestor(s string) error {
 // bytes for a phone at the end of a weak link, and never compressed twice.
 type file struct {
 	contentType   string
-	plain, zipped variant
+	plain, zipped variant // zipped only after handler.zip
 }
 
 type variant struct {
@@ -95,9 +98,10 @@ type variant struct {
 }
 
 type handler struct {
-	page, inRoom file            // the same, for "/" and for "/room/NAME": links are relative
-	assets       map[string]file // by path, "/assets/app.js"
+	page, inRoom *file            // the same, for "/" and for "/room/NAME": links are relative
+	assets       map[string]*file // by path, "/assets/app.js"
 	ancestors    string
+	zip          func() // compresses all of them, once, for whoever asks first: a compressor takes 0.8 MB, and many boards show no page
 }
 
 // Handler returns the handler of the page and its assets. It answers GET and HEAD of
@@ -108,7 +112,8 @@ func Handler(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{assets: map[string]file{}, ancestors: ancestors}
+	h := &handler{assets: map[string]*file{}, ancestors: ancestors}
+	h.zip = sync.OnceFunc(h.compress)
 	err = fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
@@ -117,11 +122,11 @@ func Handler(cfg Config) (http.Handler, error) {
 		if err != nil {
 			return err
 		}
-		f := file{contentTypes[path.Ext(name)], newVariant(body), newVariant(compress(body))}
+		f := &file{contentType: contentTypes[path.Ext(name)], plain: newVariant(body)}
 		if name == "static/index.html" {
 			h.page = f
 			up := bytes.ReplaceAll(body, []byte(`="assets/`), []byte(`="../assets/`))
-			h.inRoom = file{f.contentType, newVariant(up), newVariant(compress(up))}
+			h.inRoom = &file{contentType: f.contentType, plain: newVariant(up)}
 		} else {
 			h.assets[strings.TrimPrefix(name, "static")] = f
 		}
@@ -151,6 +156,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Content-Security-Policy", h.policy(r.Host))
 	v := f.plain
 	if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		h.zip()
 		v = f.zipped
 		header.Set("Content-Encoding", "gzip")
 	}
@@ -163,7 +169,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // find returns what is at u. The escaped path decides, so that a name with an
 // escaped slash is one segment, as it is for the chat's routes.
-func (h *handler) find(u *url.URL) (file, bool) {
+func (h *handler) find(u *url.URL) (*file, bool) {
 	p := u.EscapedPath()
 	if p == "/" {
 		return h.page, true
@@ -180,12 +186,15 @@ func newVariant(body []byte) variant {
 	return variant{body, `"` + hex.EncodeToString(sum[:12]) + `"`}
 }
 
-func compress(body []byte) []byte {
-	var b bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&b, gzip.BestCompression) // fails on an unknown level alone
-	w.Write(body)                                         // a bytes.Buffer takes everything
-	w.Close()
-	return b.Bytes()
+func (h *handler) compress() {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestCompression) // fails on an unknown level alone
+	for _, f := range slices.AppendSeq([]*file{h.page, h.inRoom}, maps.Values(h.assets)) {
+		var b bytes.Buffer
+		w.Reset(&b)
+		w.Write(f.plain.body) // a bytes.Buffer takes everything
+		w.Close()
+		f.zipped = newVariant(b.Bytes())
+	}
 }
 
 // acceptsGzip reports whether one of the header lines names gzip without refusing it

@@ -219,7 +219,11 @@ func TestScripts(t *testing.T) {
 			return err
 		}
 		b, err := static.ReadFile(name)
-		total += len(compress(b))
+		zipped := get(t, "GET", strings.TrimSuffix(strings.TrimPrefix(name, "static"), "index.html"), "Accept-Encoding", "gzip")
+		if zipped.StatusCode != 200 || zipped.Header.Get("Content-Encoding") != "gzip" {
+			t.Errorf("%s is not served compressed: %d", name, zipped.StatusCode)
+		}
+		total += len(body(t, zipped))
 		if contentTypes[path.Ext(name)] == "" {
 			t.Errorf("%s has no content type", name)
 		}
