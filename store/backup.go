@@ -32,6 +32,14 @@ const (
 	maxBackupBody = 1 << 30
 )
 
+// What backup, restore and import have for as long as they take. If they are killed the next of them removes it, or the
+// next start.
+const (
+	backupTemp  = ".edgechat-backup.*"
+	restoreTemp = ".edgechat-restore.*"
+	importTemp  = ".edgechat-import.*"
+)
+
 // Backup writes all that is in the buffer to w, messages that are not on disk yet included, while the
 // store is at work. What is said meanwhile may or may not be part of it; of each room it
 // is what the room held at one moment. Restore makes a store of it.
@@ -119,12 +127,12 @@ func BackupTo(from, scratch string, w io.Writer) (Report, error) {
 
 // backupCopy makes a backup of copies of a store's files, since whoever opens files writes to them.
 func backupCopy(from, scratch string, w io.Writer) error {
-	dir, err := os.MkdirTemp(scratch, ".edgechat-backup.*")
+	dir, err := durable.TempDir(scratch, backupTemp)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
-	path := filepath.Join(dir, "edgechat.db")
+	defer func() { _, _ = os.RemoveAll(dir.Name()), dir.Close() }()
+	path := filepath.Join(dir.Name(), "edgechat.db")
 	size, err := copyTo(from, path)
 	if err != nil {
 		return err

@@ -191,3 +191,41 @@ func TestRestoreOwner(t *testing.T) {
 	}
 	owner("of the old file", 1236, 1237, 0o640)
 }
+
+// TestRestoreBesideLog restores where the history is missing and its log is not: what was acknowledged is in it. Who has
+// the log open keeps it.
+func TestRestoreBesideLog(t *testing.T) {
+	s := open(t, Config{})
+	sayStored(t, s, "den", "old", "")
+	backup := filepath.Join(t.TempDir(), "backup")
+	copyStore(t, s.cfg.Path, backup+".db")
+	if _, err := BackupFile(backup+".db", backup); err != nil {
+		t.Fatal(err)
+	}
+	sayStored(t, s, "den", "acknowledged", "")
+	path := filepath.Join(t.TempDir(), "edgechat.db")
+	copyFile(t, s.logPath(), logPath(path))
+
+	held, err := os.Open(logPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := lockFile(held, false); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Restore(backup, path); !errors.Is(err, ErrLocked) {
+		t.Errorf("while somebody has the log open: %v", err)
+	}
+	if found := fileBytes(t, filepath.Dir(path)); len(found) != 1 || found["edgechat.db-wal"] == "" {
+		t.Fatalf("%d files are there", len(found))
+	}
+	_ = held.Close()
+
+	_, aside, err := Restore(backup, path)
+	if err != nil || aside == "" {
+		t.Fatalf("kept as %q, %v", aside, err)
+	}
+	want(t, "restored", read(t, open(t, Config{Path: path}), "den", codec.Query{}), "old")
+	want(t, "kept aside", read(t, open(t, Config{Path: aside}), "den", codec.Query{}), "old acknowledged")
+}

@@ -79,16 +79,16 @@ func (m *merge) into(path string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	old, err := os.CreateTemp(dir, ".import.*")
+	old, err := durable.Temp(dir, importTemp)
 	if err != nil {
 		return err
 	}
-	defer func() { _, _ = old.Close(), os.Remove(old.Name()) }()
-	merged, err := os.CreateTemp(dir, ".import.*")
+	defer func() { _, _ = os.Remove(old.Name()), old.Close() }()
+	merged, err := durable.Temp(dir, importTemp)
 	if err != nil {
 		return err
 	}
-	defer func() { _, _ = merged.Close(), os.Remove(merged.Name()) }()
+	defer func() { _, _ = os.Remove(merged.Name()), merged.Close() }()
 
 	before := looks(path)
 	if err := backupOrNone(path, old); err != nil {

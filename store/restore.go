@@ -17,7 +17,7 @@ import (
 
 // Restore makes a store at path of a backup, or of the file of a store that nobody has open, and returns what
 // Check found in it. What is at path is kept, with ".replaced-" and the time behind its name, which is
-// returned; "" says that nothing was there. The new file has owner and mode of the old one, else the owner of its
+// returned, and its log with it, also where that is all that was there; "" says that nothing was. The new file has owner and mode of the old one, else the owner of its
 // folder, so that root may restore what a service of another user opens. A folder that is missing is made.
 //
 // The error is ErrLocked while a process has path open, and ErrDamaged if the backup is not whole; with any error
@@ -47,6 +47,13 @@ func restore(from, path string, expected func() error) (r Report, aside string, 
 	if old, err := os.Stat(path); err == nil && os.SameFile(source, old) {
 		return r, "", fmt.Errorf("store: restore %s: it is the file that would be replaced", from)
 	}
+	log, err := holdLog(path) // a server whose history was deleted has it
+	if err != nil {
+		return r, "", explain(path, err)
+	}
+	if log != nil {
+		defer log.Close()
+	}
 	f, _, made, err := openFile(path, true) // and keeps the lock until the new one is there
 	if err != nil {
 		return r, "", explain(path, err)
@@ -66,7 +73,7 @@ func restore(from, path string, expected func() error) (r Report, aside string, 
 		}
 		return r, "", fmt.Errorf("store: restore %s: %w", from, err)
 	}
-	if !made {
+	if !made || log != nil {
 		aside = path + ".replaced-" + time.Now().UTC().Format(asideTime)
 		err = keepAside(path, aside)
 	}
@@ -87,18 +94,32 @@ func restore(from, path string, expected func() error) (r Report, aside string, 
 	return r, aside, nil
 }
 
+// holdLog opens and locks the log of the store at path; nil if there is none.
+func holdLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(logPath(path), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := lockFile(f, false); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // prepare makes the new file at path fresh, on disk, as the user who will open it may.
 func prepare(from, kind, path, fresh string, made bool) error {
 	backup := from
 	if kind == "store" {
-		temp, err := os.CreateTemp(filepath.Dir(path), ".restore.*")
+		temp, err := durable.Temp(filepath.Dir(path), restoreTemp)
 		if err != nil {
 			return err
 		}
-		defer os.Remove(temp.Name())
+		defer func() { _, _ = os.Remove(temp.Name()), temp.Close() }()
 		backup = temp.Name()
-		_, err = BackupTo(from, filepath.Dir(path), temp)
-		if err := errors.Join(err, temp.Close()); err != nil {
+		if _, err = BackupTo(from, filepath.Dir(path), temp); err != nil {
 			return err
 		}
 	}

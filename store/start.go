@@ -50,6 +50,9 @@ func (s *Store) start() error {
 	if !readOnly {
 		_ = os.Remove(s.newPath()) // of a salvage that power cut short
 		_ = os.Remove(s.logPath() + ".new")
+		if err := durable.Sweep(filepath.Dir(s.cfg.Path), backupTemp, restoreTemp, importTemp); err != nil {
+			s.log.Warn("store cannot remove what was left", "err", err)
+		}
 	}
 	if !readOnly && !sc.fresh && sc.unfinished() && l.exists && l.err == nil && l.changes == 0 {
 		// Power was cut while bbolt made the file, before anything was in it.

@@ -60,14 +60,13 @@ func backup(ctx context.Context, a *app) error {
 	if o.keep == 0 {
 		return o.backup(ctx, a, file, values)
 	}
-	now := time.Now()
-	if file, err = newBackup(file, now); err != nil {
+	if file, err = newBackup(file, time.Now()); err != nil {
 		return err
 	}
 	if err := o.backup(ctx, a, file, values); err != nil {
 		return err
 	}
-	removed, err := rotate(file, o.keep, now)
+	removed, err := rotate(file, o.keep)
 	for _, name := range removed {
 		fmt.Fprintf(a.stderr, "edgechat: removed %s\n", name)
 	}

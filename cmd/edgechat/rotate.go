@@ -24,12 +24,9 @@ const (
 
 var (
 	backupName = regexp.MustCompile(`^edgechat-\d{8}T\d{6}Z\.backup$`)
-	// What a power cut left of one that was being written (durable.Replace).
-	backupRest = regexp.MustCompile(`^\.edgechat-\d{8}T\d{6}Z\.backup\.\d+$`)
+	// What a kill or a power cut left of one that was being written (durable.Replace).
+	backupRest = regexp.MustCompile(`^\.edgechat-\d{8}T\d{6}Z\.backup\.edgechat-\d+$`)
 )
-
-// restAge is when what looks like a rest is nobody's any more: no backup takes that long.
-const restAge = 24 * time.Hour
 
 // newBackup names a backup to be made in a folder, which has to be there: it may be the mount point of a disk that is
 // missing, and backups in its place would fill the card.
@@ -48,7 +45,7 @@ func newBackup(folder string, now time.Time) (string, error) {
 
 // rotate checks the new backup and then removes all but the keep newest of its folder, by name. The new one stays whatever
 // its name says, for a board's clock may be wrong; while it is not whole, all others stay.
-func rotate(fresh string, keep int, now time.Time) (removed []string, err error) {
+func rotate(fresh string, keep int) (removed []string, err error) {
 	report, err := store.Check(fresh)
 	switch {
 	case err != nil:
@@ -61,21 +58,25 @@ func rotate(fresh string, keep int, now time.Time) (removed []string, err error)
 	if err != nil {
 		return nil, err
 	}
-	var old, rests []string
+	var old []string
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case !e.Type().IsRegular() || name == filepath.Base(fresh):
 		case backupName.MatchString(name):
 			old = append(old, name)
 		case backupRest.MatchString(name):
-			if info, err := e.Info(); err == nil && now.Sub(info.ModTime()) > restAge {
-				rests = append(rests, name)
+			gone, err := durable.RemoveLeft(filepath.Join(folder, name))
+			if err != nil {
+				return removed, err
+			}
+			if gone {
+				removed = append(removed, name)
 			}
 		}
 	}
 	slices.Sort(old)
 	old = old[:max(0, len(old)-(keep-1))]
-	for _, name := range append(rests, old...) {
+	for _, name := range old {
 		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, err
 		}

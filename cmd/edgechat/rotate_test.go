@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/internal/durable"
 	"edgechat/store"
 )
 
@@ -38,7 +39,8 @@ func aBackup(t *testing.T) []byte {
 func TestRotate(t *testing.T) {
 	whole := aBackup(t)
 	now := time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC)
-	strangers := []string{"edgechat-20260101T000000Z.backup.txt", "edgechat.db", "my-edgechat-20260101T000000Z.backup", ".edgechat-20260101T000000Z.backup.77"}
+	strangers := []string{"edgechat-20260101T000000Z.backup.txt", "edgechat.db", "my-edgechat-20260101T000000Z.backup", ".edgechat-20260101T000000Z.backup.77", ".edgechat-20260101T000000Z.backup.edgechat-77"}
+	const left = ".edgechat-20250101T000000Z.backup.edgechat-12" // by one that was killed
 	at := func(day int) string { return now.AddDate(0, 0, day).Format("edgechat-" + backupTime + ".backup") }
 	for _, c := range []struct {
 		name  string
@@ -65,11 +67,13 @@ func TestRotate(t *testing.T) {
 			for _, name := range strangers {
 				put(name, nil)
 			}
-			put(".edgechat-20250101T000000Z.backup.12", nil)
-			if err := os.Chtimes(filepath.Join(dir, strangers[3]), now, now.Add(-23*time.Hour)); err != nil {
+			put(left, nil)
+			used, err := os.Open(filepath.Join(dir, strangers[4]))
+			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Chtimes(filepath.Join(dir, ".edgechat-20250101T000000Z.backup.12"), now, now.Add(-25*time.Hour)); err != nil {
+			defer used.Close()
+			if err := durable.Lock(used, false, 0); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Mkdir(filepath.Join(dir, "edgechat-20250101T000000Z.backup"), 0o700); err != nil {
@@ -83,13 +87,13 @@ func TestRotate(t *testing.T) {
 				t.Fatal(err)
 			}
 			put(filepath.Base(fresh), c.bytes)
-			_, err = rotate(fresh, 3, now)
+			_, err = rotate(fresh, 3)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("%v, not %q", err, c.err)
 			}
 			want := append([]string{"edgechat-20250101T000000Z.backup"}, strangers...)
 			if c.err != "" {
-				want = append(want, ".edgechat-20250101T000000Z.backup.12")
+				want = append(want, left)
 			}
 			for _, day := range c.left {
 				want = append(want, at(day))

@@ -41,7 +41,7 @@ func Rename(from, to string) error {
 // Replace puts what write writes in the place of the file at path, in one step: whoever
 // opens it meanwhile has the old file or the new one, and a power cut leaves one of
 // them. Mode and owner are those of the old file; without one the mode is 0600. A
-// link stays a link: what it points to is replaced.
+// link stays a link: what it points to is replaced. What a process that was killed has left of this is removed.
 func Replace(path string, write func(f *os.File) error) (err error) {
 	real, err := Resolve(path)
 	if err != nil {
@@ -55,7 +55,7 @@ func Replace(path string, write func(f *os.File) error) (err error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
+	temp, err := Temp(filepath.Dir(real), "."+filepath.Base(real)+".edgechat-*")
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,11 @@ func Lock(f *os.File, shared bool, wait time.Duration) error {
 	}
 }
 
+// openNoWait opens a file or folder, but no link, and waits for nobody at the other end of it.
+func openNoWait(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+}
+
 // SameOwner gives f the user and group of old, so that a server that runs as
 // its own user can read what root has changed.
 func SameOwner(f *os.File, old fs.FileInfo) error {
