@@ -8,7 +8,7 @@
 //	GET  /backup          a consistent copy of the history, while the server is at work
 //	PUT  /log-level       debug, info, warn or error, as text
 //	POST /reload          reads what SIGHUP has read again
-//	GET  /debug/pprof/    profiles, as net/http/pprof has them
+//	GET  /debug/pprof/    a list of profiles; below it each, as net/http/pprof has them, with ?debug=, ?gc=, ?seconds=
 //	POST /debug/trace     starts the flight recorder; GET writes its last seconds, DELETE stops it
 //
 // Who may connect is what the mode and the group of the socket say, and nobody else is asked: so

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/pprof"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -28,13 +27,14 @@ type handler struct {
 func newHandler(cfg Config) *handler {
 	h := &handler{cfg: cfg, mux: http.NewServeMux()}
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) *refusal.Error{
-		"GET /status":       h.status,
-		"GET /rooms":        h.rooms,
-		"GET /rooms/{name}": h.room,
-		"GET /metrics":      h.metrics,
-		"GET /backup":       h.serveBackup,
-		"PUT /log-level":    h.setLevel,
-		"POST /reload":      h.reload,
+		"GET /status":          h.status,
+		"GET /rooms":           h.rooms,
+		"GET /rooms/{name}":    h.room,
+		"GET /metrics":         h.metrics,
+		"GET /backup":          h.serveBackup,
+		"PUT /log-level":       h.setLevel,
+		"POST /reload":         h.reload,
+		"GET /debug/pprof/{$}": h.profiles, "GET /debug/pprof/{name}": h.profile,
 		"POST /debug/trace": h.startTrace, "GET /debug/trace": h.writeTrace, "DELETE /debug/trace": h.stopTrace,
 		"/": func(http.ResponseWriter, *http.Request) *refusal.Error {
 			return refusal.New(refusal.NotFound, "there is nothing at this path, or it takes another method: see docs/operations.md")
@@ -46,11 +46,6 @@ func newHandler(cfg Config) *handler {
 			}
 		})
 	}
-	h.mux.HandleFunc("/debug/pprof/", pprof.Index)
-	h.mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	h.mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	h.mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	h.mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return h
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -53,7 +52,7 @@ func checkAncestor(s string) error { return web.CheckAncestor(s) }
 func basePath(s settings.Setting, dst *string) settings.Setting {
 	s.Set = func(v []string) error {
 		p := strings.TrimSuffix(v[0], "/")
-		if p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || !plainPath.MatchString(p)) {
+		if p != "" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || !isPlainPath(p)) {
 			return fmt.Errorf("%q is not a path such as /chat: letters, digits and - . _ ~ between slashes", v[0])
 		}
 		*dst = p
@@ -62,4 +61,7 @@ func basePath(s settings.Setting, dst *string) settings.Setting {
 	return s
 }
 
-var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._~-]*$`)
+// isPlainPath reports whether no byte of p is escaped in a URL.
+func isPlainPath(p string) bool {
+	return strings.Trim(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-") == ""
+}

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -22,11 +21,20 @@ const (
 	backupSuffix = ".backup"
 )
 
-var (
-	backupName = regexp.MustCompile(`^edgechat-\d{8}T\d{6}Z\.backup$`)
-	// What a kill or a power cut left of one that was being written (durable.Replace).
-	backupRest = regexp.MustCompile(`^\.edgechat-\d{8}T\d{6}Z\.backup\.edgechat-\d+$`)
-)
+// isBackupName reports whether newBackup may have given a file that name.
+func isBackupName(name string) bool {
+	middle, isOurs := strings.CutPrefix(name, backupPrefix)
+	middle, isWhole := strings.CutSuffix(middle, backupSuffix)
+	made, err := time.Parse(backupTime, middle)
+	return isOurs && isWhole && err == nil && made.Format(backupTime) == middle
+}
+
+// isBackupRest reports whether that is the name of what a kill or a power cut left of one that was being written (durable.Replace).
+func isBackupRest(name string) bool {
+	name, isHidden := strings.CutPrefix(name, ".")
+	name, number, _ := strings.Cut(name, backupSuffix+".edgechat-")
+	return isHidden && isBackupName(name+backupSuffix) && number != "" && strings.Trim(number, "0123456789") == ""
+}
 
 // newBackup names a backup to be made in a folder, which has to be there: it may be the mount point of a disk that is
 // missing, and backups in its place would fill the card.
@@ -62,9 +70,9 @@ func rotate(fresh string, keep int) (removed []string, err error) {
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case !e.Type().IsRegular() || name == filepath.Base(fresh):
-		case backupName.MatchString(name):
+		case isBackupName(name):
 			old = append(old, name)
-		case backupRest.MatchString(name):
+		case isBackupRest(name):
 			gone, err := durable.RemoveLeft(filepath.Join(folder, name))
 			if err != nil {
 				return removed, err

@@ -113,3 +113,26 @@ func TestRotate(t *testing.T) {
 		})
 	}
 }
+
+// TestBackupNames: rotate removes files of these names alone.
+func TestBackupNames(t *testing.T) {
+	for name, want := range map[string][2]bool{
+		"edgechat-20260102T030405Z.backup":                 {true, false},
+		".edgechat-20260102T030405Z.backup.edgechat-1234":  {false, true},
+		".edgechat-20260102T030405Z.backup.edgechat-":      {},
+		".edgechat-20260102T030405Z.backup.edgechat-1a":    {},
+		"edgechat-20260102T030405Z.backup.edgechat-1":      {},
+		"edgechat-20260102T030405.5Z.backup":               {},
+		"edgechat-20261302T030405Z.backup":                 {},
+		"edgechat-2026-01-02T030405Z.backup":               {},
+		"edgechat-20260102T030405Z.backup~":                {},
+		"my-edgechat-20260102T030405Z.backup":              {},
+		"edgechat-before-the-update.backup":                {},
+		"..edgechat-20260102T030405Z.backup.edgechat-1234": {},
+		"": {}, ".": {}, ".1": {},
+	} {
+		if got := [2]bool{isBackupName(name), isBackupRest(name)}; got != want {
+			t.Errorf("%q: %v, and not %v", name, got, want)
+		}
+	}
+}

@@ -46,3 +46,19 @@ func TestFirewallMend(t *testing.T) {
 	look(t, tree{"bin/nft": drop}.board(t), "firewall", want{Problem, "tcp dport 3000 accept"})
 	look(t, tree{"bin/nft": drop, "bin/ufw": "echo ufw 0.36"}.board(t), "firewall", want{Problem, "sudo ufw allow 3000/tcp"})
 }
+
+// TestUnquoted: what a comment says is none of a rule's words.
+func TestUnquoted(t *testing.T) {
+	for line, want := range map[string]string{
+		`-A INPUT -j DROP`:                             `-A INPUT -j DROP`,
+		`--comment "of two words" -j DROP`:             `--comment x -j DROP`,
+		`--comment "a \"word\" -j ACCEPT" -j "DROP"`:   `--comment x -j x`,
+		`--comment "" --comment "ends in one \\" -m x`: `--comment x --comment x -m x`,
+		`--comment "without end -j DROP`:               `--comment "without end -j DROP`,
+		`"\`:                                           `"\`,
+	} {
+		if got := unquoted(line); got != want {
+			t.Errorf("%s\n got %s\nwant %s", line, got, want)
+		}
+	}
+}

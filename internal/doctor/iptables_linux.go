@@ -1,13 +1,34 @@
 package doctor
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
 
-// quoted is a comment of several words.
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+// unquoted returns line with an x in the place of what stands in quotes: a comment of several words, in which a backslash takes the
+// next byte as it is. A quote that does not end stays.
+func unquoted(line string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(line, `"`)
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		end := 0
+		for end < len(rest) && rest[end] != '"' {
+			if rest[end] == '\\' {
+				end++
+			}
+			end++
+		}
+		if end >= len(rest) {
+			return b.String() + `"` + rest
+		}
+		b.WriteByte('x')
+		line = rest[end+1:]
+	}
+}
 
 // parseIptables reads the answer of iptables-save -t filter.
 func parseIptables(text string) *rules {
@@ -27,7 +48,7 @@ func parseIptables(text string) *rules {
 			}
 			continue
 		}
-		f := strings.Fields(quoted.ReplaceAllString(line, "x"))
+		f := strings.Fields(unquoted(line))
 		if len(f) < 2 || f[0] != "-A" || r.chains[f[1]] == nil {
 			continue
 		}
