@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"edgechat/internal/edgetest"
-	"edgechat/refusal"
 )
 
 // hold has the only loop of rt do nothing until release is called, so that all that comes
@@ -151,27 +150,4 @@ func TestUrgentData(t *testing.T) {
 	release()
 	c.ExpectText("before")
 	c.ExpectText("behind")
-}
-
-// TestScrap: what comes after a close frame is read for a while, so that the peer gets that,
-// and not for ever; who sends more than is read gets it all the same.
-func TestScrap(t *testing.T) { each(t, testScrap) }
-
-func testScrap(t *testing.T, v variant) {
-	url, _, _ := echo(t, v.with(Config{}), 0)
-	c := edgetest.Dial(t, url+v.path)
-	// More than the server reads, at once: the close frame comes first.
-	_ = c.Conn.(*net.TCPConn).SetWriteBuffer(1 << 20)
-	c.Raw(append([]byte(masked(0xc1, "a reserved bit")), make([]byte, 4*maxScrap)...))
-	if code, _ := c.ExpectClose(); code != refusal.CloseProtocolError {
-		t.Errorf("closed with %d", code)
-	}
-	sent := 0
-	for sent < 64<<20 {
-		n, err := c.Conn.Write(make([]byte, 1<<20))
-		if sent += n; err != nil {
-			return
-		}
-	}
-	t.Errorf("%d bytes were taken after the close frame", sent)
 }

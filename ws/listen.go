@@ -56,8 +56,12 @@ func (l *plainListener) enter(nc net.Conn, source limit.Addr) (answer []byte) {
 
 // turnAway answers somebody who gets no connection, and has some of them wait until he has taken that.
 func (rt *Router) turnAway(nc net.Conn, answer []byte) {
-	_ = nc.SetDeadline(time.Now().Add(time.Millisecond)) // it fits the buffer of a new connection
-	_, _ = nc.Write(answer)
+	if raw := rawConn(nc); raw != nil {
+		_, _ = tryWrite(raw, answer) // it fits the buffer of a new connection
+	} else {
+		_ = nc.SetDeadline(time.Now().Add(100 * time.Millisecond)) // of which it is to take nothing
+		_, _ = nc.Write(answer)
+	}
 	half, ok := nc.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || rt.stopping.Load() || !rt.census.farewell() {
 		_ = nc.Close()

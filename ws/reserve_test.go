@@ -50,7 +50,8 @@ func fewDescriptors(t *testing.T, more int) int {
 func TestReserve(t *testing.T) {
 	eachReact(t, func(t *testing.T, v variant) {
 		log := new(edgetest.Log)
-		cfg := v.with(Config{Descriptors: fewDescriptors(t, 100), PingInterval: 800 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
+		// A tick of 100 ms, after which who was refused is gone; those who are there may be silent for as long as this takes.
+		cfg := v.with(Config{Descriptors: fewDescriptors(t, 100), WriteTimeout: 800 * time.Millisecond, PingInterval: time.Hour, Logger: slog.New(slog.NewTextHandler(log, nil))})
 		url, rt, _ := echo(t, cfg, 0)
 		var in []*edgetest.Client
 		var refused *http.Response
@@ -109,7 +110,7 @@ func TestReserveIsForSome(t *testing.T) {
 }
 
 func testReserveIsForSome(t *testing.T, scarce int32) {
-	rt := newRouter(t, Config{Descriptors: 8, PingInterval: 80 * time.Millisecond}) // all of a test's are beyond
+	rt := newRouter(t, Config{Descriptors: 8, PingInterval: 1600 * time.Millisecond}) // all of a test's are beyond
 	rt.reserve.scarce, rt.reserve.last = scarce, 1<<20
 	rt.HTTP("GET", "/plain", func(w http.ResponseWriter, _ *Request) error { _, err := io.WriteString(w, "here"); return err })
 	l, err := net.Listen("tcp", ":0")
@@ -117,25 +118,14 @@ func testReserveIsForSome(t *testing.T, scarce int32) {
 		t.Fatal(err)
 	}
 	serveOn(t, rt, l)
-	ask := func(network, addr string) (status int) {
-		t.Helper()
-		c, err := net.Dial(network, addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
-		fmt.Fprint(c, "GET /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return resp.StatusCode
-	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if got := ask("tcp", "127.0.0.1:"+port); got != 200 {
-		t.Errorf("from this machine: %d", got)
-	}
+	awaitThat(t, "for an answer on this machine", func() bool { // to who is quick enough to say something, see newcomer.patience
+		got, err := askPlain("tcp", "127.0.0.1:"+port)
+		if err == nil && got != 200 {
+			t.Fatalf("from this machine: %d", got)
+		}
+		return err == nil
+	})
 	silent, err := net.Dial("tcp", "127.0.0.1:"+port)
 	if err != nil {
 		t.Fatal(err)
@@ -151,8 +141,8 @@ func testReserveIsForSome(t *testing.T, scarce int32) {
 	addrs, _ := net.InterfaceAddrs()
 	for _, a := range addrs {
 		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
-			if got := ask("tcp", net.JoinHostPort(n.IP.String(), port)); got != 503 {
-				t.Errorf("from %v: %d", n.IP, got)
+			if got, err := askPlain("tcp", net.JoinHostPort(n.IP.String(), port)); got != 503 {
+				t.Errorf("from %v: %d, %v", n.IP, got, err)
 			}
 			elsewhere++
 		}
@@ -168,8 +158,54 @@ func testReserveIsForSome(t *testing.T, scarce int32) {
 	srv := &http.Server{Handler: rt}
 	go func() { _ = srv.Serve(rt.Listen(u)) }() // until srv.Close
 	defer srv.Close()
-	if got := ask("unix", path); got != 503 {
-		t.Errorf("over a unix socket: %d", got)
+	if got, err := askPlain("unix", path); got != 503 {
+		t.Errorf("over a unix socket: %d, %v", got, err)
+	}
+}
+
+// askPlain asks for /plain, and returns the status of the answer.
+func askPlain(network, addr string) (status int, err error) {
+	c, err := net.Dial(network, addr)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprint(c, "GET /plain HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		return 0, err
+	}
+	return resp.StatusCode, nil
+}
+
+// A busyListener accepts on a machine that gives the server no time after it has set a deadline.
+type busyListener struct{ *net.UnixListener }
+
+type busyConn struct{ *net.UnixConn }
+
+func (l busyListener) Accept() (net.Conn, error) {
+	c, err := l.AcceptUnix()
+	return busyConn{c}, err
+}
+
+func (c busyConn) SetDeadline(at time.Time) error {
+	err := c.UnixConn.SetDeadline(at)
+	time.Sleep(max(0, min(time.Until(at), 200*time.Millisecond)))
+	return err
+}
+
+// TestTurnedAwayWhenBusy: who gets no connection gets the answer, however busy the machine is.
+func TestTurnedAwayWhenBusy(t *testing.T) {
+	rt := newRouter(t, Config{Descriptors: 8})
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serveOn(t, rt, busyListener{l})
+	if got, err := askPlain("unix", path); got != 503 {
+		t.Errorf("answered with %d, %v", got, err)
 	}
 }
 
