@@ -228,7 +228,7 @@ func (l *Log) zero(end int64) error {
 		return nil
 	}
 	until := min(max(end, l.size+zeroAhead), Block+2*l.half)
-	b := make([]byte, min(until-l.size, zeroAhead))
+	b := make([]byte, min(until-l.size, zeroAhead/8)) // a start has nothing larger of its own
 	for l.size < until {
 		n, err := l.f.WriteAt(b[:min(until-l.size, int64(len(b)))], l.size)
 		l.size += int64(n) / Block * Block
