@@ -65,9 +65,10 @@ mkdir -p "$dist"
 work=$(mktemp -d "$dist/.build.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
+# nethttpomithttp2: browsers speak HTTP/2 over TLS alone, which is a proxy's here, and it is 0.4 MB of each server's memory.
 for target; do
 	# shellcheck disable=SC2046 # two words
-	env $(processor "$target") go build -trimpath -buildvcs=false \
+	env $(processor "$target") go build -trimpath -buildvcs=false -tags nethttpomithttp2 \
 		-ldflags "-s -w -buildid= -X main.version=$version" -o "$work/edgechat-linux-$target" ./cmd/edgechat
 	mv "$work/edgechat-linux-$target" "$dist/"
 	echo "cross-build: edgechat-linux-$target $version, $(($(wc -c <"$dist/edgechat-linux-$target") / 1024)) KiB"

@@ -1,0 +1,95 @@
+package edgechat_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// maxResident is what the released program for amd64 may have resident when it is ready, in KiB: 10 MiB, and a twentieth for what
+// another kernel maps around each page that is touched.
+const maxResident = 10_752
+
+// TestResidentAtStart builds what is released, starts it, and asks the kernel once it answers. The least of five counts: threads that
+// are made a moment earlier or later are worth some 0.2 MB.
+func TestResidentAtStart(t *testing.T) {
+	if testing.Short() || runtime.GOARCH != "amd64" {
+		t.Skip("the figure is amd64's")
+	}
+	dist := t.TempDir()
+	build := exec.Command("./cross-build.sh", "amd64")
+	build.Env = append(os.Environ(), "DIST="+dist, "VERSION=test")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	least := 1 << 30
+	for range 5 {
+		least = min(least, residentAtStart(t, filepath.Join(dist, "edgechat-linux-amd64")))
+	}
+	t.Logf("resident at start: %d KiB", least)
+	if least > maxResident {
+		t.Errorf("%d KiB are resident at the start, and %d are the limit", least, maxResident)
+	}
+}
+
+var (
+	listening = regexp.MustCompile(`msg=listening .*url=(http://\S+)`)
+	resident  = regexp.MustCompile(`VmRSS:\s+(\d+) kB`)
+)
+
+func residentAtStart(t *testing.T, program string) int {
+	t.Helper()
+	logPath := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(logPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--data", t.TempDir())
+	cmd.Env, cmd.Stderr, cmd.Stdout = []string{"PATH=/nowhere"}, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	runtime.LockOSThread() // Pdeathsig is that of the thread
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(logPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if url := listening.FindStringSubmatch(string(text)); url != nil {
+			resp, err := http.Get(strings.TrimSpace(url[1]) + "/healthz")
+			if err == nil {
+				_ = resp.Body.Close()
+				break
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("it is not ready:\n%s", text)
+		}
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := resident.FindSubmatch(status)
+	if found == nil {
+		t.Fatalf("no VmRSS in %s", status)
+	}
+	n, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
