@@ -20,6 +20,9 @@ type blocker struct {
 func (b blocker) Receive(string) { b.began <- struct{}{}; <-b.until }
 func (b blocker) Closed(error)   {}
 
+// quickTicks has the sweeper pass every 10 ms, and nobody closed for his silence.
+var quickTicks = Config{WriteTimeout: 80 * time.Millisecond, PingInterval: time.Hour}
+
 // alive asks with this much patience.
 func alive(rt *Router, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -27,10 +30,25 @@ func alive(rt *Router, patience time.Duration) error {
 	return rt.Alive(ctx)
 }
 
+// expectStuck fails unless rt is not alive, and says that it is this that does not answer. It may take what is well
+// some time to answer, too.
+func expectStuck(t *testing.T, rt *Router, what string) {
+	t.Helper()
+	awaitThat(t, what, func() bool {
+		err := alive(rt, 300*time.Millisecond)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("want %q, got %v", what, err)
+		}
+		return strings.Contains(err.Error(), what)
+	})
+}
+
 // TestAlive: a handler that blocks holds one loop; that is seen, and it passes.
 func TestAlive(t *testing.T) {
 	began, until := make(chan struct{}), make(chan struct{})
-	rt := newRouter(t, Config{PingInterval: 80 * time.Millisecond, loops: 3})
+	cfg := quickTicks
+	cfg.loops = 3
+	rt := newRouter(t, cfg)
 	if len(rt.reactors) == 0 {
 		t.Skip("no event loops here")
 	}
@@ -38,20 +56,17 @@ func TestAlive(t *testing.T) {
 		return blocker{began, until}, nil
 	}})
 	url := serve(t, rt) + "/"
-	if err := alive(rt, 10*time.Second); err != nil {
+	if err := alive(rt, 30*time.Second); err != nil {
 		t.Fatalf("at rest: %v", err)
 	}
 	c := edgetest.Dial(t, url)
 	c.Text("block")
 	<-began
 	for range 2 {
-		err := alive(rt, 300*time.Millisecond)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1 of 3 event loops") {
-			t.Errorf("a handler blocks: %v", err)
-		}
+		expectStuck(t, rt, "1 of 3 event loops")
 	}
 	close(until)
-	if err := alive(rt, 10*time.Second); err != nil {
+	if err := alive(rt, 30*time.Second); err != nil {
 		t.Errorf("when it has come back: %v", err)
 	}
 }
@@ -59,7 +74,7 @@ func TestAlive(t *testing.T) {
 // TestAliveLock: a connection whose lock is never given back stops the sweeper,
 // which nobody would notice while others talk.
 func TestAliveLock(t *testing.T) {
-	url, rt, _ := echo(t, Config{PingInterval: 80 * time.Millisecond}, 0)
+	url, rt, _ := echo(t, quickTicks, 0)
 	c := edgetest.Dial(t, url+"/react")
 	c.Text("hello")
 	c.ExpectText("hello") // no loop waits for the lock
@@ -68,20 +83,19 @@ func TestAliveLock(t *testing.T) {
 	go conns[0].out.Alive(func() { close(given); <-back })
 	<-given
 	for range 2 { // before the sweeper gets there, and when it stands there
-		err := alive(rt, 300*time.Millisecond)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "sweeper") {
-			t.Errorf("a lock is held: %v", err)
-		}
+		expectStuck(t, rt, "sweeper")
 	}
 	close(back)
-	if err := alive(rt, 10*time.Second); err != nil {
+	if err := alive(rt, 30*time.Second); err != nil {
 		t.Errorf("when it is given back: %v", err)
 	}
 }
 
 // TestAliveBusy: work without a pause is life.
 func TestAliveBusy(t *testing.T) {
-	url, rt, _ := echo(t, Config{PingInterval: 80 * time.Millisecond, loops: 1}, 0)
+	cfg := quickTicks
+	cfg.loops = 1
+	url, rt, _ := echo(t, cfg, 0)
 	stop := make(chan struct{})
 	done := make(chan struct{})
 	c := edgetest.Dial(t, url+"/react")
@@ -102,7 +116,7 @@ func TestAliveBusy(t *testing.T) {
 		}
 	}()
 	for range 5 {
-		if err := alive(rt, 10*time.Second); err != nil {
+		if err := alive(rt, 30*time.Second); err != nil {
 			t.Error(err)
 		}
 	}

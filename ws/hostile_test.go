@@ -209,12 +209,6 @@ func TestHostileEnds(t *testing.T) {
 				t.Errorf("ended with %v", err)
 			}
 		})
-		deadline := time.Now().Add(5 * time.Second)
-		for rt.Stats().Open > 0 {
-			if time.Now().After(deadline) {
-				t.Fatalf("%d connections left", rt.Stats().Open)
-			}
-			time.Sleep(time.Millisecond)
-		}
+		awaitThat(t, "no connection is left", func() bool { return rt.Stats().Open == 0 })
 	})
 }

@@ -65,17 +65,15 @@ func TestLoopSlowTurn(t *testing.T) {
 	before := rt.Stats().SlowTurns // the machine may be busy
 	c.Text("sleep")
 	c.ExpectText("sleep")
-	for end := time.Now().Add(5 * time.Second); rt.Stats().SlowTurns == before; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("not counted")
-		}
-	}
+	awaitThat(t, "it is counted", func() bool { return rt.Stats().SlowTurns > before })
 }
 
 // TestLoopParks: a connection that is silent has no coroutine, nor one that
 // answers pings alone; half a frame keeps it.
 func TestLoopParks(t *testing.T) {
-	rt, url := loopRig(t, Config{PingInterval: 80 * time.Millisecond, parkAfter: 20 * time.Millisecond})
+	cfg := quickTicks
+	cfg.parkAfter = 20 * time.Millisecond
+	rt, url := loopRig(t, cfg)
 	r := rt.reactors[0]
 	talking := func() int {
 		n := make(chan int)
@@ -84,18 +82,15 @@ func TestLoopParks(t *testing.T) {
 	}
 	await := func(want int) {
 		t.Helper()
-		for end := time.Now().Add(5 * time.Second); talking() != want; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%d connections have a coroutine, want %d", talking(), want)
-			}
-		}
+		awaitThat(t, fmt.Sprintf("%d connections have a coroutine", want), func() bool { return talking() == want })
 	}
 	c := edgetest.Dial(t, url)
 	await(0)
 	c.Text("hello")
 	c.ExpectText("hello")
 	await(0)
-	c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
+	c.Raw(edgetest.Frame(edgetest.OpPing, nil))
+	c.Expect(edgetest.OpPong)
 	await(0)
 	c.Text("hello")
 	c.ExpectText("hello")
@@ -104,7 +99,10 @@ func TestLoopParks(t *testing.T) {
 	await(0)
 	c.Raw([]byte(masked(0x01, "frag"))) // a fragment is state, too
 	for range 3 {
-		c.Raw(edgetest.Frame(edgetest.OpPong, c.Expect(edgetest.OpPing)))
+		c.Raw(edgetest.Frame(edgetest.OpPing, nil))
+		c.Expect(edgetest.OpPong)
+		now := rt.swept.Load()
+		awaitThat(t, "it could have been parked", func() bool { return rt.swept.Load()-now > ticksPerInterval })
 	}
 	if talking() != 1 {
 		t.Error("parked within a message")
@@ -147,10 +145,6 @@ func TestLoopDescriptors(t *testing.T) {
 			})
 		}
 		clients.Wait()
-		for end := time.Now().Add(5 * time.Second); rt.Stats().Open > 0; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%d connections left", rt.Stats().Open)
-			}
-		}
+		awaitThat(t, "no connection is left", func() bool { return rt.Stats().Open == 0 })
 	}
 }

@@ -40,7 +40,7 @@ func serveHTTP(t testing.TB, rt *Router, l net.Listener, srv *http.Server) {
 			t.Error(err)
 		}
 		<-served
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := rt.Shutdown(ctx, refusal.CloseServiceRestart, "test ends"); err != nil {
 			t.Error(err)

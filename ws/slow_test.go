@@ -50,7 +50,7 @@ func stalled(t *testing.T, cfg Config) (*edgetest.Client, *Conn[string], *feed, 
 func TestSlowPeer(t *testing.T) { eachReact(t, testSlowPeer) }
 
 func testSlowPeer(t *testing.T, v variant) {
-	client, c, f, rt, closed := stalled(t, v.with(Config{WriteTimeout: 100 * time.Millisecond, CloseTimeout: time.Second})) // in which the close frame is written
+	client, c, f, rt, closed := stalled(t, v.with(Config{WriteTimeout: 100 * time.Millisecond, CloseTimeout: 3 * time.Second})) // in which the close frame is written
 	select {
 	case err := <-closed:
 		if err != nil {
