@@ -38,7 +38,7 @@ kill: ## 200 crashes of a server that 20 clients publish to, some on late cards;
 powercut: ## 2000 power cuts replayed from recorded cards, some of which use the log again and again; as root, an hour
 	go test ./cmd/edgechat -run 'TestPowerCut$$' -cuts $(or $(COUNT),2000) -v -timeout 180m
 
-cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, is replaced; as root, on a quiet machine
+cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, is replaced; as root
 	go test ./cmd/edgechat -run 'TestCards$$' -cards $(or $(TIME),10m) -v -timeout 60m
 
 soak: ## everything happens to one server for SOAK (default 30m): nothing may be left of it; as root

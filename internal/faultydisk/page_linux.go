@@ -72,7 +72,8 @@ func pageOut(pid int, path string) error {
 		// An iovec that points into the other process, which this one must not take for a pointer of its own.
 		vector := [2]uintptr{from, to - from}
 		_, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, uintptr(process), uintptr(unsafe.Pointer(&vector)), 1, unix.MADV_PAGEOUT, 0, 0)
-		if errno != 0 {
+		// Locked by now, or unmapped (madvise(2)).
+		if errno != 0 && errno != unix.EINVAL && errno != unix.ENOMEM {
 			return fmt.Errorf("process_madvise %s: %w", lines.Text(), errno)
 		}
 	}
