@@ -11,7 +11,8 @@ import (
 	"edgechat/internal/faultydisk"
 )
 
-// A party is people in rooms of ten, each of whom says something twice a second.
+// A party is people in rooms of ten, each of whom says something twice a second, one after the other: somebody hears of
+// whatever takes a while.
 type party struct {
 	t       *testing.T
 	board   *board
@@ -36,17 +37,22 @@ func newParty(t *testing.T, b *board, l *ledger, name string, people int) *party
 		p.conns = append(p.conns, c)
 		said := new(sync.Map)                            // contents by key
 		p.talkers.Go(func() { p.listen(c, room, said) }) // both until end
-		p.talkers.Go(func() { p.talk(c, fmt.Sprint(name, i), said) })
+		p.talkers.Go(func() { p.talk(c, fmt.Sprint(name, i), talkEach*time.Duration(i)/time.Duration(people), said) })
 	}
 	return p
 }
 
-func (p *party) talk(c *edgetest.Client, name string, said *sync.Map) {
+const talkEach = 500 * time.Millisecond
+
+func (p *party) talk(c *edgetest.Client, name string, after time.Duration, said *sync.Map) {
+	next := time.NewTimer(after)
+	defer next.Stop()
 	for n := 0; ; n++ {
 		select {
 		case <-p.quit:
 			return
-		case <-time.After(500 * time.Millisecond):
+		case <-next.C:
+			next.Reset(talkEach)
 		}
 		key := fmt.Sprint(name, ".", n)
 		content := fmt.Sprintf("%d %s %s", time.Since(p.started), key, strings.Repeat("x", 150))
