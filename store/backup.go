@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"edgechat/codec"
@@ -22,7 +23,7 @@ import (
 //	magic "edgechat backup\n", version 1 (a byte)
 //	records: kind 1, length of the body (a varint), body
 //
-// The kinds are those of the log (format.go): one state (2) first, then for each room its place (4) and its
+// The kinds are those of the log (format.go): one state (2) first, then for each room, by their names, its place (4) and its
 // messages (1) and revisions (7), of which the varint is the sequence itself. The last record is the end: kind 255, its body the number of messages
 // (8 bytes, little endian) and the CRC-32C of all before the record (4 bytes).
 const (
@@ -48,7 +49,9 @@ func (s *Store) Backup(w io.Writer) error {
 	st := s.state(false)
 	st.checkpoint = s.given.Load()
 	b.begin(&st)
-	for _, r := range s.allRooms() {
+	rooms := s.allRooms()
+	slices.SortFunc(rooms, func(a, b *room) int { return strings.Compare(a.name, b.name) })
+	for _, r := range rooms {
 		if err := s.backupRoom(b, r); err != nil {
 			return fmt.Errorf("store: backup of room %q: %w", r.name, err)
 		}

@@ -9,18 +9,26 @@ import (
 	"edgechat/codec"
 )
 
-// ReadBackup reads a backup as Backup and BackupTo write it, and hands its messages to visit: room after room, the
-// oldest of each first. One that was edited says what it says since; of one that was deleted there is no content.
-// It returns how many messages and revisions there were, and holds one room in memory. The error wraps ErrDamaged if the
+// ReadBackup reads a backup as Backup and BackupTo write it, and hands over its messages and revisions: all of a room at
+// a time, the oldest first, the rooms by their names. Each is what a reader is told of it now: one that was edited says what
+// it says since, and is Edited; one that was deleted has no content, and is Deleted. A room without messages is left out.
+//
+// It returns how many there were, and holds one room in memory. The error wraps ErrDamaged if the
 // backup is not whole, which is known for certain only at its end, after visit has seen what is; or it is that of visit,
 // which ends it.
-func ReadBackup(r io.Reader, visit func(*codec.Record) error) (int, error) {
+func ReadBackup(r io.Reader, visit func([]codec.Record) error) (int, error) {
 	var room []codec.Record
+	n := 0
 	finish := func() error {
-		defer func() { room = nil }()
-		return visitRoom(room, visit)
+		list := told(room)
+		room = nil
+		if len(list) == 0 {
+			return nil
+		}
+		n += len(list)
+		return visit(list)
 	}
-	n, err := readBackup(r, func(kind byte, body []byte) error {
+	_, err := readBackup(r, func(kind byte, body []byte) error {
 		switch kind {
 		case recordPlace:
 			return finish()
@@ -40,28 +48,45 @@ func ReadBackup(r io.Reader, visit func(*codec.Record) error) (int, error) {
 	if errors.Is(err, errBackup) {
 		err = fmt.Errorf("store: %w: %w", ErrDamaged, err)
 	}
-	return int(n), err
+	return n, err
 }
 
-// visitRoom hands over what was said in a room, as its revisions have it.
-func visitRoom(room []codec.Record, visit func(*codec.Record) error) error {
-	newest := map[codec.ID]string{} // by target, what it says since
-	for i := range room {
-		if m := &room[i].Message; m.Kind != codec.Said {
-			newest[m.Target] = m.Content
-		}
-	}
-	for i := range room {
-		rec := &room[i]
-		if rec.Message.Kind != codec.Said {
+// told returns the records of a room as readers are told of them. Those whose content nobody has any more are left out.
+func told(room []codec.Record) []codec.Record {
+	newest := newestRevisions(room)
+	kept := room[:0]
+	for i, rec := range room {
+		m := &rec.Message
+		at, revised := newest[subject(m)]
+		switch {
+		case revised && at != i:
+			v := room[at].Message // which is behind, and so not moved yet
+			m.Deleted = v.Kind == codec.Deletion
+			m.Edited = m.Kind == codec.Said && !m.Deleted
+			m.Content, rec.Superseded = v.Content, false
+		case rec.Superseded:
 			continue
 		}
-		if content, ok := newest[rec.Message.ID]; ok {
-			rec.Message.Content, rec.Superseded = content, false
-		}
-		if err := visit(rec); err != nil {
-			return err
+		kept = append(kept, rec)
+	}
+	return kept
+}
+
+// subject returns the message that m is, or changes.
+func subject(m *codec.Message) codec.ID {
+	if m.Kind == codec.Said {
+		return m.ID
+	}
+	return m.Target
+}
+
+// newestRevisions returns where in a room's records, the oldest first, the newest revision of each message is.
+func newestRevisions(room []codec.Record) map[codec.ID]int {
+	newest := map[codec.ID]int{}
+	for i := range room {
+		if m := &room[i].Message; m.Kind != codec.Said {
+			newest[m.Target] = i
 		}
 	}
-	return nil
+	return newest
 }

@@ -24,8 +24,16 @@ const (
 	UnplacedTaken   Unplaced = "another message of the room has its number"
 	UnplacedEpoch   Unplaced = "the room goes on with numbers of another epoch"
 	UnplacedOld     Unplaced = "it is older than what the room keeps"
-	UnplacedRevised Unplaced = "it was edited or deleted since"
+	UnplacedDiffers Unplaced = "a message with its id is there, and says something else"
+	UnplacedTarget  Unplaced = "what it edits or deletes is not a message of the room"
+	UnplacedRevised Unplaced = "what it edits or deletes was deleted or edited otherwise"
+	UnplacedMarked  Unplaced = "it is marked as edited or deleted, and by what is not there"
 )
+
+// AllUnplaced returns each reason.
+func AllUnplaced() []Unplaced {
+	return []Unplaced{UnplacedTaken, UnplacedEpoch, UnplacedOld, UnplacedDiffers, UnplacedTarget, UnplacedRevised, UnplacedMarked}
+}
 
 // An ImportReport is what became of the messages of an import.
 type ImportReport struct {
@@ -36,13 +44,13 @@ type ImportReport struct {
 	Aside    string // where what was at the path before is kept; "" if there was nothing, or nothing was changed
 }
 
-// Import places messages, with the IDs they have, in the store at path, which nobody may have open: the error is
+// Import places messages and revisions as ReadBackup hands them over, with the IDs they have, in the store at path, which nobody may have open: the error is
 // ErrLocked then. One that is missing is made, as Restore does. A store without rooms takes them all, and learns their epochs,
 // so that cursors of then go on working; in one that has rooms, a message goes where the room has that number of that
-// epoch free, and one that is there already is left as it is. A room that the store does not know is taken whole, and of
+// epoch free, and one that is there already is left as it is, but for a revision that is placed. What was deleted stays so. A room that the store does not know is taken whole, and of
 // its epochs those that the store does not know prove nothing.
 //
-// It is Restore of a backup in which they are: with any error path stays as it was, what was there is kept aside, and
+// It is Restore of a backup in which they are, without Author, which they have not: with any error path stays as it was, what was there is kept aside, and
 // the next start opens a new epoch. If there is nothing to place, nothing is written. It holds all messages in memory, and
 // needs the space of the store three times over beside it, for as long as it takes.
 func Import(path string, messages []codec.Record) (ImportReport, error) {

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -31,20 +30,15 @@ func (o *exportOptions) table(getenv func(string) string) []settings.Setting {
 
 func exportCommand() command {
 	return command{name: "export", args: "[ROOM]", summary: "write the messages of a room, or of all, as text", settings: new(exportOptions).table, run: export,
-		about: "A message is a line of JSON on standard output, room after room, the oldest first: room, id, username,\n" +
-			"content, time (milliseconds since 1970) and key, if it has one. A server that runs is asked over its admin socket\n" +
-			"while it is at work; with --data, or where no server answers, the store of a stopped server is read. Exit\n" +
-			"code 1: it could not be read, or there is no such room; what was written until then is not all.\n"}
-}
-
-// An exported message is a line of an export. Its order of fields is that of a frame.
-type exported struct {
-	Room     string `json:"room"`
-	ID       string `json:"id"`
-	Username string `json:"username"`
-	Content  string `json:"content"`
-	Time     int64  `json:"time"`
-	Key      string `json:"key,omitempty"`
+		about: "A message is a line of JSON on standard output, the rooms by their names, the oldest message first: room, id,\n" +
+			"username, content, time (milliseconds since 1970) and key, if it has one. One that was edited has what it\n" +
+			"says now, and \"edited\"; of one that was deleted there is no content, but \"deleted\". Who edited or deleted,\n" +
+			"and when, says a line of its own, with type (edited or deleted) and target, the id of the message. Of what\n" +
+			"does not change, two exports are equal. Who may edit a message later is not told; a backup has that, too.\n" +
+			"--html leaves out what was deleted.\n\n" +
+			"A server that runs is asked over its admin socket while it is at work; with --data, or where no server answers,\n" +
+			"the store of a stopped server is read. Exit code 1: it could not be read, or there is no such room; what was\n" +
+			"written until then is not all.\n"}
 }
 
 func export(ctx context.Context, a *app) error {
@@ -61,48 +55,50 @@ func export(ctx context.Context, a *app) error {
 		}
 	}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
-	n := 0
-	write, end := lines(out), func() error { return nil }
+	n, found := 0, false
+	write := lines
 	if o.html {
-		write, end = htmlPage(out, room)
+		write = writePage
 	}
-	from, err := o.read(ctx, values, func(r *codec.Record) error {
-		if room != "" && r.Room != room {
+	from, err := o.read(ctx, values, func(list []codec.Record) error {
+		if room != "" && list[0].Room != room {
 			return nil
 		}
-		n++
-		return write(r)
+		of := messages(list)
+		if o.html && of == 0 {
+			return nil
+		}
+		n, found = n+of, true
+		return write(out, list)
 	})
-	if err == nil && n > 0 {
-		err = end()
-	}
 	if err := errors.Join(err, out.Flush()); err != nil {
 		if errors.Is(err, admin.ErrNoServer) || errors.Is(err, errRefused) {
 			return adminFailure(err, o.socket)
 		}
 		return &failure{errs: []error{err}, hint: fileHint(err, from), code: 1}
 	}
-	if room != "" && n == 0 {
+	if room != "" && !found {
 		return &failure{errs: []error{fmt.Errorf("room %q has no message in %s", room, from)}, hint: "see what rooms there are: edgechat export | cut -d '\"' -f 4 | sort | uniq -c", code: 1}
 	}
 	_, err = fmt.Fprintf(a.stderr, "edgechat: %s of %s\n", count(n, "message"), from)
 	return err
 }
 
-// lines writes records as lines of JSON.
-func lines(w io.Writer) func(*codec.Record) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return func(r *codec.Record) error {
-		return e.Encode(exported{Room: r.Room, ID: r.Message.ID.String(), Username: r.Message.Username, Content: r.Message.Content, Time: r.Message.Time, Key: r.Key})
+// messages returns how many of the records are messages that were not deleted.
+func messages(list []codec.Record) (n int) {
+	for i := range list {
+		if m := &list[i].Message; m.Kind == codec.Said && !m.Deleted {
+			n++
+		}
 	}
+	return n
 }
 
 // errRefused is an error of the running server.
 var errRefused = errors.New("the running server did not give what it has")
 
 // read hands over what the running server or the stopped one's store has, and says which it was.
-func (o *exportOptions) read(ctx context.Context, values []settings.Resolved, visit func(*codec.Record) error) (from string, err error) {
+func (o *exportOptions) read(ctx context.Context, values []settings.Resolved, visit func([]codec.Record) error) (from string, err error) {
 	write := func(w io.Writer) error {
 		_, err := store.BackupTo(from, os.TempDir(), w)
 		return err

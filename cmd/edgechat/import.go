@@ -4,22 +4,19 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
-	"unicode/utf8"
 
 	"edgechat/codec"
 	"edgechat/store"
 )
 
 const (
-	maxImportLine = 16 << 20 // bytes of a line of an import
-	shownLines    = 5        // of those that are wrong or cannot be placed, how many are shown
+	maxImportLine = 1 << 20 // bytes of a line of an import: the longest content, each byte escaped, is shorter
+	shownLines    = 5       // of those that are wrong or cannot be placed, how many are shown
 )
 
 func importCommand() command {
@@ -27,7 +24,7 @@ func importCommand() command {
 		about: "FILE is what export writes; - is standard input. A store that is missing or empty takes all, with their ids.\n" +
 			"In one in use, messages that are there stay as they are, a room that is not there is taken whole, and others\n" +
 			"go where their room has their number of their epoch free; those that cannot be placed are counted, and the\n" +
-			"first of them named. The settings of history of the next start say how many stay. What was in the folder is\n" +
+			"first of them named, by their lines. The settings of history of the next start say how many stay. What was in the folder is\n" +
 			"kept beside the new file. Exit code 1: a line is wrong, or the store cannot be used; nothing was imported\n" +
 			"then.\n"}
 }
@@ -46,20 +43,25 @@ func importMessages(_ context.Context, a *app) error {
 		}
 		defer in.Close()
 	}
-	messages, numbers, err := readExported(in)
+	lines, err := readExported(in)
 	if err != nil {
 		return err
 	}
 	to := filepath.Join(o.folder, storeFile)
-	report, err := store.Import(to, messages)
+	report, err := store.Import(to, lines.messages)
 	if err != nil {
 		return &failure{errs: []error{err}, hint: fileHint(err, to), code: 1}
 	}
 	if _, err := fmt.Fprintf(a.stdout, "%s: %s imported, %d there already, %d not placed\n",
-		to, count(report.Placed, "message"), report.Present, len(messages)-report.Placed-report.Present); err != nil {
+		to, count(report.Placed, "message"), report.Present, len(lines.messages)-report.Placed-report.Present); err != nil {
 		return err
 	}
-	if err := sayUnplaced(a.stderr, report, messages, numbers); err != nil {
+	for _, why := range store.AllUnplaced() {
+		if err := lines.say(a.stderr, "not placed: "+string(why), report.Unplaced[why]); err != nil {
+			return err
+		}
+	}
+	if err := lines.say(a.stderr, "out of order, and taken by number", lines.late); err != nil {
 		return err
 	}
 	if report.Aside != "" {
@@ -68,113 +70,86 @@ func importMessages(_ context.Context, a *app) error {
 	return err
 }
 
-// sayUnplaced says how many messages were not placed, and the first lines of them, by why.
-func sayUnplaced(w io.Writer, report store.ImportReport, messages []codec.Record, numbers []int) error {
-	for _, why := range []store.Unplaced{store.UnplacedTaken, store.UnplacedEpoch, store.UnplacedOld, store.UnplacedRevised} {
-		list := report.Unplaced[why]
-		if len(list) == 0 {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "edgechat: %s not placed: %s\n", count(len(list), "message"), why); err != nil {
+// say says what became of messages, by their indexes, and names the first of them.
+func (f *exportFile) say(w io.Writer, what string, list []int) error {
+	if len(list) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintf(w, "edgechat: %s %s\n", count(len(list), "message"), what); err != nil {
+		return err
+	}
+	for _, i := range list[:min(len(list), shownLines)] {
+		if _, err := fmt.Fprintf(w, "edgechat: line %d: %s of room %q\n", f.numbers[i], f.messages[i].Message.ID, f.messages[i].Room); err != nil {
 			return err
-		}
-		for _, i := range list[:min(len(list), shownLines)] {
-			if _, err := fmt.Fprintf(w, "edgechat: line %d: %s of room %q\n", numbers[i], messages[i].Message.ID, messages[i].Room); err != nil {
-				return err
-			}
 		}
 	}
 	return nil
 }
 
-// readExported reads all lines of an export, with the number of each. The error is a *failure that names those that
+// An exportFile is what an import has read.
+type exportFile struct {
+	messages []codec.Record
+	numbers  []int // the line of each, from 1
+	late     []int // of messages, those that come after a newer one of their room
+}
+
+// readExported reads all lines of an export. The error is a *failure that names those that
 // are wrong, the first of them.
-func readExported(r io.Reader) (messages []codec.Record, numbers []int, err error) {
+func readExported(r io.Reader) (*exportFile, error) {
 	f := &failure{hint: "nothing was imported; a line is as export writes it: " +
 		`{"room":"den","id":"k3f9q2-1042","username":"ann","content":"hi","time":1700000000000}`, code: 1}
-	in := bufio.NewScanner(r)
-	in.Buffer(make([]byte, 0, 64<<10), maxImportLine)
-	wrong, n := 0, 0
-	for in.Scan() {
-		n++
-		if len(bytes.TrimSpace(in.Bytes())) == 0 {
+	file := &exportFile{}
+	in := bufio.NewReaderSize(r, 64<<10)
+	head := map[string]uint64{} // by room, the greatest number
+	wrong, end := 0, error(nil)
+	for n := 1; end == nil; n++ {
+		var line []byte
+		line, end = nextLine(in)
+		if end != nil && end != io.EOF {
+			return nil, &failure{errs: []error{fmt.Errorf("line %d: %w", n, end)}, code: 1}
+		}
+		var m codec.Record
+		err := errTooLong
+		if len(line) <= maxImportLine {
+			if len(bytes.TrimSpace(line)) == 0 {
+				continue
+			}
+			m, err = parseLine(line)
+		}
+		if err != nil {
+			if wrong++; wrong <= shownLines {
+				f.errs = append(f.errs, fmt.Errorf("line %d: %w", n, err))
+			}
 			continue
 		}
-		m, err := readLine(in.Bytes())
-		if err == nil {
-			messages, numbers = append(messages, m), append(numbers, n)
-			continue
+		if at := m.Message.ID.Offset; at < head[m.Room] {
+			file.late = append(file.late, len(file.messages))
+		} else {
+			head[m.Room] = at
 		}
-		if wrong++; wrong <= shownLines {
-			f.errs = append(f.errs, fmt.Errorf("line %d: %w", n, err))
-		}
-	}
-	if err := in.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			err = fmt.Errorf("it is longer than %d MiB", maxImportLine>>20)
-		}
-		f.errs = append(f.errs, fmt.Errorf("line %d: %w", n+1, err))
+		file.messages, file.numbers = append(file.messages, m), append(file.numbers, n)
 	}
 	if wrong > shownLines {
 		f.errs = append(f.errs, fmt.Errorf("%s of the file wrong besides", count(wrong-shownLines, "line")))
 	}
-	if len(f.errs) > 0 {
-		return nil, nil, f
+	if wrong > 0 {
+		return nil, f
 	}
-	return messages, numbers, nil
+	return file, nil
 }
 
-// readLine reads a line of an export.
-func readLine(b []byte) (codec.Record, error) {
-	if !utf8.Valid(b) {
-		return codec.Record{}, errors.New("it is not valid UTF-8")
-	}
-	var l struct {
-		Room, ID, Username, Content *string
-		Time                        *int64
-		Key                         string
-	}
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&l); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = errors.New("it is cut off")
+var errTooLong = fmt.Errorf("it is longer than %d KiB", maxImportLine>>10)
+
+// nextLine returns a line without its end; of one that is longer than maxImportLine, so much that it is seen. The error is
+// io.EOF with the last line, or says that it cannot be read.
+func nextLine(in *bufio.Reader) (line []byte, err error) {
+	for {
+		part, err := in.ReadSlice('\n')
+		if len(line) <= maxImportLine {
+			line = append(line, part...)
 		}
-		return codec.Record{}, err
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return bytes.TrimRight(line, "\r\n"), err
+		}
 	}
-	if _, err := d.Token(); err != io.EOF {
-		return codec.Record{}, errors.New("something follows the object")
-	}
-	switch {
-	case l.Room == nil:
-		return codec.Record{}, errors.New("it has no room")
-	case l.ID == nil:
-		return codec.Record{}, errors.New("it has no id")
-	case l.Username == nil:
-		return codec.Record{}, errors.New("it has no username")
-	case l.Content == nil:
-		return codec.Record{}, errors.New("it has no content")
-	case l.Time == nil || *l.Time < 0:
-		return codec.Record{}, errors.New("it has no time in milliseconds since 1970")
-	}
-	if err := codec.CheckRoom(*l.Room); err != nil {
-		return codec.Record{}, withoutCode(err)
-	}
-	if _, err := codec.CleanUsername(*l.Username); err != nil {
-		return codec.Record{}, withoutCode(err)
-	}
-	id, err := codec.ParseID(*l.ID)
-	if err != nil {
-		return codec.Record{}, withoutCode(err)
-	}
-	if id.Offset == 0 {
-		return codec.Record{}, fmt.Errorf("%q names no message: numbers begin with 1", *l.ID)
-	}
-	return codec.Record{Room: *l.Room, Key: l.Key, Message: codec.Message{ID: id, Username: *l.Username, Content: *l.Content, Time: *l.Time}}, nil
-}
-
-// withoutCode returns what a refusal says, without its code, which is for clients.
-func withoutCode(err error) error {
-	_, text, _ := strings.Cut(err.Error(), ": ")
-	return errors.New(text)
 }

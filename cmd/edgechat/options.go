@@ -26,6 +26,9 @@ import (
 // 32-bit board.
 const maxHistoryBytes = 128 << 20 << (bits.UintSize / 64 * 7) // 16 GiB on 64 bits
 
+// mostContent is the most that the content of a message may be set to, in bytes.
+const mostContent = 64 << 10
+
 // options are the settings of serve. docs/settings.md is made from this table.
 type options struct {
 	server.Config
@@ -50,7 +53,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 		settings.Number(settings.Setting{Name: "replay-limit", Default: strconv.Itoa(chat.DefaultReplayLimit),
 			Usage: "messages that a client gets at most when it asks for history"}, &c.ReplayLimit, 1, 10_000),
 		settings.Number(settings.Setting{Name: "max-content", Default: strconv.Itoa(codec.DefaultMaxContent),
-			Usage: "bytes of the content of one message"}, &c.MaxContent, 1, 64<<10),
+			Usage: "bytes of the content of one message"}, &c.MaxContent, 1, mostContent),
 		orNone(settings.Number(settings.Setting{Name: "rooms-per-connection", Default: strconv.Itoa(chat.DefaultRoomsPerConnection),
 			Usage: "rooms that one connection may be in at once; 0 is no limit"}, &c.RoomsPerConnection, 0, 10_000), &c.RoomsPerConnection),
 		settings.Duration(settings.Setting{Name: "ping-interval", Default: settings.ShortDuration(ws.DefaultPingInterval),

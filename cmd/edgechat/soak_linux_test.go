@@ -275,7 +275,7 @@ func (s *soakTest) backup() {
 	r, w := io.Pipe()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.CloseWithError(s.admin.Backup(context.Background(), w)) })
-	n, err := store.ReadBackup(r, func(*codec.Record) error { return nil })
+	n, err := store.ReadBackup(r, func([]codec.Record) error { return nil })
 	r.CloseWithError(err)
 	wg.Wait()
 	if err != nil || n == 0 {
