@@ -161,9 +161,15 @@ func TestDeafReaders(t *testing.T) {
 		}
 	}
 	eventually(t, "all places are taken", func() bool { return r.hub.Stats().Histories >= 32 })
-	if status, _, body := r.do("GET", "/chat/room/den/messages", ""); status != 200 || len(body) < 4_000_000 {
-		t.Errorf("%d with %d bytes", status, len(body))
-	}
+	eventually(t, "who reads gets it all", func() bool { // unless the machine is so busy that it takes the reader's time too
+		resp, err := http.Get(r.http + "/chat/room/den/messages")
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		n, err := io.Copy(io.Discard, resp.Body)
+		return err == nil && resp.StatusCode == 200 && n > 4_000_000
+	})
 	if r.log.Has("history failed") {
 		t.Error("who reads nothing is a failure of the history")
 	}

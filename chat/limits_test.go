@@ -3,7 +3,6 @@ package chat
 import (
 	"bytes"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +54,24 @@ func say(c *edgetest.Client, key, content string) map[string]any {
 	}
 }
 
+// overrun says four things at once, again until one of them is refused, and returns how long to wait then.
+func overrun(c *edgetest.Client) (wait time.Duration) {
+	c.T.Helper()
+	for wait == 0 { // the machine may be so busy that it lets in one more
+		c.Raw(bytes.Repeat(edgetest.Frame(edgetest.OpText, []byte(`{"type":"message","room":"den","content":"hi","idempotency_key":"k"}`)), 4))
+		for answers := 0; answers < 4; {
+			m := c.JSON()
+			if m["code"] == "rate_limited" {
+				wait = max(wait, time.Duration(m["retry_after_ms"].(float64))*time.Millisecond)
+			}
+			if m["type"] == "ack" || m["type"] == "error" {
+				answers++
+			}
+		}
+	}
+	return wait
+}
+
 // TestMessageRate: what is over the burst is refused with the time that it takes, nothing of it is published, and
 // after that time it is taken.
 func TestMessageRate(t *testing.T) {
@@ -90,11 +107,7 @@ func TestMessageRate(t *testing.T) {
 		r = newRig(t, limited(Limits{Messages: limit.Rate{N: 1, Per: 300 * time.Millisecond, Burst: 2}}))
 		c = enter(r)
 		for range 3 {
-			m := map[string]any{}
-			for m["code"] != "rate_limited" {
-				m = say(c, "k"+strconv.FormatUint(r.hub.Stats().Published, 10), "hi")
-			}
-			time.Sleep(time.Duration(m["retry_after_ms"].(float64)) * time.Millisecond)
+			time.Sleep(overrun(c))
 			if m := say(c, "later", "hi"); m["type"] != "ack" {
 				t.Errorf("after the wait: %v", m)
 			}

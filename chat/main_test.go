@@ -88,7 +88,7 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-served
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		if err := r.rt.Shutdown(ctx, 1012, ""); err != nil {
 			t.Error(err)
@@ -151,9 +151,9 @@ func (r *rig) say(room, content string) codec.ID {
 // eventually waits until what it says is true.
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !f(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !f(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("%s: not so after 10 s", what)
+			t.Fatalf("%s: not so after a minute", what)
 		}
 	}
 }

@@ -101,7 +101,7 @@ func TestRequestLimits(t *testing.T) {
 	if _, err := io.ReadAll(c); err != nil {
 		t.Errorf("half a head: %v", err)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > 15*time.Second {
 		t.Errorf("half a head held the connection for %v", took)
 	}
 }
@@ -131,7 +131,7 @@ func TestRequestTimeout(t *testing.T) {
 	if _, err := io.ReadAll(body); err != nil {
 		t.Errorf("half a body: %v", err)
 	}
-	if took := time.Since(began); took < 200*time.Millisecond || took > 5*time.Second {
+	if took := time.Since(began); took < 200*time.Millisecond || took > 15*time.Second {
 		t.Errorf("half a body held the connection for %v", took)
 	}
 
@@ -155,7 +155,7 @@ func TestListenerBreaks(t *testing.T) {
 	}
 	select {
 	case <-s.served:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("Serve goes on")
 	}
 	if addr := s.addr(1).String(); s.err == nil || !strings.Contains(s.err.Error(), "accept on "+addr) {

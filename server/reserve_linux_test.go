@@ -115,12 +115,12 @@ func TestFewDescriptors(t *testing.T) {
 		connect()
 	}
 	health := func(host string) error {
-		c, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), 5*time.Second)
+		c, err := net.DialTimeout("tcp", net.JoinHostPort(host, port), 30*time.Second)
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(30 * time.Second))
 		fmt.Fprint(c, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
 		resp, err := http.ReadResponse(bufio.NewReader(c), nil)
 		if err == nil && resp.StatusCode != 200 {
