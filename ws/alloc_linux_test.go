@@ -28,9 +28,9 @@ func takerRig(t *testing.T, cfg Config) (rt *Router, c *edgetest.Client, got cha
 }
 
 // TestReviveAllocs: a message to a parked connection, which is parked again
-// behind it, costs at most 20 allocations and 4 KB, and a ping as much.
+// behind it, costs at most 2 allocations and 64 bytes, and a ping as much.
 func TestReviveAllocs(t *testing.T) {
-	rt, c, got := takerRig(t, Config{driver: eagerLoop})
+	rt, c, got := takerRig(t, Config{})
 	const runs = 500
 	pong := make([]byte, 2)
 	for name, one := range map[string]func(){
@@ -54,13 +54,11 @@ func TestReviveAllocs(t *testing.T) {
 			bytes = min(bytes, (after.TotalAlloc-before.TotalAlloc)/runs)
 		}
 		t.Logf("%s: %d allocations, %d bytes", name, allocs, bytes)
-		talking := make(chan int)
-		rt.reactors[0].Post(func() { talking <- len(rt.reactors[0].talking) })
-		if n := <-talking; n != 0 {
+		if n := talking(rt.reactors[0]); n != 0 {
 			t.Errorf("%s: %d connections talk: it was not parked", name, n)
 		}
-		if allocs > 20 || bytes > 4<<10 {
-			t.Errorf("%s: a revival costs %d allocations and %d bytes, want at most 20 and 4096", name, allocs, bytes)
+		if allocs > 2 || bytes > 64 {
+			t.Errorf("%s: %d allocations and %d bytes, want at most 2 and 64", name, allocs, bytes)
 		}
 	}
 }
@@ -78,11 +76,11 @@ func sender(t *testing.T, c *edgetest.Client, frame []byte, await func()) func()
 // allocation: events that say nothing, wakes for nothing, empty posts.
 func TestWakeAllocs(t *testing.T) {
 	rt, c, got := takerRig(t, Config{})
-	sender(t, c, edgetest.Frame(edgetest.OpText, nil), func() { <-got })() // the loop has it, and it talks
+	message := edgetest.Frame(edgetest.OpText, []byte("hello"))
 	r := rt.reactors[0]
+	sender(t, c, message[:7], func() { awaitThat(t, "it is within a message", func() bool { return talking(r) == 1 }) })()
 	ran := make(chan *onLoop)
-	r.Post(func() { ran <- r.talking[0] })
-	d := <-ran
+	d := rt.conns.all(nil)[0].driver().(*onLoop)
 	for name, events := range map[string]loop.Events{
 		"readable": loop.Readable, "writable": loop.Writable, "both": loop.Readable | loop.Writable, "none": 0,
 	} {
@@ -94,9 +92,8 @@ func TestWakeAllocs(t *testing.T) {
 	}
 	f := func() { ran <- d }
 	for name, one := range map[string]func(){
-		"a post":    func() { r.Post(f); <-ran },
-		"a wake":    func() { d.wake(); r.Post(f); <-ran },
-		"the sweep": func() { r.nudge(); r.Post(f); <-ran },
+		"a post": func() { r.Post(f); <-ran },
+		"a wake": func() { d.wake(); r.Post(f); <-ran },
 	} {
 		if n := testing.AllocsPerRun(1000, one); n > 0 {
 			t.Errorf("%v allocations for %s", n, name)
@@ -107,5 +104,5 @@ func TestWakeAllocs(t *testing.T) {
 		t.Error("a message out of nothing")
 	default:
 	}
-	sender(t, c, edgetest.Frame(edgetest.OpText, nil), func() { <-got })() // it still talks
+	sender(t, c, message[7:], func() { <-got })() // it is where it was
 }

@@ -65,7 +65,7 @@ func closing(rt *Router) bool {
 // does not have it any more, a Shutdown waits for it.
 func TestShutdownAtHijack(t *testing.T) {
 	each(t, func(t *testing.T, v variant) {
-		if v.path == "/react" && v.driver == autoDriver || v.driver == eagerLoop {
+		if v.path == "/react" && v.driver == autoDriver {
 			return // net/http never has it
 		}
 		rt := newRouter(t, v.with(Config{}))

@@ -68,83 +68,126 @@ func TestLoopSlowTurn(t *testing.T) {
 	awaitThat(t, "it is counted", func() bool { return rt.Stats().SlowTurns > before })
 }
 
-// TestLoopParks: a connection that is silent has no coroutine, nor one that
-// answers pings alone; half a frame keeps it.
+// TestLoopParks: a connection has no coroutine from the turn on in which its message was read, or
+// its ping; a part of a message keeps it.
 func TestLoopParks(t *testing.T) {
-	cfg := quickTicks
-	cfg.parkAfter = 20 * time.Millisecond
-	rt, url := loopRig(t, cfg)
+	rt, url := loopRig(t, Config{})
 	r := rt.reactors[0]
-	talking := func() int {
-		n := make(chan int)
-		r.Post(func() { n <- len(r.talking) })
-		return <-n
-	}
-	await := func(want int) {
+	expect := func(want int) {
 		t.Helper()
-		awaitThat(t, fmt.Sprintf("%d connections have a coroutine", want), func() bool { return talking() == want })
+		if n := talking(r); n != want {
+			t.Errorf("%d connections have a coroutine, want %d", n, want)
+		}
 	}
 	c := edgetest.Dial(t, url)
-	await(0)
-	c.Text("hello")
-	c.ExpectText("hello")
-	await(0)
-	c.Raw(edgetest.Frame(edgetest.OpPing, nil))
-	c.Expect(edgetest.OpPong)
-	await(0)
-	c.Text("hello")
-	c.ExpectText("hello")
-	pong := masked(0x8a, "")
-	c.Raw([]byte(pong + pong)) // in one segment
-	await(0)
-	c.Raw([]byte(masked(0x01, "frag"))) // a fragment is state, too
-	for range 3 {
-		c.Raw(edgetest.Frame(edgetest.OpPing, nil))
+	ping := func() {
+		t.Helper()
+		c.Raw([]byte(masked(0x89, "!")))
 		c.Expect(edgetest.OpPong)
-		now := rt.swept.Load()
-		awaitThat(t, "it could have been parked", func() bool { return rt.swept.Load()-now > ticksPerInterval })
 	}
-	if talking() != 1 {
-		t.Error("parked within a message")
-	}
+	expect(0)
+	c.Text("hello")
+	c.ExpectText("hello")
+	expect(0)
+	ping()
+	expect(0)
+	pong := masked(0x8a, "")
+	c.Raw([]byte(pong + pong + masked(0x89, "!"))) // in one segment
+	c.Expect(edgetest.OpPong)
+	expect(0)
+	c.Raw([]byte(masked(0x01, "frag"))) // a fragment is state, too
+	ping()
+	expect(1)
+	ping()
+	expect(1)
 	c.Raw([]byte(masked(0x80, "ment")))
 	if p := c.Expect(edgetest.OpText); string(p) != "fragment" {
 		t.Errorf("got %q", p)
 	}
-	await(0)
+	expect(0)
+}
+
+// talking returns how many connections of r have a coroutine.
+func talking(r *reactor) int {
+	n := make(chan int)
+	r.Post(func() { n <- r.talking })
+	return <-n
+}
+
+// TestSpareTalks: coroutines with the limits of one route, however many are spare, leave room for the one that
+// another route's next message takes.
+func TestSpareTalks(t *testing.T) {
+	rt := newRouter(t, Config{loops: 1})
+	for path, limit := range map[string]int{"/short": 1000, "/long": 2000} {
+		React(rt, Route[string]{Path: path, MaxMessage: limit, Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
+			return &echoSession{c, make(chan error, 1)}, nil
+		}})
+	}
+	url := serve(t, rt)
+	r := rt.reactors[0]
+	message := masked(0x81, "hello")
+	var all []*edgetest.Client
+	for range 2 * spareTalks {
+		c := edgetest.Dial(t, url+"/short")
+		c.Raw([]byte(message[:4]))
+		all = append(all, c)
+	}
+	awaitThat(t, "all are within a message", func() bool { return talking(r) == len(all) })
+	for _, c := range all {
+		c.Raw([]byte(message[4:]))
+		c.ExpectText("hello")
+	}
+	last := func() *talk {
+		last := make(chan *talk)
+		r.Post(func() {
+			if len(r.spare) != spareTalks {
+				t.Errorf("%d coroutines are spare, want %d", len(r.spare), spareTalks)
+			}
+			last <- r.spare[len(r.spare)-1]
+		})
+		return <-last
+	}
+	before := last()
+	c := edgetest.Dial(t, url+"/long")
+	c.Text("hello")
+	c.ExpectText("hello")
+	kept := last()
+	c.Text("hello")
+	c.ExpectText("hello")
+	if kept == before || last() != kept {
+		t.Error("each message has a coroutine made for it")
+	}
 }
 
 // TestLoopDescriptors: numbers of descriptors are given away again all the
 // time while connections come, break and talk; each hears its own words alone.
 func TestLoopDescriptors(t *testing.T) {
-	for _, d := range []driving{autoDriver, eagerLoop} {
-		rt, url := loopRig(t, Config{driver: d, CloseTimeout: 20 * time.Millisecond})
-		var clients sync.WaitGroup
-		for g := range 8 {
-			clients.Go(func() {
-				for i := range 100 {
-					c := edgetest.Dial(t, url)
-					for k := range 3 {
-						text := fmt.Sprintf("client %d.%d says %d %s", g, i, k, strings.Repeat("x", i))
-						c.Text(text)
-						c.ExpectText(text)
-					}
-					switch i % 4 {
-					case 0:
-						c.Close()
-					case 1:
-						_ = c.Conn.Close()
-					case 2:
-						_ = c.Conn.(*net.TCPConn).SetLinger(0) // a reset
-						_ = c.Conn.Close()
-					case 3:
-						c.Text("bad end") // closed from there
-						_ = c.Conn.Close()
-					}
+	rt, url := loopRig(t, Config{CloseTimeout: 20 * time.Millisecond})
+	var clients sync.WaitGroup
+	for g := range 8 {
+		clients.Go(func() {
+			for i := range 100 {
+				c := edgetest.Dial(t, url)
+				for k := range 3 {
+					text := fmt.Sprintf("client %d.%d says %d %s", g, i, k, strings.Repeat("x", i))
+					c.Text(text)
+					c.ExpectText(text)
 				}
-			})
-		}
-		clients.Wait()
-		awaitThat(t, "no connection is left", func() bool { return rt.Stats().Open == 0 })
+				switch i % 4 {
+				case 0:
+					c.Close()
+				case 1:
+					_ = c.Conn.Close()
+				case 2:
+					_ = c.Conn.(*net.TCPConn).SetLinger(0) // a reset
+					_ = c.Conn.Close()
+				case 3:
+					c.Text("bad end") // closed from there
+					_ = c.Conn.Close()
+				}
+			}
+		})
 	}
+	clients.Wait()
+	awaitThat(t, "all are gone", func() bool { return rt.Stats().Open == 0 })
 }

@@ -22,7 +22,6 @@ func (c *core) moveToLoop(net.Conn, []byte) bool      { return false }
 func (b *lobby) check(uint32)                         {}
 func (b *lobby) len() int                             { return 0 }
 func (b *lobby) peers(map[netip.Addr]int)             {}
-func (r *reactor) nudge()                             {}
 func (r *reactor) Stop()                              {}
 func (r *reactor) count(*Stats)                       {}
 func (r *reactor) Post(func()) bool                   { return false }

@@ -118,7 +118,6 @@ func each(t *testing.T, f func(t *testing.T, v variant)) {
 		"handle":          {"/handle", autoDriver},
 		"react/goroutine": {"/react", goroutineDriver},
 		"react/loop":      {"/react", autoDriver},
-		"react/eager":     {"/react", eagerLoop},
 		"react/hijack":    {"/react", hijackLoop},
 	} {
 		t.Run(name, func(t *testing.T) { f(t, v) })

@@ -13,10 +13,9 @@ import (
 // its descriptor. Serve and what it calls belong to the loop.
 type onLoop struct {
 	loop.Node
-	r     *reactor
-	c     *core
-	talk  *talk // nil while it is parked
-	place int32 // in reactor.talking, while it talks
+	r    *reactor
+	c    *core
+	talk *talk // nil while it is parked
 
 	readable bool // there may be more to read
 	urgent   bool // a short read does not say that there is no more: TCP's urgent data is skipped
@@ -128,16 +127,13 @@ func (d *onLoop) feed(run func()) {
 			d.c.closeFor(t.failed)
 		}
 		d.end()
-	case d.c.rt.cfg.driver == eagerLoop:
+	case d.talk.between():
 		d.park()
 	}
 }
 
 // park gives back the coroutine of a connection that is between two messages.
 func (d *onLoop) park() {
-	if !d.talk.between() {
-		return
-	}
 	t := d.r.release(d)
 	t.c = nil
 	d.r.keep(t)

@@ -28,19 +28,14 @@ func TestParkedCost(t *testing.T) {
 		{"fragments", []string{masked(0x01, "frag"), masked(0x89, "?") + masked(0x80, "ment")}, 't'},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			rt, url := loopRig(t, Config{parkAfter: 20 * time.Millisecond, PingInterval: time.Minute})
+			rt, url := loopRig(t, Config{PingInterval: time.Minute})
 			r := rt.reactors[0]
-			talking := func() int {
-				n := make(chan int)
-				r.Post(func() { n <- len(r.talking) })
-				return <-n
-			}
 			var all []*edgetest.Client
 			for range 2 * conns {
 				all = append(all, edgetest.Dial(t, url))
 			}
 			parked := func() int64 {
-				awaitThat(t, "all are parked", func() bool { return talking() == 0 })
+				awaitThat(t, "all are parked", func() bool { return talking(r) == 0 })
 				var m runtime.MemStats
 				for range 3 { // pools empty in two
 					runtime.GC()
@@ -54,7 +49,7 @@ func TestParkedCost(t *testing.T) {
 						one.Raw([]byte(segment))
 					}
 					if i < len(c.says)-1 {
-						awaitThat(t, "it was read", func() bool { return talking() == conns })
+						awaitThat(t, "it was read", func() bool { return talking(r) == conns })
 					}
 				}
 				answer := make([]byte, 4<<10)

@@ -16,7 +16,7 @@ const (
 	// frameBudget is how many frames of one connection a turn serves at most: messages, pings
 	// and pongs, and what a peer sends to no end.
 	frameBudget = 64
-	// spareTalks is how many coroutines a reactor keeps for who talks next, some 6 KB each.
+	// spareTalks is how many coroutines a reactor keeps for whose message comes next, some 6 KB each.
 	spareTalks = 8
 )
 
@@ -26,13 +26,11 @@ type reactor struct {
 	*loop.Loop
 	rt      *Router
 	input   [inputSize]byte
-	talking []*onLoop // those with a coroutine
-	spare   []*talk   // coroutines that are nobody's
-	swept   uint32    // tick of the last look for silent ones
+	talking int     // how many have a coroutine
+	spare   []*talk // coroutines that are nobody's, the one that was used last behind the others
 	warned  time.Time
 
-	talkers atomic.Int32  // shared: how many are in talking, as of the last turn
-	writes  atomic.Uint64 // shared: send(2)s for its connections, by whoever
+	writes atomic.Uint64 // shared: send(2)s for its connections, by whoever
 }
 
 // startReactors starts one for each core. They end with Shutdown.
@@ -43,7 +41,7 @@ func (rt *Router) startReactors() error {
 	for range cmp.Or(rt.cfg.loops, runtime.GOMAXPROCS(0)) {
 		r := &reactor{rt: rt}
 		var err error
-		if r.Loop, err = loop.New(loop.Config{Turned: r.turned, Slow: r.slow}); err != nil {
+		if r.Loop, err = loop.New(loop.Config{Slow: r.slow}); err != nil {
 			return err
 		}
 		rt.reactors = append(rt.reactors, r)
@@ -84,31 +82,13 @@ func (r *reactor) slow(took time.Duration, sources int) {
 	}
 }
 
-// nudge has a turn made if somebody may have to be parked. The sweeper calls it.
-func (r *reactor) nudge() {
-	if r.talkers.Load() > 0 {
-		r.Post(func() {})
-	}
-}
-
-// turned is the end of a turn: it parks those that have said nothing for a while.
-func (r *reactor) turned() {
-	if now := r.rt.tick.Load(); now != r.swept {
-		r.swept = now
-		after := uint32(r.rt.cfg.parkAfter/r.rt.tickLength()) + 1
-		for i := len(r.talking) - 1; i >= 0; i-- { // who is parked makes room for the last
-			if d := r.talking[i]; now-d.c.seen.Load() >= after {
-				d.park()
-			}
-		}
-	}
-	r.talkers.Store(int32(len(r.talking)))
-}
-
-// revive gives d a coroutine: a spare one, if there is one with its limits.
+// revive gives d a coroutine: the spare one that was used last, if there is one with its limits.
 func (r *reactor) revive(d *onLoop) {
 	up := d.c.h.upgrader()
-	i := slices.IndexFunc(r.spare, func(t *talk) bool { return t.up == up })
+	i := len(r.spare) - 1
+	for i >= 0 && r.spare[i].up != up {
+		i--
+	}
 	if i < 0 {
 		newTalk(up).use(d)
 	} else {
@@ -116,28 +96,23 @@ func (r *reactor) revive(d *onLoop) {
 		r.spare = slices.Delete(r.spare, i, i+1)
 		t.use(d)
 	}
-	d.place = int32(len(r.talking))
-	r.talking = append(r.talking, d)
+	r.talking++
 }
 
 // release takes the coroutine from d, which has no use for it.
 func (r *reactor) release(d *onLoop) *talk {
-	last := len(r.talking) - 1
-	moved := r.talking[last]
-	r.talking[d.place] = moved
-	moved.place = d.place
-	r.talking[last] = nil
-	r.talking = r.talking[:last]
 	t := d.talk
 	d.talk, d.c.socket = nil, nil
+	r.talking--
 	return t
 }
 
-// keep keeps a coroutine that is nobody's for who talks next, or ends it.
+// keep keeps a coroutine that is nobody's for whose message comes next, in place of the one that
+// nobody has used for longest.
 func (r *reactor) keep(t *talk) {
-	if len(r.spare) < spareTalks {
-		r.spare = append(r.spare, t)
-		return
+	if len(r.spare) == spareTalks {
+		r.spare[0].retire()
+		r.spare = slices.Delete(r.spare, 0, 1)
 	}
-	t.retire()
+	r.spare = append(r.spare, t)
 }

@@ -46,9 +46,6 @@ func (rt *Router) sweep() {
 		rt.swept.Store(now)
 		clear(conns) // keep none of them alive
 		rt.lobby.check(now)
-		for _, r := range rt.reactors {
-			r.nudge()
-		}
 		if storm.over(rt.stats.accepted.Load(), uint64(len(conns))) {
 			debug.FreeOSMemory()
 		}

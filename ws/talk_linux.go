@@ -7,14 +7,15 @@ import (
 	"github.com/lxzan/gws"
 )
 
-// A talk is what a connection of an event loop has while it talks: gws's ReadLoop
+// A talk is what a connection of an event loop has while one of its messages is read: gws's ReadLoop
 // as a coroutine, which the loop resumes with input and which yields
 // when that is used up, or its share of the turn is. So the state of half-read frames and fragments
 // stays where it belongs, in gws, and there is neither scheduler nor copy between.
 //
-// A connection that is silent has none. Its next bytes revive it: it gets one that
-// another has no use for any more, or a new one, whose gws.Conn is made by a
-// handshake that is fixed and whose answer nobody sees.
+// A connection that is between two messages has none: it is parked. Its next bytes revive it: it gets the
+// one that was used last, which is still in the processor's cache, or a new one, whose gws.Conn is made
+// by a handshake that is fixed and whose answer nobody sees. So there are as many as messages that have
+// come in part, and not as connections.
 type talk struct {
 	wire
 	up      *gws.Upgrader // that it was made with, which bounds messages

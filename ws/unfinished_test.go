@@ -72,7 +72,7 @@ func TestUnwrittenFrame(t *testing.T) { eachReact(t, testUnwrittenFrame) }
 func testUnwrittenFrame(t *testing.T, v variant) {
 	client, c := opened(t, v, Config{SendBuffer: 16 << 10, MaxPending: 16 << 10})
 	large := strings.Repeat("x", 8<<20) // more than both kernels hold
-	s := &oneFrame{frame: appendFrame(nil, false, []byte(large)), due: true}
+	s := dueFrame([]byte(large))
 	c.Attach(s)
 	for n := range 5 {
 		if err := c.SendPayload(false, []byte("small")); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,10 +171,10 @@ func testWriteAllocs(t *testing.T, v variant) {
 	go func() { _, _ = io.Copy(io.Discard, client.Conn) }()
 	s := &oneFrame{frame: appendFrame(nil, false, make([]byte, 100))}
 	c.Attach(s)
-	if n := testing.AllocsPerRun(1000, func() { s.due = true; c.Flush() }); n != 0 {
+	if n := testing.AllocsPerRun(1000, func() { s.due.Store(true); c.Flush() }); n != 0 {
 		t.Errorf("%v allocations for each delivery", n)
 	}
-	if s.due {
+	if s.due.Load() {
 		t.Error("nothing was written")
 	}
 }
@@ -193,7 +194,7 @@ func TestCutWhileWriting(t *testing.T) {
 			}
 			c.Flush()
 		} else {
-			c.Attach(&oneFrame{frame: appendFrame(nil, false, []byte("shared")), due: true})
+			c.Attach(dueFrame([]byte("shared")))
 		}
 		if err := rt.Shutdown(t.Context(), 0, ""); err != nil { // waits for the writer
 			t.Fatal(err)
@@ -212,15 +213,22 @@ func (w cutConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// A oneFrame is a stream that has the same frame whenever it is due, which its connection may see in a turn of its own.
 type oneFrame struct {
 	frame []byte
-	due   bool
+	due   atomic.Bool
+}
+
+func dueFrame(payload []byte) *oneFrame {
+	s := &oneFrame{frame: appendFrame(nil, false, payload)}
+	s.due.Store(true)
+	return s
 }
 
 func (s *oneFrame) Pending() []byte {
-	if s.due {
+	if s.due.Load() {
 		return s.frame
 	}
 	return nil
 }
-func (s *oneFrame) Wrote(int) { s.due = false }
+func (s *oneFrame) Wrote(int) { s.due.Store(false) }

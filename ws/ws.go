@@ -97,9 +97,8 @@ type Config struct {
 	Logger *slog.Logger
 
 	// For tests.
-	driver    driving
-	loops     int           // event loops; default one for each core
-	parkAfter time.Duration // silence after which the event loop keeps no coroutine; default 3 s
+	driver driving
+	loops  int // event loops; default one for each core
 }
 
 // A driving says which driver a connection gets.
@@ -108,7 +107,6 @@ type driving uint8
 const (
 	autoDriver      driving = iota // the event loop where it can, else a goroutine
 	goroutineDriver                // a goroutine for each connection
-	eagerLoop                      // the event loop, which parks at every boundary: that finds a wrong one
 	hijackLoop                     // the event loop, for connections that net/http has accepted
 )
 
@@ -122,7 +120,6 @@ func (cfg *Config) defaults() error {
 		{"WriteTimeout", &cfg.WriteTimeout, 10 * time.Second},
 		{"MessageTimeout", &cfg.MessageTimeout, DefaultMessageTimeout},
 		{"CloseTimeout", &cfg.CloseTimeout, time.Second},
-		{"parkAfter", &cfg.parkAfter, 3 * time.Second},
 	} {
 		if *d.v == 0 {
 			*d.v = d.def

@@ -115,8 +115,7 @@ func TestSlowTurn(t *testing.T) {
 		sources int
 	}
 	told := make(chan slow, 100)
-	turned := 0
-	l := running(t, Config{Turned: func() { turned++ }, Slow: func(took time.Duration, n int) { told <- slow{took, n} }})
+	l := running(t, Config{Slow: func(took time.Duration, n int) { told <- slow{took, n} }})
 	p := watch(t, l, func(Events) bool { time.Sleep(slowTurn + 10*time.Millisecond); return false })
 	for len(told) > 0 { // the machine may be busy
 		<-told
@@ -131,9 +130,4 @@ func TestSlowTurn(t *testing.T) {
 			break
 		}
 	}
-	on(t, l, func() {
-		if turned < 2 {
-			t.Errorf("%d ends of turns", turned)
-		}
-	})
 }

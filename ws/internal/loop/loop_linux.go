@@ -19,8 +19,6 @@ const (
 
 // A Config says what a loop tells its owner.
 type Config struct {
-	// Turned is called on the loop at the end of each turn. It may be nil.
-	Turned func()
 	// Slow is called on the loop after a turn that took longer than 50 ms. It may be nil.
 	Slow func(took time.Duration, sources int)
 }
@@ -226,9 +224,6 @@ func (l *Loop) turn() {
 		}
 	}
 	l.sliced = later
-	if l.cfg.Turned != nil {
-		l.cfg.Turned()
-	}
 	if d := time.Since(began); d > slowTurn && l.cfg.Slow != nil {
 		l.cfg.Slow(d, len(ready))
 	}
