@@ -91,6 +91,9 @@ func (ctl *controller) original(room string, m codec.Message) codec.Message {
 
 // scopedKey returns the key of a request, "" if it has none.
 func scopedKey(r *ws.Request, name string) (string, error) {
+	if len(r.Header["Idempotency-Key"]) > 1 {
+		return "", refusal.New(refusal.InvalidMessage, "Idempotency-Key is there more than once: send it once")
+	}
 	given := idempotencyKey(r.Header)
 	if given == "" {
 		return "", nil
@@ -125,9 +128,13 @@ func (ctl *controller) readPost(w http.ResponseWriter, r *ws.Request) (post code
 		return post, unsupported(media)
 	}
 	limit := int64(ctl.decode.MaxFrame())
+	tooLarge := refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", limit).With("Connection", "close")
+	if r.ContentLength > limit { // before any of it has come
+		return post, tooLarge
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := err.(*http.MaxBytesError); ok {
-		return post, refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", limit)
+		return post, tooLarge
 	}
 	if err != nil {
 		return post, refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")

@@ -79,6 +79,9 @@ func notRevised(id *auth.Identity, err error) *refusal.Error {
 
 // authorOf returns the author of what a request says, 0 if nobody can show later that it is his.
 func authorOf(r *ws.Request) (uint64, error) {
+	if len(r.Header["Author-Key"]) > 1 {
+		return 0, refusal.New(refusal.InvalidMessage, "Author-Key is there more than once: send it once")
+	}
 	authorKey := r.Header.Get("Author-Key")
 	if authorKey != "" {
 		if err := codec.CheckAuthorKey(authorKey); err != nil {

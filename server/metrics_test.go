@@ -130,7 +130,7 @@ func TestMetricsGuard(t *testing.T) {
 		{[]string{"Host", "[::1]"}, 200},
 		{[]string{"X-Forwarded-For", "192.0.2.1"}, 403},
 		{[]string{"Via", "1.1 proxy"}, 403},
-		{[]string{"Host", "evil.example"}, 403}, // a name that its owner has stand for 127.0.0.1
+		{[]string{"Host", "evil.example"}, 421}, // a name that its owner has stand for 127.0.0.1
 	} {
 		if got := ask("127.0.0.1", c.head...); got != c.want {
 			t.Errorf("%q: %d, want %d", c.head, got, c.want)

@@ -2,15 +2,14 @@ package ws
 
 import (
 	"bytes"
-	"encoding/hex"
 	"net"
 	"net/url"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/internal/edgetest/hostile"
 	"edgechat/refusal"
 	"edgechat/ws/internal/frame"
 )
@@ -20,77 +19,24 @@ func masked(first byte, payload string) string {
 	return string(edgetest.FrameBits(first, []byte(payload)))
 }
 
-func unhex(s string) string {
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		panic(err)
-	}
-	return string(b)
-}
-
-// taken stands for a frame that is taken for an empty message.
-const taken = -1
-
-// bits returns what goes with the size of an int.
-func bits(in64, in32 int) int {
-	if strconv.IntSize == 64 {
-		return in64
-	}
-	return in32
-}
-
 // TestHostileFrames sends what no client should. The server answers with a
 // close frame that names the fault, and goes on to serve others.
 func TestHostileFrames(t *testing.T) {
 	const limit = 1000
-	tests := []struct {
-		name, bytes string
-		code        int
-		reason      string
-	}{
-		// These fourteen bytes end a process that runs gws v1.9.1's ReadLoop on
-		// a goroutine of its own. With 32 bits it keeps the low half of a length alone.
-		{"negative length", unhex("82ff 8000000000000000 01020304"), bits(1002, taken), "impossible length"},
-		{"length of 2^63-1", unhex("82ff 7fffffffffffffff 01020304"), bits(1009, 1002), ""},
-		{"length that is negative in 32 bits", unhex("82ff 0000000080000000 01020304"), bits(1009, 1002), ""},
-		{"unmasked", "\x81\x02hi", 1002, "not a valid WebSocket frame"},
-		{"reserved bit 1", masked(0xc1, "hi"), 1002, ""},
-		{"reserved bit 2", masked(0xa1, "hi"), 1002, ""},
-		{"reserved bit 3", masked(0x91, "hi"), 1002, ""},
-		{"unknown data opcode", masked(0x83, "hi"), 1002, ""},
-		{"unknown control opcode", masked(0x8b, ""), 1002, ""},
-		{"fragmented ping", masked(0x09, "hi"), 1002, ""},
-		{"ping of 126 bytes", masked(0x89, strings.Repeat("x", 126)), 1002, ""},
-		{"continuation of nothing", masked(0x80, "hi"), 1002, ""},
-		{"text within a fragmented text", masked(0x01, "a") + masked(0x81, "b"), 1002, ""},
-		{"text that is no UTF-8", masked(0x81, "a\xff"), 1007, "not valid UTF-8"},
-		{"fragments that are no UTF-8 together", masked(0x01, "a\xe2\x82") + masked(0x80, "b"), 1007, ""},
-		{"over the limit", masked(0x81, strings.Repeat("x", limit+1)), 1009, "longer than 1000 bytes"},
-		{"fragments over the limit", masked(0x01, strings.Repeat("x", limit)) + masked(0x80, "x"), 1009, ""},
-		{"endless empty fragments", masked(0x01, "") + strings.Repeat(masked(0x00, ""), 4000), 1008, "too many fragments"},
-		{"close with one byte", masked(0x88, "\x03"), 1002, ""},
-		{"close with a reserved code", masked(0x88, "\x03\xed"), 1002, ""}, // 1005
-		{"close with an impossible code", masked(0x88, "\x00\x01"), 1002, ""},
-		{"close with bad UTF-8", masked(0x88, "\x03\xe8\xff"), 1007, ""},
-		{"close with 1000", masked(0x88, "\x03\xe8bye"), 1000, ""},
-		{"close with 1001", masked(0x88, "\x03\xe9"), 1000, ""},
-		{"close with 4000", masked(0x88, "\x0f\xa0"), 4000, ""},
-		{"close without a code", masked(0x88, ""), 1005, ""},
-	}
 	each(t, func(t *testing.T, v variant) {
 		base, rt, ends := echo(t, v.with(Config{CloseTimeout: 50 * time.Millisecond}), limit)
-		for _, test := range tests {
+		for _, test := range hostile.Frames(limit) {
 			c := edgetest.Dial(t, base+v.path)
-			_, _ = c.Conn.Write([]byte(test.bytes)) // the answer may come before the end of it
-			if test.code == taken {
+			_, _ = c.Conn.Write([]byte(test.Bytes)) // the answer may come before the end of it
+			if test.Code == hostile.Taken {
 				c.ExpectText("")
 				c.Close()
 				<-ends
 				continue
 			}
 			code, reason := c.ExpectClose()
-			if code != test.code || !strings.Contains(reason, test.reason) {
-				t.Errorf("%s: closed with %d %q, want %d %q", test.name, code, reason, test.code, test.reason)
+			if code != test.Code || !strings.Contains(reason, test.Reason) {
+				t.Errorf("%s: closed with %d %q, want %d %q", test.Name, code, reason, test.Code, test.Reason)
 			}
 			<-ends
 		}

@@ -11,6 +11,14 @@ import (
 // ServeHTTP implements http.Handler. Routes are found by the escaped path: a "%2F" is a
 // character of a name and separates nothing (RFC 3986 sections 2.2 and 3.3).
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// A request in chunks may have had a length, too, which net/http does not tell, and one by HTTP/1.0 may have had chunks,
+	// of which it does not know: somebody else, in front, may see another end of it. Nothing comes behind these (RFC 9112 section 6.1).
+	if len(r.TransferEncoding) > 0 || !r.ProtoAtLeast(1, 1) {
+		w.Header().Set("Connection", "close")
+	}
+	if r.URL.Path == "" { // http://host (RFC 9110 section 4.2.3)
+		r = withPath(r, "/")
+	}
 	if rt.cfg.Gate != nil {
 		if err := rt.cfg.Gate(w, r); err != nil {
 			rt.refuse(w, &Request{Request: r}, err)

@@ -113,7 +113,9 @@ func (c *core) gwsCloses(payload []byte) {
 	}
 	code, reason := frame.CloseCode(payload)
 	if reason == "" { // gws adds a text to its verdicts, and none to its echoes
-		c.out.Close(code, "", false)
+		if code != refusal.CloseNormal { // gws has that for most codes, and tells OnClose which it was
+			c.out.Close(code, "", false)
+		}
 		return
 	}
 	switch code {
@@ -212,10 +214,12 @@ func (w *wire) whole(rest int32) {
 // OnClose sees how the peer ended it, where gws knows.
 func (events) OnClose(socket *gws.Conn, err error) {
 	c := wireOf(socket).c
-	if c == nil || c.endErr != nil {
+	e, ok := errors.AsType[*gws.CloseError](err)
+	if c == nil || !ok {
 		return
 	}
-	if e, ok := errors.AsType[*gws.CloseError](err); ok && !normalEnd(e.Code) {
+	c.out.Close(e.Code, "", false) // the echo (RFC 6455 section 5.5.1), unless it was refused, or closed from here
+	if c.endErr == nil && !normalEnd(e.Code) {
 		c.endErr = &CloseError{Code: e.Code, Reason: string(e.Reason)}
 	}
 }

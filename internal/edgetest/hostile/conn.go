@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -22,13 +23,20 @@ type Conn struct {
 }
 
 // Join connects to a room, with the rest of the query as it is, and the subprotocol for JSON.
-func Join(addr, room, query string) (*Conn, error) {
-	nc, err := net.DialTimeout("tcp", addr, patience)
+func Join(addr, room, query string) (*Conn, error) { return JoinFrom("", addr, room, query) }
+
+// JoinFrom is Join from an address of this machine, "" for any. A format in the query goes before that of the subprotocol.
+func JoinFrom(from, addr, room, query string) (*Conn, error) {
+	nc, err := dialFrom(from, addr)
 	if err != nil {
 		return nil, err
 	}
 	_ = nc.SetDeadline(time.Now().Add(patience))
-	_, err = io.WriteString(nc, Handshake(room, query))
+	request := Handshake(room, query)
+	if strings.Contains(query, "format=msgpack") {
+		request = strings.Replace(request, "edgechat.v1.json", "edgechat.v1.msgpack", 1)
+	}
+	_, err = io.WriteString(nc, request)
 	c := &Conn{Conn: nc, r: bufio.NewReaderSize(nc, 4096)}
 	if err == nil {
 		var resp *http.Response
@@ -43,6 +51,14 @@ func Join(addr, room, query string) (*Conn, error) {
 	}
 	_ = nc.SetDeadline(time.Time{})
 	return c, nil
+}
+
+func dialFrom(from, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: patience}
+	if from != "" {
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return d.Dial("tcp", addr)
 }
 
 // Handshake is the request that Join sends.
@@ -81,6 +97,28 @@ func (c *Conn) Next() (opcode byte, payload []byte, err error) {
 	payload = c.buf[:n]
 	_, err = io.ReadFull(c.r, payload)
 	return h[0] & 0xf, payload, err
+}
+
+// say appends the frame of a message, whose content is shorter than 32 bytes.
+func say(b []byte, msgpack bool, content string) []byte {
+	if msgpack {
+		return Frame(b, 0x82, "\x82\xa4type\xa7message\xa7content"+string([]byte{0xa0 | byte(len(content))})+content)
+	}
+	return Frame(b, 0x81, `{"type":"message","content":"`+content+`"}`)
+}
+
+// heard returns the content of a message that say has said, in either format.
+func heard(opcode byte, payload []byte) (content []byte, ok bool) {
+	switch opcode {
+	case 1:
+		_, content, ok = bytes.Cut(payload, []byte(`"content":"`))
+		content, _, _ = bytes.Cut(content, []byte{'"'})
+	case 2:
+		if _, content, ok = bytes.Cut(payload, []byte("\xa7content")); ok {
+			content = content[1:][:content[0]&0x1f]
+		}
+	}
+	return content, ok
 }
 
 // Frame appends a masked frame with this first byte. The mask is 0, which leaves the payload as it is.

@@ -1,7 +1,6 @@
 package hostile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -76,11 +75,11 @@ func (c *Crowd) say() {
 	for {
 		select {
 		case <-c.quit:
-			_, err := c.speaker.Write(Frame(b[:0], 0x81, `{"type":"message","content":"end"}`))
+			_, err := c.speaker.Write(say(b[:0], false, "end"))
 			c.note(err)
 			return
 		case <-ticker.C:
-			b = Frame(b[:0], 0x81, `{"type":"message","content":"`+strconv.Itoa(c.said)+`"}`)
+			b = say(b[:0], false, strconv.Itoa(c.said))
 			c.said++
 			if _, err := c.speaker.Write(b); err != nil {
 				c.note(err)
@@ -97,11 +96,10 @@ func (c *Crowd) hear(conn *Conn) error {
 		if err != nil {
 			return err
 		}
-		_, content, ok := bytes.Cut(payload, []byte(`"content":"`))
-		if opcode != 1 || !ok {
+		content, ok := heard(opcode, payload)
+		if !ok {
 			continue
 		}
-		content, _, _ = bytes.Cut(content, []byte{'"'})
 		if string(content) == "end" {
 			return nil
 		}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A Quiet is pairs of people, each in a room of its own: one says something each Every, and the other hears it. Beside
-// that somebody asks /healthz as often, each time on a connection of its own.
+// A Quiet is pairs of people, each in a room of its own: one says something each Every, and the other hears it. Two of four
+// pairs speak MessagePack. Beside that somebody asks /healthz as often, each time on a connection of its own.
 //
 // A server may have its connections on several loops, in turn. Pairs therefore come in either order, so that
 // whatever loop is held up there is somebody on it who speaks, and somebody who listens.
@@ -22,6 +22,7 @@ type Quiet struct {
 	Addr  string
 	Pairs int
 	Every time.Duration
+	From  []string // addresses of this machine that they have in turn; none is any
 
 	pairs   []*pair
 	quit    chan struct{}
@@ -32,6 +33,7 @@ type Quiet struct {
 
 type pair struct {
 	said, heard *Conn
+	msgpack     bool
 	began       time.Time
 	sent        []atomic.Int64 // since began, in the order in which it was said
 	took        []time.Duration
@@ -68,14 +70,21 @@ const mostSaid = 1 << 16
 func (q *Quiet) begin() error {
 	q.quit = make(chan struct{})
 	for i := range q.Pairs {
-		p := &pair{began: time.Now(), sent: make([]atomic.Int64, mostSaid), took: make([]time.Duration, 0, mostSaid)}
+		p := &pair{msgpack: i%4 >= 2, began: time.Now(), sent: make([]atomic.Int64, mostSaid), took: make([]time.Duration, 0, mostSaid)}
+		from, query := "", "username=alice"
+		if len(q.From) > 0 {
+			from = q.From[i%len(q.From)]
+		}
+		if p.msgpack {
+			query += "&format=msgpack"
+		}
 		ends := []**Conn{&p.heard, &p.said}
 		if i%2 == 1 {
 			slices.Reverse(ends)
 		}
 		for _, end := range ends {
 			var err error
-			if *end, err = Join(q.Addr, "quiet"+strconv.Itoa(i), "username=alice"); err != nil {
+			if *end, err = JoinFrom(from, q.Addr, "quiet"+strconv.Itoa(i), query); err != nil {
 				return err
 			}
 		}
@@ -101,10 +110,10 @@ func (p *pair) say(every time.Duration, quit <-chan struct{}) error {
 	for n := range p.sent {
 		select {
 		case <-quit:
-			_, err := p.said.Write(Frame(b[:0], 0x81, `{"type":"message","content":"end"}`))
+			_, err := p.said.Write(say(b[:0], p.msgpack, "end"))
 			return err
 		case <-ticker.C:
-			b = Frame(b[:0], 0x81, `{"type":"message","content":"`+strconv.Itoa(n)+`"}`)
+			b = say(b[:0], p.msgpack, strconv.Itoa(n))
 			p.sent[n].Store(int64(time.Since(p.began))) // before it is written, and so before it is heard
 			if _, err := p.said.Write(b); err != nil {
 				return err
@@ -120,11 +129,15 @@ func (p *pair) hear() error {
 		if err != nil {
 			return err
 		}
-		_, content, ok := bytes.Cut(payload, []byte(`"content":"`))
-		if opcode != 1 || !ok {
+		if opcode == 9 { // or it would be taken for gone
+			if _, err := p.heard.Write(Frame(nil, 0x8a, string(payload))); err != nil {
+				return err
+			}
+		}
+		content, ok := heard(opcode, payload)
+		if !ok {
 			continue
 		}
-		content, _, _ = bytes.Cut(content, []byte{'"'})
 		if string(content) == "end" {
 			return nil
 		}
