@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz mutate kill powercut cards soak bench compare lint generate dist deb install uninstall test-pi clean
+.PHONY: help run build test check race e2e fuzz mutate kill powercut cards soak hostile bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, i
 
 soak: ## everything happens to one server for SOAK (default 30m): nothing may be left of it; as root
 	go test ./cmd/edgechat -run 'TestSoak$$' -soak $(or $(SOAK),30m) -v -timeout 0
+
+hostile: ## a mob of 2000 from 40 addresses for TIME (default 2m), beside people who must not notice; as root
+	go test -count=1 ./internal/edgetest/hostile -run 'TestMob$$' -mob $(or $(TIME),2m) -v -timeout 30m
 
 bench: ## Go benchmarks with allocations; PKG=./codec for one package, COUNT=10 for benchstat
 	@go test -run '^$$' -bench . -benchmem -count $(or $(COUNT),1) $(or $(PKG),./...)

@@ -72,7 +72,7 @@ func splitHost(s string) (name, port string, ok bool) {
 				return "", "", false
 			}
 		}
-		if name == "" || strings.HasPrefix(name, ".") || strings.Contains(name, "..") {
+		if name == "" || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") {
 			return "", "", false
 		}
 	}

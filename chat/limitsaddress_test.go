@@ -232,7 +232,7 @@ func TestMembersPerRoom(t *testing.T) {
 			t.Fatalf("%v", m)
 		}
 	}
-	if n := r.hub.Stats().Full; n != 6 {
+	if n := r.hub.Stats().Full; n != 7 {
 		t.Errorf("%d counted", n)
 	}
 	first.Close()

@@ -184,7 +184,7 @@ type Stats struct {
 	Recalled  uint64            // times that a page was taken away to keep that bound
 	Histories uint64            // histories that were read
 	Busy      uint64            // and that were refused with ErrBusy
-	Full      uint64            // joins that were refused with ErrFull
+	Full      uint64            // joins that were refused since their room was full, by Full or with ErrFull
 }
 
 type counters struct {

@@ -42,7 +42,7 @@ type opening struct {
 var ErrFull = errors.New("hub: the room is full")
 
 // Full reports whether a room has as many members as it may, so that who wants to join can be refused
-// before he is connected. He may find it full all the same.
+// before he is connected, and counts him as refused then. He may find it full all the same.
 func (h *Hub) Full(roomName string) bool {
 	r := h.find(roomName)
 	if r == nil || h.cfg.MembersPerRoom <= 0 {
@@ -50,7 +50,11 @@ func (h *Hub) Full(roomName string) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.fullLocked()
+	full := r.fullLocked()
+	if full {
+		h.stats.full.Add(1)
+	}
+	return full
 }
 
 func (r *room) fullLocked() bool {

@@ -24,6 +24,7 @@ type Task struct {
 	Flood *Flood `json:",omitempty"`
 	Crowd *Crowd `json:",omitempty"`
 	Rush  *Rush  `json:",omitempty"`
+	Mob   *Mob   `json:",omitempty"`
 }
 
 // A job is a task under way. begin returns once all of its connections are there; end
@@ -41,6 +42,8 @@ func (task *Task) job() (job, place) {
 		return task.Crowd, crowdPlace
 	case task.Rush != nil:
 		return task.Rush, crowdPlace
+	case task.Mob != nil:
+		return task.Mob, mobPlace
 	}
 	return task.Flood, floodPlace
 }
@@ -88,7 +91,15 @@ type Child struct {
 }
 
 // Start starts a child and returns once it has begun. It ends with the test if it was not ended before.
-func Start(t testing.TB, task Task) *Child {
+func Start(t testing.TB, task Task) *Child { t.Helper(); return StartIn(t, here, task) }
+
+// A Network calls f on a thread that is in some network (edgetest.Net.Do), which what f starts is then in, too.
+type Network func(f func())
+
+func here(f func()) { f() }
+
+// StartIn is Start in a network.
+func StartIn(t testing.TB, in Network, task Task) *Child {
 	t.Helper()
 	text, err := json.Marshal(task)
 	if err != nil {
@@ -113,7 +124,7 @@ func Start(t testing.TB, task Task) *Child {
 		t.Fatal(err)
 	}
 	c.stdin, c.stdout = stdin, bufio.NewReader(stdout)
-	if err := start(c.cmd, where); err != nil {
+	if in(func() { err = start(c.cmd, where) }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.cmd.Process.Kill(); _ = c.cmd.Wait() })

@@ -14,6 +14,7 @@ import (
 
 var (
 	program = flag.String("edgechat", "", "the `program` that is tested, in place of cmd/edgechat as it is now")
+	mobbed  = flag.Duration("mob", 10*time.Second, "how long a mob goes on")
 	long    = flag.Duration("long", 0, "how long a pair of people is measured; default 2 s")
 )
 

@@ -23,6 +23,8 @@ type Quiet struct {
 	Pairs int
 	Every time.Duration
 	From  []string // addresses of this machine that they have in turn; none is any
+	// Patient says that whoever asks /healthz tries again when it is told to, and is timed as a whole.
+	Patient bool
 
 	pairs   []*pair
 	quit    chan struct{}
@@ -158,7 +160,12 @@ func (q *Quiet) ask() error {
 			return nil
 		case <-ticker.C:
 			began := time.Now()
-			if err := healthz(q.Addr); err != nil {
+			err := healthz(q.Addr)
+			for q.Patient && err != nil && time.Since(began) < patience {
+				time.Sleep(100 * time.Millisecond)
+				err = healthz(q.Addr)
+			}
+			if err != nil {
 				return err
 			}
 			q.healthz = append(q.healthz, time.Since(began))

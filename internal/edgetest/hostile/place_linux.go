@@ -16,6 +16,7 @@ import (
 // machines. nice is that of setpriority(2), as far as the caller may ask for it.
 type place struct {
 	last bool
+	all  bool // it may use each
 	nice int
 }
 
@@ -25,6 +26,9 @@ var (
 	quietPlace  = place{last: true, nice: -20}
 	crowdPlace  = place{last: true, nice: -10}
 	floodPlace  = place{last: true}
+	mobPlace    = place{all: true, nice: 19}
+	// A server that has to do with a mob has what processors there are, as it is shipped.
+	besetPlace = place{all: true, nice: -20}
 )
 
 // start starts cmd there, to end with this process at the latest. A child inherits its place from the thread that starts it.
@@ -39,8 +43,10 @@ func start(cmd *exec.Cmd, p place) error {
 		return err
 	}
 	for i := range 8 * len(all) * 8 {
-		if all.IsSet(i) && (p.last || one.Count() == 0) {
-			one.Zero()
+		if all.IsSet(i) && (p.all || p.last || one.Count() == 0) {
+			if !p.all {
+				one.Zero()
+			}
 			one.Set(i)
 		}
 	}

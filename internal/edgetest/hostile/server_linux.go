@@ -35,8 +35,23 @@ func Serve(t testing.TB, program string, env ...string) *Server {
 	}
 	defer log.Close()
 	s := &Server{t: t, stderr: path}
-	s.start(program, log, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0"}, env...))
+	s.start(program, here, serverPlace, log, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0"}, env...))
 	s.Addr = s.await(`msg=listening addr=(127\.0\.0\.1:\d+)`)
+	return s
+}
+
+// ServeIn is Serve in a network, at all of its addresses and on all processors. Addr is that at host.
+func ServeIn(t testing.TB, in Network, program, host string, env ...string) *Server {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	log, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s := &Server{t: t, stderr: path}
+	s.start(program, in, besetPlace, log, append([]string{"EDGECHAT_LISTEN=0.0.0.0:0"}, env...))
+	s.Addr = host + ":" + s.await(`msg=listening addr=\S*:(\d+)`)
 	return s
 }
 
@@ -55,7 +70,7 @@ func ServeUnread(t testing.TB, program string, env ...string) *Server {
 	}
 	s := &Server{t: t, Addr: l.Addr().String(), stderr: os.DevNull}
 	_ = l.Close()
-	s.start(program, w, append([]string{"EDGECHAT_LISTEN=" + s.Addr}, env...))
+	s.start(program, here, serverPlace, w, append([]string{"EDGECHAT_LISTEN=" + s.Addr}, env...))
 	for end := time.Now().Add(patience); healthz(s.Addr) != nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it does not listen")
@@ -64,12 +79,13 @@ func ServeUnread(t testing.TB, program string, env ...string) *Server {
 	return s
 }
 
-func (s *Server) start(program string, stderr *os.File, env []string) {
+func (s *Server) start(program string, in Network, where place, stderr *os.File, env []string) {
 	s.t.Helper()
 	s.cmd = exec.Command(program, "serve")
 	s.cmd.Stderr = stderr
 	s.cmd.Env = append(append(os.Environ(), "EDGECHAT_DATA="+filepath.Join(s.t.TempDir(), "data")), env...)
-	if err := start(s.cmd, serverPlace); err != nil {
+	var err error
+	if in(func() { err = start(s.cmd, where) }); err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() {

@@ -1,0 +1,175 @@
+package hostile
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+const (
+	mobAddresses = 40
+	mobEach      = 50
+	goodPairs    = 100 // from ten addresses
+	mobLatency   = 20 * time.Millisecond
+	mobResident  = 96 << 20
+)
+
+func addresses(first, n int) (list []string) {
+	for i := range n {
+		list = append(list, "192.0.2."+strconv.Itoa(first+i))
+	}
+	return list
+}
+
+// TestMob: two thousand clients from forty addresses do all that the server is limited for, as it is shipped, beside two hundred
+// who talk. Nothing of what these say is lost or late, the memory has a bound, whoever is new gets in, and afterwards
+// nothing is left.
+//
+// Server and good clients have precedence over the mob, which shares their processors: it is the server that is measured, and not
+// what the mob's own machine would be. What the same people have to wait for on a server of their own, at the same time, is
+// this machine's doing.
+func TestMob(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may have a network of its own")
+	}
+	net := edgetest.NewNet(t)
+	s, control := ServeIn(t, net.Do, *program, "192.0.2.1"), ServeIn(t, net.Do, *program, "192.0.2.1")
+	before := settled(t, net.Do, s)
+	good := addresses(200, 10)
+	talk := func(s *Server) *Child {
+		return StartIn(t, net.Do, Task{Quiet: &Quiet{Addr: s.Addr, Pairs: goodPairs, Every: time.Second, From: good, Patient: true}})
+	}
+	beside, apart := talk(s), talk(control)
+	mob := StartIn(t, net.Do, Task{Mob: &Mob{Addr: s.Addr, From: addresses(2, mobAddresses), Each: mobEach}})
+	most := 0
+	for end := time.Now().Add(*mobbed); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
+		most = max(most, s.Descriptors())
+	}
+	limited := scrape(t, net.Do, s)
+	var did Mobbed
+	mob.End(&did)
+	resident := s.PeakRSS()
+	var l, c Latencies
+	beside.End(&l)
+	apart.End(&c)
+	t.Logf("the mob, in %v:\n%v", *mobbed, did)
+	t.Logf("messages: %v; on another server: %v\n/healthz: %v; on the other: %v", l.Messages, c.Messages, l.Healthz, c.Healthz)
+	t.Logf("%s resident at most; %d descriptors at most", mib(resident), most)
+	if l.Messages.N < goodPairs || l.Messages.P99 > mobLatency+c.Messages.P99 {
+		t.Errorf("want p99 of messages at most %v above the other server's", mobLatency)
+	}
+	if resident > mobResident {
+		t.Errorf("%s resident, want at most %s", mib(resident), mib(mobResident))
+	}
+	for _, name := range []string{"messages", "bytes", "joins", "new_rooms", "failures", "invalid", "http", "frames"} {
+		n := limited[`edgechat_limited_total{limit="`+name+`"}`]
+		if t.Logf("limit %s: reached %v times", name, n); n == 0 {
+			t.Errorf("the limit %s was not reached", name)
+		}
+	}
+	after := settled(t, net.Do, s)
+	for _, name := range []string{"edgechat_descriptors", "edgechat_goroutines", "edgechat_members{announced=\"true\"}", "edgechat_replay_bytes"} {
+		if t.Logf("%s: %v before, %v after", name, before[name], after[name]); after[name] > before[name]+8 {
+			t.Errorf("%s was %v, and is %v", name, before[name], after[name])
+		}
+	}
+	given(t, net, s)
+	s.Stop()
+	control.Stop()
+}
+
+// scrape asks for the metrics, as this machine may.
+func scrape(t *testing.T, in Network, s *Server) map[string]float64 {
+	t.Helper()
+	_, port, _ := strings.Cut(s.Addr, ":")
+	var body []byte
+	var err error
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		in(func() {
+			c, failed := dialFrom("127.0.0.1", "127.0.0.1:"+port)
+			if err = failed; err != nil {
+				return
+			}
+			defer c.Close()
+			_ = c.SetDeadline(time.Now().Add(patience))
+			fmt.Fprint(c, "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+			resp, failed := http.ReadResponse(bufio.NewReader(c), nil)
+			if err = failed; err != nil {
+				return
+			}
+			body, err = io.ReadAll(resp.Body)
+			if err == nil && resp.StatusCode != 200 {
+				err = fmt.Errorf("%s: %s", resp.Status, body)
+			}
+		})
+		if err == nil {
+			values := map[string]float64{}
+			for line := range strings.Lines(string(body)) {
+				name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+				values[name], _ = strconv.ParseFloat(value, 64)
+			}
+			return values
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+// settled waits until there is no connection but the one that asks, and returns the metrics.
+func settled(t *testing.T, in Network, s *Server) (values map[string]float64) {
+	t.Helper()
+	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		values = scrape(t, in, s)
+		if values[`edgechat_connections{kind="http"}`]+values[`edgechat_connections{kind="waiting"}`]+values[`edgechat_connections{kind="websocket"}`] <= 1 {
+			return values
+		}
+		if time.Now().After(end) {
+			t.Fatalf("connections are left: %v", values)
+		}
+	}
+}
+
+// given checks that each address of the mob has all its places again: for plain connections, and for WebSockets.
+func given(t *testing.T, net *edgetest.Net, s *Server) {
+	t.Helper()
+	for _, from := range addresses(2, mobAddresses) {
+		net.Do(func() {
+			var all []io.Closer
+			defer func() {
+				for _, c := range all {
+					_ = c.Close()
+				}
+			}()
+			open := func(n int, request, want string) {
+				for i := range n {
+					c, err := dialFrom(from, s.Addr)
+					if err != nil {
+						t.Errorf("%s: %v", from, err)
+						return
+					}
+					all = append(all, c)
+					_ = c.SetDeadline(time.Now().Add(patience))
+					_, err = io.WriteString(c, request)
+					b := make([]byte, len(want))
+					if err == nil {
+						_, err = io.ReadFull(c, b)
+					}
+					if err != nil || string(b) != want {
+						t.Errorf("%s: %d of %d: %q, %v", from, i, n, b, err)
+						return
+					}
+				}
+			}
+			open(64, enterMany(nil), letIn)
+			open(16, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 ")
+		})
+	}
+}
