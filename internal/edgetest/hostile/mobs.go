@@ -68,6 +68,7 @@ var mobs = map[string]mobKind{
 		return join(fmt.Sprintf("many-%d", n%40))
 	}},
 	"messages": {hello: enter, answer: letIn, every: 50 * time.Millisecond, more: always(Frame(nil, 0x81, `{"type":"message","content":"`+strings.Repeat("x", 4000)+`"}`))},
+	"bytes":    {hello: enter, answer: letIn, every: 50 * time.Millisecond, more: always(Frame(nil, 0x81, `{"type":"typing","x":"`+strings.Repeat("x", 20_000)+`"}`))},
 	"never reads": {hello: func(o *mobster) string { return Handshake(o.room(), "username=mallory&since=all") }, answer: letIn,
 		more: nothing, every: forAWhile, deaf: true},
 	"posts": {hello: once(""), every: 20 * time.Millisecond, more: func(o *mobster, n int) []byte {
