@@ -27,7 +27,7 @@ func Frames(limit int) []FrameCase {
 		{"length of 2^64-1", unhex("82ff ffffffffffffffff 01020304"), 1002, ""},
 		{"length of 2^63-1", unhex("82ff 7fffffffffffffff 01020304"), bits(1009, 1002), ""},
 		{"length that is negative in 32 bits", unhex("82ff 0000000080000000 01020304"), bits(1009, 1002), ""},
-		{"length of 2^32 and 1", unhex("82ff 0000000100000001 01020304"), bits(1009, Taken), ""},
+		{"length of 2^32", unhex("82ff 0000000100000000 01020304"), bits(1009, Taken), ""},
 		{"over the limit", m(0x81, strings.Repeat("x", limit+1)), 1009, "longer than " + strconv.Itoa(limit) + " bytes"},
 		{"far over the limit", unhex("82ff 0000000040000000 01020304"), 1009, ""},
 		{"fragments over the limit", m(0x01, strings.Repeat("x", limit)) + m(0x80, "x"), 1009, ""},
