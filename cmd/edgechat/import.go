@@ -24,9 +24,9 @@ func importCommand() command {
 		about: "FILE is what export writes; - is standard input. A store that is missing or empty takes all, with their ids.\n" +
 			"In one in use, messages that are there stay as they are, a room that is not there is taken whole, and others\n" +
 			"go where their room has their number of their epoch free; those that cannot be placed are counted, and the\n" +
-			"first of them named, by their lines. The settings of history of the next start say how many stay. What was in the folder is\n" +
-			"kept beside the new file. Exit code 1: a line is wrong, or the store cannot be used; nothing was imported\n" +
-			"then.\n"}
+			"first of them named by their lines. The settings of history of the next start say how many stay. What was in\n" +
+			"the folder is kept beside the new file. Exit code 1: a line is wrong, or the store cannot be used; nothing was\n" +
+			"imported then.\n"}
 }
 
 func importMessages(_ context.Context, a *app) error {

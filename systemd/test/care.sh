@@ -87,17 +87,20 @@ systemctl start edgechat.service
 active
 
 say the lines of docs/pi.md about backups
-command -v sudo || {
-	printf '#!/bin/sh\nexec "$@"\n' >/usr/local/bin/sudo
+# As the user that a Raspberry Pi has, whom sudo does not ask for anything.
+useradd -m -G adm pi
+if ! command -v sudo; then
+	sed -i '1i auth sufficient pam_permit.so' /etc/pam.d/su
+	printf '#!/bin/sh\nexec su -c '\''exec "$@"'\'' -- root sh "$@"\n' >/usr/local/bin/sudo
 	chmod 755 /usr/local/bin/sudo
-}
+fi
 # A block of a unit is no command, and begins with its section.
 awk '/^## /{ in_part = $0 == "## Backup" } in_part && /^    /{ if ($1 ~ /^\[/) skip = 1; if (!skip) print substr($0, 5) } !/^    /{ skip = 0 }' /usr/share/doc/edgechat/pi.md >/run/lines
 [ "$(wc -l </run/lines)" -ge 12 ] || fail "the page lacks its lines: $(cat /run/lines)"
-cd /root
+cd /home/pi
 while read -r line; do
 	echo "\$ $line"
-	bash -c "$line" </dev/null || fail "$line: $?"
+	runuser -u pi -- env HOME=/home/pi bash -c "$line" </dev/null || fail "$line: $?"
 done </run/lines
 until_ 30 active
 [ "$(grep -c '"content":"said before ' all.ndjson)" = 30 ]
