@@ -168,6 +168,7 @@ func adminFailure(err error, socket string) error {
 	}
 	switch _, e := os.Stat(socket); {
 	case errors.Is(err, fs.ErrPermission) || errors.Is(e, fs.ErrPermission):
+		f.errs[0] = fmt.Errorf("user %s may not open the admin socket %s: %w", userName(), socket, fs.ErrPermission)
 		f.hint = "join the group of the socket (sudo usermod -aG edgechat " + userName() + ", then log in again), or use sudo"
 	case errors.Is(e, fs.ErrNotExist):
 		f.hint = "does the server run, with --admin " + socket + "? systemctl status edgechat; or name its socket with --admin or EDGECHAT_ADMIN"

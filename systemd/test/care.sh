@@ -22,7 +22,7 @@ for command in 'admin status' 'backup -'; do
 	cat /run/refused
 	[ "$rc" = 1 ] || fail "edgechat $command: $rc for who is not in the group"
 	[ ! -s /run/out ] || fail "edgechat $command: something was written"
-	grep -q '/run/edgechat/admin.sock: .*permission denied' /run/refused
+	grep -q 'error: user visitor may not open the admin socket /run/edgechat/admin.sock: permission denied' /run/refused
 	grep -q 'hint: join the group of the socket (sudo usermod -aG edgechat visitor, then log in again), or use sudo' /run/refused
 done
 runuser -u visitor -- edgechat admin log-level debug 2>/dev/null && fail "who is not in the group changes the level"
