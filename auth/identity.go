@@ -3,6 +3,7 @@ package auth
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"edgechat/codec"
@@ -36,6 +37,11 @@ func (id *Identity) May(a Access, room string) bool {
 		}
 	}
 	return false
+}
+
+// MayAll reports whether id has access a to all rooms.
+func (id *Identity) MayAll(a Access) bool {
+	return id != nil && a >= Read && id.Access >= a && id.Access <= Moderate && (len(id.Rooms) == 0 || slices.Contains(id.Rooms, "*"))
 }
 
 // checkName says what is wrong with s as the name of a token: it becomes the username

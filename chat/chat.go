@@ -16,6 +16,7 @@ import (
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/moderation"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -47,17 +48,21 @@ type Config struct {
 	OwedPatience time.Duration
 	// Limits say how much one client may do. Default no limits; see DefaultLimits.
 	Limits Limits
+	// Rules are what moderators have decided. Default none, and those that are made hold in memory alone. They are the caller's to close.
+	Rules *moderation.Rules
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 }
 
-// A controller serves the chat routes. It has no state but counters: any number
+// A Controller serves the chat routes. It has no state but counters: any number
 // of requests may run at once.
-type controller struct {
+type Controller struct {
 	cfg    Config
 	ping   time.Duration // after which the router pings a silent client, which is told so
 	decode codec.Limits
 	limits *limiters
+	rules  *moderation.Rules
+	here   occupants
 
 	tooManyRooms atomic.Uint64
 	ackPauses    atomic.Uint64
@@ -71,14 +76,16 @@ type Stats struct {
 	AckPauses    uint64 // clients that were not read from for a while, since they were owed Config.OwedBytes
 	AcksRefused  uint64 // acks that said "not durable" at once, since that had lasted Config.OwedPatience
 	Limits       LimitStats
+	Moderation   moderation.Stats
 
 	Rejected map[refusal.Code]uint64 // frames of clients that were answered with an error, by reason
 }
 
-func (ctl *controller) stats() Stats {
+// Stats returns the counters as they are now. It may be called from any goroutine, as Moderate and Rules may.
+func (ctl *Controller) Stats() Stats {
 	return Stats{
 		TooManyRooms: ctl.tooManyRooms.Load(), AckPauses: ctl.ackPauses.Load(), AcksRefused: ctl.acksRefused.Load(),
-		Limits: ctl.limits.counts.stats(), Rejected: ctl.rejected.Read(),
+		Limits: ctl.limits.counts.stats(), Moderation: ctl.rules.Stats(), Rejected: ctl.rejected.Read(),
 	}
 }
 
@@ -88,9 +95,8 @@ const (
 	protocolMsgPack = "edgechat.v1.msgpack"
 )
 
-// Register adds the chat routes to rt. stats returns their counters as they are when it is called,
-// from any goroutine.
-func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
+// Register adds the chat routes to rt.
+func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	if cfg.Hub == nil || cfg.Log == nil || cfg.Auth == nil {
 		return nil, errors.New("chat: Config needs a Hub, a Log and a Checker")
 	}
@@ -118,9 +124,16 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	ctl := &controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits)}
-	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername}
-	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername}
+	if cfg.Rules == nil {
+		var err error
+		if cfg.Rules, err = moderation.Open(moderation.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	ctl := &Controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), rules: cfg.Rules}
+	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername, ctl.checkEntry}
+	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername, ctl.checkEntry}
+	moderator := []ws.Guard{checkRoom, ctl.require(auth.Moderate), ctl.checkEntry}
 	protocols := []string{protocolJSON, protocolMsgPack}
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat/room/:roomId",
@@ -132,7 +145,7 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	})
 	ws.React(rt, ws.Route[codec.Client]{
 		Path:         "/chat",
-		Guards:       []ws.Guard{ctl.identify, checkUsername, ctl.checkMany},
+		Guards:       []ws.Guard{ctl.identify, checkUsername, ctl.checkMany, ctl.checkEntry},
 		Subprotocols: protocols,
 		MaxMessage:   ctl.decode.MaxFrame(),
 		Decode:       ctl.decode.DecodeClient,
@@ -143,8 +156,12 @@ func Register(rt *ws.Router, cfg Config) (stats func() Stats, err error) {
 	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
-	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.identify)
-	return ctl.stats, nil
+	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.identify, checkUsername, ctl.checkEntry)
+	rt.HTTP("POST", "/chat/room/:roomId/moderation", ctl.postAct, moderator...)
+	rt.HTTP("GET", "/chat/room/:roomId/moderation", ctl.getRules, moderator...)
+	rt.HTTP("POST", "/chat/moderation", ctl.postAct, ctl.requireAll(auth.Moderate), ctl.checkEntry)
+	rt.HTTP("GET", "/chat/moderation", ctl.getRules, ctl.requireAll(auth.Moderate), ctl.checkEntry)
+	return ctl, nil
 }
 
 // Formats are the hub's formats for WebSocket members, by hubFormat: a message in a frame.

@@ -7,13 +7,14 @@ import (
 	"edgechat/codec"
 	"edgechat/hub"
 	"edgechat/limit"
+	"edgechat/moderation"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
 
 // A client is one connection over WebSocket, be it in one room or in several.
 type client struct {
-	ctl      *controller
+	ctl      *Controller
 	conn     *ws.Conn[codec.Client]
 	identity *auth.Identity
 	format   codec.Format
@@ -21,18 +22,19 @@ type client struct {
 	authors  authors
 	owed     owed
 	source   limit.Addr
+	low      uint64 // the last 64 bits of its address, for rules about it
 	pace     pace
 }
 
 // newClient returns the client of c, before the end of Open.
-func (ctl *controller) newClient(c *ws.Conn[codec.Client], format codec.Format) client {
+func (ctl *Controller) newClient(c *ws.Conn[codec.Client], format codec.Format) client {
 	switch c.Subprotocol() {
 	case protocolJSON:
 		format = codec.JSON
 	case protocolMsgPack:
 		format = codec.MsgPack
 	}
-	return client{ctl: ctl, conn: c, identity: identityOf(c.Request()), source: c.Request().Source(), format: format, control: c.Subprotocol() != ""}
+	return client{ctl: ctl, conn: c, identity: identityOf(c.Request()), source: c.Request().Source(), low: limit.Low(c.Request().Client()), format: format, control: c.Subprotocol() != ""}
 }
 
 // send sends one frame to this client alone.
@@ -103,6 +105,25 @@ func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func
 		done(codec.Receipt{ID: id})
 	}
 	return nil
+}
+
+// enter registers x, which is an occupant with this client, and ends it at once if rules keep it out, which may have been made
+// since guards have asked.
+func (c *client) enter(x occupant) {
+	c.ctl.here.add(x)
+	if c.ctl.rules.None() {
+		return
+	}
+	if no := c.ctl.rules.Enter(x.in(), x.who(x.in())); no != nil {
+		x.expel(no)
+	}
+}
+
+// cut closes the connection, which is x, for a moderator. What the frame says fits the close frame in part.
+func (c *client) cut(x occupant, no *moderation.Refusal) {
+	c.ctl.here.remove(x)
+	c.refuse(&codec.Error{Code: no.Code, Message: no.Text, RetryAfter: no.Wait})
+	c.conn.Close(refusal.ClosePolicyViolation, no.Close())
 }
 
 // mayNotWrite answers who may only read.

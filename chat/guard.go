@@ -22,7 +22,7 @@ type identityKey struct{}
 func identityOf(r *ws.Request) *auth.Identity { return r.Value(identityKey{}).(*auth.Identity) }
 
 // identify is a guard: who the caller is can be told, and is somebody.
-func (ctl *controller) identify(r *ws.Request) error {
+func (ctl *Controller) identify(r *ws.Request) error {
 	l := ctl.limits
 	if wait := l.failures.Wait(r.Source(), 1); wait > 0 {
 		// Whether one more would be right is not looked at.
@@ -51,7 +51,7 @@ func challenge(header, message string) error {
 }
 
 // require is a guard: the caller may do this in the room of the path.
-func (ctl *controller) require(access auth.Access) ws.Guard {
+func (ctl *Controller) require(access auth.Access) ws.Guard {
 	return func(r *ws.Request) error {
 		if err := ctl.identify(r); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 const historyPiece = 32 << 10
 
 // getMessages answers with a part of a room's history, which is written as it is read.
-func (ctl *controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	part, err := ctl.parseWindow(r)
 	if err != nil {
 		return err

@@ -138,12 +138,12 @@ func (l *limiters) post(source limit.Addr, size int) *tooMuch {
 }
 
 // known is for join and newRoom.
-func (ctl *controller) known(room string) func() bool {
+func (ctl *Controller) known(room string) func() bool {
 	return func() bool { return ctl.cfg.Hub.Known(room) }
 }
 
 // checkRates is the last guard of the route of one room.
-func (ctl *controller) checkRates(r *ws.Request) error {
+func (ctl *Controller) checkRates(r *ws.Request) error {
 	if ctl.cfg.Hub.Full(roomOf(r)) {
 		return roomFull(roomOf(r)).After(fullWait)
 	}

@@ -31,6 +31,7 @@ type rig struct {
 	store *store.Store
 	log   *edgetest.Log
 	stats func() Stats
+	chat  *Controller
 }
 
 // A setup changes what newRig starts with.
@@ -73,9 +74,10 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 		t.Fatal(err)
 	}
 	s.chat.Hub, s.chat.Log = r.hub, r.store
-	if r.stats, err = Register(r.rt, s.chat); err != nil {
+	if r.chat, err = Register(r.rt, s.chat); err != nil {
 		t.Fatal(err)
 	}
+	r.stats = r.chat.Stats
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

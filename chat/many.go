@@ -8,6 +8,7 @@ import (
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/moderation"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -17,6 +18,7 @@ import (
 type many struct {
 	client
 	username string
+	at       int32            // among the occupants
 	seats    map[string]*seat // by room; those that have ended go with the next join
 }
 
@@ -24,7 +26,7 @@ type many struct {
 var ofJoins = []string{"room", "since", "before", "limit", "announce"}
 
 // checkMany is the last guard of GET /chat.
-func (ctl *controller) checkMany(r *ws.Request) error {
+func (ctl *Controller) checkMany(r *ws.Request) error {
 	if !offers(r, protocolJSON) && !offers(r, protocolMsgPack) {
 		return refusal.Errorf(refusal.BadHandshake, "a subprotocol is needed here: offer %s or %s; /chat/room/NAME does without", protocolJSON, protocolMsgPack)
 	}
@@ -49,7 +51,7 @@ func offers(r *ws.Request, protocol string) bool {
 }
 
 // openMany welcomes a client that is in no room yet.
-func (ctl *controller) openMany(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
+func (ctl *Controller) openMany(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
 	s := &many{client: ctl.newClient(c, codec.JSON), seats: make(map[string]*seat)}
 	var err error
 	if s.username, err = username(s.identity, c.Request().Query().Get("username")); err != nil {
@@ -61,6 +63,7 @@ func (ctl *controller) openMany(c *ws.Conn[codec.Client]) (ws.Session[codec.Clie
 			MaxRooms: max(ctl.cfg.RoomsPerConnection, 0), PingInterval: int(ctl.ping.Milliseconds()),
 		})
 	})
+	s.enter(s)
 	return s, nil
 }
 
@@ -99,7 +102,11 @@ func (s *many) handle(msg codec.Client) *codec.Error {
 		return notJoined(msg)
 	case !seat.mayWrite:
 		return mayNotWrite(msg)
-	case msg.Type == codec.TypeTyping:
+	}
+	if no := s.ruledOut(seat.room, s.username, msg); no != nil {
+		return no
+	}
+	if msg.Type == codec.TypeTyping {
 		seat.member.Typing()
 		return nil
 	}
@@ -129,10 +136,17 @@ func (s *many) join(msg codec.Client) *codec.Error {
 		ctl.tooManyRooms.Add(1)
 		return refused(refusal.TooManyRooms, "this connection is in as many rooms as it may be: leave one, or open another connection")
 	}
+	if !ctl.rules.None() {
+		if no := ctl.rules.Enter(msg.Room, s.who(msg.Room)); no != nil {
+			e := refused(no.Code, no.Text)
+			e.RetryAfter = no.Wait
+			return e
+		}
+	}
 	if over := ctl.limits.join(s.source, ctl.known(msg.Room)); over != nil {
 		return over.frame(msg)
 	}
-	seat := &seat{many: s, room: msg.Room, mayWrite: s.identity.May(auth.Write, msg.Room)}
+	seat := &seat{many: s, room: msg.Room, at: gone, mayWrite: s.identity.May(auth.Write, msg.Room)}
 	s.seats[msg.Room] = seat
 	join := hub.Join{
 		Username: s.username, Format: hubFormat(s.format, true), Quiet: msg.Join.Quiet,
@@ -150,6 +164,7 @@ func (s *many) join(msg codec.Client) *codec.Error {
 		return refused(full.Code, full.Message)
 	}
 	s.conn.Attach(seat.member)
+	s.enter(seat)
 	return nil
 }
 
@@ -158,7 +173,18 @@ func (s *many) Reject(err error) { s.reject(asError(err)) }
 
 // Closed leaves all rooms.
 func (s *many) Closed(error) {
+	s.ctl.here.remove(s)
 	for _, seat := range slices.Collect(maps.Values(s.seats)) {
+		s.ctl.here.remove(seat)
 		seat.member.Leave()
 	}
 }
+
+func (s *many) place() *int32 { return &s.at }
+
+func (s *many) who(room string) moderation.Who {
+	return whoIs(s.identity, s.username, room, s.source, s.low)
+}
+func (s *many) in() string                   { return "" }
+func (s *many) connection() bool             { return true }
+func (s *many) expel(no *moderation.Refusal) { s.cut(s, no) }

@@ -23,7 +23,7 @@ const (
 )
 
 // postMessage publishes one message and answers once it is on disk.
-func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	post, err := ctl.readPost(w, r)
 	if err != nil {
 		return err
@@ -44,6 +44,9 @@ func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := ctl.checkWrite(r, name, true); err != nil {
+		return err
+	}
 	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli(), Author: author}
 	settled := make(chan codec.Receipt, 1)
 	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
@@ -53,7 +56,7 @@ func (ctl *controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 }
 
 // answerSettled answers with what was said, once it is on disk.
-func (ctl *controller) answerSettled(w http.ResponseWriter, r *ws.Request, m codec.Message, key string, settled <-chan codec.Receipt, status int) error {
+func (ctl *Controller) answerSettled(w http.ResponseWriter, r *ws.Request, m codec.Message, key string, settled <-chan codec.Receipt, status int) error {
 	var receipt codec.Receipt
 	select {
 	case receipt = <-settled:
@@ -73,14 +76,14 @@ func (ctl *controller) answerSettled(w http.ResponseWriter, r *ws.Request, m cod
 }
 
 // notTaken answers a message that the Log did not take.
-func (ctl *controller) notTaken(username string, err error) *refusal.Error {
+func (ctl *Controller) notTaken(username string, err error) *refusal.Error {
 	ctl.cfg.Logger.Error("publish failed", "user", username, "err", err)
 	return refusal.New(refusal.Unavailable, "the message could not be taken: send it again")
 }
 
 // original returns the message that has m's ID: m itself, or what was sent
 // before with the same key.
-func (ctl *controller) original(room string, m codec.Message) codec.Message {
+func (ctl *Controller) original(room string, m codec.Message) codec.Message {
 	before := codec.ID{Epoch: m.ID.Epoch, Offset: m.ID.Offset - 1}
 	page, err := ctl.cfg.Log.Read(room, codec.Query{After: &before, Limit: 1})
 	if err == nil && len(page.Messages) == 1 && page.Messages[0].ID.Offset == m.ID.Offset {
@@ -117,7 +120,7 @@ func idempotencyKey(h http.Header) string {
 // readPost reads the body: JSON, or the content as it is. "curl -d" calls all that it sends
 // a form, text as well as JSON: there, and where no type is named, an object that has
 // "content" is a post, and anything else is text. The name may be in the query in any case.
-func (ctl *controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
+func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
 	media := typeForm
 	if h := r.Header.Get("Content-Type"); h != "" {
 		if media, _, err = mime.ParseMediaType(h); err != nil {

@@ -18,7 +18,7 @@ type window struct {
 }
 
 // parseWindow reads "since", "before" and "limit".
-func (ctl *controller) parseWindow(r *ws.Request) (w window, err error) {
+func (ctl *Controller) parseWindow(r *ws.Request) (w window, err error) {
 	q := r.Query()
 	if w.limit, err = ctl.parseLimit(q.Get("limit")); err != nil {
 		return w, err
@@ -51,7 +51,7 @@ func parseCursor(name, s string) (*codec.ID, error) {
 
 // parseLimit returns how many messages are wanted: the setting's number unless
 // fewer are asked for.
-func (ctl *controller) parseLimit(s string) (int, error) {
+func (ctl *Controller) parseLimit(s string) (int, error) {
 	if s == "" {
 		return ctl.cfg.ReplayLimit, nil
 	}

@@ -95,7 +95,7 @@ func authorOf(r *ws.Request) (uint64, error) {
 }
 
 // patchMessage changes the content of a message.
-func (ctl *controller) patchMessage(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *Controller) patchMessage(w http.ResponseWriter, r *ws.Request) error {
 	post, err := ctl.readPost(w, r)
 	if err != nil {
 		return err
@@ -104,7 +104,7 @@ func (ctl *controller) patchMessage(w http.ResponseWriter, r *ws.Request) error 
 }
 
 // deleteMessage deletes one.
-func (ctl *controller) deleteMessage(w http.ResponseWriter, r *ws.Request) error {
+func (ctl *Controller) deleteMessage(w http.ResponseWriter, r *ws.Request) error {
 	if over := ctl.limits.post(r.Source(), 0); over != nil {
 		return over.answer()
 	}
@@ -112,10 +112,13 @@ func (ctl *controller) deleteMessage(w http.ResponseWriter, r *ws.Request) error
 }
 
 // revise changes the message of the path, and answers with the revision once it is on disk.
-func (ctl *controller) revise(w http.ResponseWriter, r *ws.Request, wanted string, m codec.Message) error {
+func (ctl *Controller) revise(w http.ResponseWriter, r *ws.Request, wanted string, m codec.Message) error {
 	id, room := identityOf(r), roomOf(r)
 	name, err := username(id, wanted)
 	if err != nil {
+		return err
+	}
+	if err := ctl.checkWrite(r, name, false); err != nil {
 		return err
 	}
 	target, err := parseCursor("id", r.Param("id"))

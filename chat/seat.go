@@ -6,20 +6,23 @@ import (
 
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/moderation"
 )
 
 // A seat is the place of a client in one of its rooms.
 //
-//	waiting -> open -> leaving -> ended
+//	waiting -> open -> going -> leaving -> ended
 //
-// It waits until the room's history was looked at, which a loader does, and leaves until what
+// It waits until the room's history was looked at, which a loader does, is going while it is taken out of the room, by the
+// client or by a moderator, and leaves until what
 // the client has said is acknowledged, which the store does: so the first frame
 // of the room is subscribed, and the last unsubscribed. A client may leave while it waits.
 type seat struct {
 	many     *many
 	room     string
 	mayWrite bool
-	member   *hub.Member // for the goroutine of the connection alone
+	at       int32       // among the occupants
+	member   *hub.Member // as join has set it
 
 	mu    sync.Mutex
 	state seatState
@@ -31,6 +34,7 @@ type seatState uint8
 const (
 	waiting seatState = iota
 	open
+	going
 	leaving
 	ended
 )
@@ -93,19 +97,49 @@ func (s *seat) settled(key string, r codec.Receipt) {
 
 // leave takes the client out of the room. It reports whether it was there, or about to be.
 func (s *seat) leave() bool {
-	s.mu.Lock()
-	there := s.state <= open
-	s.mu.Unlock()
-	if !there {
+	if !s.goes() {
 		return false
 	}
 	s.member.Leave()
+	s.left(nil)
+	return true
+}
+
+// goes reports whether it was there, or about to be: then it is the caller's to take it out.
+func (s *seat) goes() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state > open {
+		return false
+	}
+	s.state = going
+	return true
+}
+
+// left is what follows when the member is out, for a moderator if no says so.
+func (s *seat) left(no *moderation.Refusal) {
+	s.many.ctl.here.remove(s)
 	s.many.conn.Detach(s.member) // nothing of the room is written any more, save the rest of a frame
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if no != nil {
+		s.many.refuse(&codec.Error{Code: no.Code, Message: no.Text, Room: s.room, RetryAfter: no.Wait})
+	}
 	s.state = leaving
 	s.endLocked()
-	return true
+}
+
+func (s *seat) place() *int32                  { return &s.at }
+func (s *seat) who(room string) moderation.Who { return s.many.who(room) }
+func (s *seat) in() string                     { return s.room }
+func (s *seat) connection() bool               { return false }
+
+// expel takes the client out of the room, and leaves it the connection.
+func (s *seat) expel(no *moderation.Refusal) {
+	if s.goes() {
+		s.member.Expel()
+		s.left(no)
+	}
 }
 
 // endLocked says that nothing more will come of the room once that is so.

@@ -6,6 +6,7 @@ import (
 	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
+	"edgechat/moderation"
 	"edgechat/refusal"
 	"edgechat/ws"
 )
@@ -14,6 +15,7 @@ import (
 type session struct {
 	client
 	mayWrite bool
+	at       int32 // among the occupants
 	member   *hub.Member
 }
 
@@ -29,7 +31,7 @@ type joinRequest struct {
 
 // checkJoin is the last guard of the route of one room: what is wrong with a
 // query is said before the upgrade.
-func (ctl *controller) checkJoin(r *ws.Request) (err error) {
+func (ctl *Controller) checkJoin(r *ws.Request) (err error) {
 	join := new(joinRequest)
 	q := r.Query()
 	if join.username, err = username(identityOf(r), q.Get("username")); err != nil {
@@ -52,7 +54,7 @@ func (ctl *controller) checkJoin(r *ws.Request) (err error) {
 }
 
 // open joins the room: subscribed, then the replay, then live.
-func (ctl *controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
+func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client], error) {
 	r := c.Request()
 	want, room := r.Value(joinKey{}).(*joinRequest), roomOf(r)
 	s := &session{client: ctl.newClient(c, want.format)}
@@ -76,6 +78,7 @@ func (ctl *controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 		}
 	})
 	c.Attach(s.member)
+	s.enter(s)
 	return s, nil
 }
 
@@ -105,7 +108,11 @@ func (s *session) handle(msg codec.Client) *codec.Error {
 			Message: fmt.Sprintf("this connection is in room %q alone; GET /chat takes frames of several", room)}
 	case !s.mayWrite:
 		return mayNotWrite(msg)
-	case msg.Type == codec.TypeTyping:
+	}
+	if no := s.ruledOut(s.member.Room(), s.member.Username(), msg); no != nil {
+		return no
+	}
+	if msg.Type == codec.TypeTyping {
 		s.member.Typing()
 		return nil
 	}
@@ -125,4 +132,16 @@ func (s *session) Reject(err error) {
 }
 
 // Closed leaves the room.
-func (s *session) Closed(error) { s.member.Leave() }
+func (s *session) Closed(error) {
+	s.ctl.here.remove(s)
+	s.member.Leave()
+}
+
+func (s *session) place() *int32 { return &s.at }
+
+func (s *session) who(room string) moderation.Who {
+	return whoIs(s.identity, s.member.Username(), room, s.source, s.low)
+}
+func (s *session) in() string                   { return s.member.Room() }
+func (s *session) connection() bool             { return true }
+func (s *session) expel(no *moderation.Refusal) { s.cut(s, no) }

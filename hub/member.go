@@ -117,6 +117,9 @@ func (m *Member) Typing() {
 // first call does anything. The handler of m's connection calls it.
 func (m *Member) Leave() { m.leave(m.conn) }
 
+// Expel is Leave for a caller on any goroutine.
+func (m *Member) Expel() { m.leave(nil) }
+
 // leave is Leave in the turn of conn, or of nobody. It reports whether it was the first.
 func (m *Member) leave(conn Conn) bool {
 	r := m.room

@@ -31,3 +31,23 @@ func addrOf(ip netip.Addr) Addr {
 	b := ip.As16()
 	return max(unknown, Addr(binary.BigEndian.Uint64(b[:8])))
 }
+
+// IP returns the address that counts as a, with these as its last 64 bits if it is one of IPv6; not valid for whom no limit holds.
+func (a Addr) IP(low uint64) netip.Addr {
+	switch {
+	case a == Exempt:
+		return netip.Addr{}
+	case a>>32 == fromIPv4>>32:
+		return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(a))))
+	}
+	return netip.AddrFrom16([16]byte(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, uint64(a)), low)))
+}
+
+// Low returns the last 64 bits of an address of IPv6, and 0 of any other.
+func Low(ip netip.Addr) uint64 {
+	if ip = ip.Unmap(); !ip.Is6() {
+		return 0
+	}
+	b := ip.As16()
+	return binary.BigEndian.Uint64(b[8:])
+}

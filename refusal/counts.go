@@ -8,7 +8,8 @@ import (
 // codes are all that there are, in the order of their declaration.
 var codes = [...]Code{
 	InvalidMessage, InvalidRoom, InvalidUsername, InvalidQuery, Unauthorized, Forbidden, OriginNotAllowed, Misdirected, NotFound, MethodNotAllowed,
-	TooLarge, UnsupportedMediaType, UpgradeRequired, BadHandshake, NotJoined, AlreadyJoined, TooManyRooms, RateLimited, TooManyConnections, RoomFull, Unavailable, Internal,
+	TooLarge, UnsupportedMediaType, UpgradeRequired, BadHandshake, NotJoined, AlreadyJoined, TooManyRooms, RateLimited, TooManyConnections, RoomFull,
+	Banned, Kicked, Muted, ReadOnly, SlowMode, RoomClosed, TooManyRules, Unavailable, Internal,
 }
 
 // noStatus stands for a close frame without a code (RFC 6455 section 7.1.5), and is never on the wire.

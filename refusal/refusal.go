@@ -38,6 +38,13 @@ const (
 	RateLimited          Code = "rate_limited"           // too much in too little time; when to come back is said
 	TooManyConnections   Code = "too_many_connections"   // of this address, or in all
 	RoomFull             Code = "room_full"              // a join of a room that has as many members as it may
+	Banned               Code = "banned"                 // a rule of a moderator: from the server, or from a room
+	Kicked               Code = "kicked"                 // taken out of a room by a moderator
+	Muted                Code = "muted"                  // a rule of a moderator: may read, and not write
+	ReadOnly             Code = "read_only"              // a room in which moderators alone write
+	SlowMode             Code = "slow_mode"              // a message too soon behind the last one, in a room that is slow
+	RoomClosed           Code = "room_closed"            // a room that a moderator has closed
+	TooManyRules         Code = "too_many_rules"         // an act of a moderator that would make one more than there may be
 	Unavailable          Code = "unavailable"            // shutting down, or not able to take this now
 	Internal             Code = "internal"               // a defect of the server; the log has more
 )
@@ -50,7 +57,7 @@ func (c Code) Status() int {
 		return http.StatusBadRequest
 	case Unauthorized:
 		return http.StatusUnauthorized
-	case Forbidden, OriginNotAllowed:
+	case Forbidden, OriginNotAllowed, Banned, Muted, ReadOnly, RoomClosed:
 		return http.StatusForbidden
 	case Misdirected:
 		return http.StatusMisdirectedRequest
@@ -64,7 +71,9 @@ func (c Code) Status() int {
 		return http.StatusUnsupportedMediaType
 	case UpgradeRequired:
 		return http.StatusUpgradeRequired
-	case RateLimited, TooManyConnections:
+	case TooManyRules:
+		return http.StatusConflict
+	case RateLimited, TooManyConnections, SlowMode:
 		return http.StatusTooManyRequests
 	case RoomFull, Unavailable:
 		return http.StatusServiceUnavailable

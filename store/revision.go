@@ -44,7 +44,7 @@ type bareMessage struct {
 // keys. m.Author does not matter; claim has to cover that of the target.
 //
 // The error may be codec.ErrNoTarget: the target is not a message in the buffer, or was deleted; or
-// codec.ErrNotAuthor.
+// codec.ErrNotAuthor. With claim.All a deletion takes away what an edit in the buffer says of a message that left it, too.
 func (s *Store) Revise(room string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
 	m.Author, m.Edited, m.Deleted = 0, false, false
 	if m.Kind == codec.Deletion {
@@ -68,6 +68,13 @@ func (r *room) revise(m *codec.Message, claim codec.Claim) (replaces uint64, err
 	}
 	at := m.Target.Offset
 	sl := r.slot(at)
+	if v, ok := r.revised[at]; sl == nil && ok && claim.All && m.Kind == codec.Deletion && !v.deleted {
+		// The message left the buffer, and an edit of it did not.
+		if sl = r.carrier(m.Target); sl == nil {
+			return 0, codec.ErrNoTarget
+		}
+		return sl.seq, nil
+	}
 	if _, revision := r.revisions[at]; sl == nil || sl.seq == 0 || revision || r.revised[at].deleted || r.epochAt(at) != m.Target.Epoch {
 		return 0, codec.ErrNoTarget
 	}

@@ -1,0 +1,220 @@
+package moderation
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"edgechat/refusal"
+)
+
+// A Refusal says no, by a rule.
+type Refusal struct {
+	Code refusal.Code
+	Text string        // for people
+	Wait time.Duration // after which the same may be allowed; 0 is not known, or never
+}
+
+// Close returns what a close frame says: the code, and the text.
+func (r *Refusal) Close() string { return string(r.Code) + ": " + r.Text }
+
+// An index finds rules. It is never changed.
+type index struct {
+	all   scope // of the whole server
+	rooms map[string]*scope
+}
+
+// A scope is the rules of one room, or of all.
+type scope struct {
+	bans, mutes            people
+	slow, readOnly, closed *Rule
+}
+
+// people are rules about people.
+type people struct {
+	identities, names map[string]*Rule
+	addresses         map[netip.Prefix]*Rule
+	bits              []int // that prefixes in addresses have
+}
+
+func newIndex(rules []Rule) *index {
+	x := &index{rooms: make(map[string]*scope)}
+	for i := range rules {
+		rule := &rules[i]
+		s := &x.all
+		if rule.Room != "" {
+			if s = x.rooms[rule.Room]; s == nil {
+				s = new(scope)
+				x.rooms[rule.Room] = s
+			}
+		}
+		switch rule.Kind {
+		case KindBan:
+			s.bans.add(rule)
+		case KindMute:
+			s.mutes.add(rule)
+		case KindSlow:
+			s.slow = rule
+		case KindReadOnly:
+			s.readOnly = rule
+		case KindClosed:
+			s.closed = rule
+		}
+	}
+	return x
+}
+
+func (p *people) add(rule *Rule) {
+	switch {
+	case rule.Identity != "":
+		put(&p.identities, NameKey(rule.Identity), rule)
+	case rule.Name != "":
+		put(&p.names, NameKey(rule.Name), rule)
+	default:
+		put(&p.addresses, rule.address, rule)
+		if n := rule.address.Bits(); !slices.Contains(p.bits, n) {
+			p.bits = append(p.bits, n)
+		}
+	}
+}
+
+func put[K comparable](m *map[K]*Rule, key K, rule *Rule) {
+	if *m == nil {
+		*m = make(map[K]*Rule)
+	}
+	(*m)[key] = rule
+}
+
+// find returns a rule that is about w, or nil.
+func (p *people) find(w Who, now time.Time) *Rule {
+	if w.Identity != "" {
+		if rule := inForce(p.identities[NameKey(w.Identity)], now); rule != nil {
+			return rule
+		}
+	}
+	if w.Moderator {
+		return nil
+	}
+	if rule := inForce(p.names[NameKey(w.Name)], now); rule != nil {
+		return rule
+	}
+	if len(p.bits) == 0 || !w.Address.IsValid() {
+		return nil
+	}
+	ip := w.Address.Unmap().WithZone("")
+	for _, bits := range p.bits {
+		if prefix, err := ip.Prefix(bits); err == nil {
+			if rule := inForce(p.addresses[prefix], now); rule != nil {
+				return rule
+			}
+		}
+	}
+	return nil
+}
+
+func inForce(rule *Rule, now time.Time) *Rule {
+	if rule == nil || rule.over(now) {
+		return nil
+	}
+	return rule
+}
+
+// None reports whether there are no rules, so that nobody need find out who is asking.
+func (r *Rules) None() bool { return r.index.Load() == nil }
+
+// scopes calls f with the rules of the whole server and with those of the room, until it returns a Refusal, which is
+// counted.
+func (r *Rules) scopes(room string, f func(s *scope, now time.Time) *Refusal) *Refusal {
+	x := r.index.Load()
+	if x == nil {
+		return nil
+	}
+	now := time.Now()
+	no := f(&x.all, now)
+	if s := x.rooms[room]; no == nil && s != nil {
+		no = f(s, now)
+	}
+	if no != nil {
+		r.count.refused.Add(no.Code)
+	}
+	return no
+}
+
+// Enter says if w may be in a room, and read there; "" is the server as such.
+func (r *Rules) Enter(room string, w Who) *Refusal {
+	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
+		if rule := s.bans.find(w, now); rule != nil {
+			return ban(rule, now)
+		}
+		if rule := inForce(s.closed, now); rule != nil {
+			return Closing(rule.Reason, rule.left(now))
+		}
+		return nil
+	})
+}
+
+// Write says if w, who may enter, may write in a room.
+func (r *Rules) Write(room string, w Who) *Refusal {
+	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
+		if rule := s.mutes.find(w, now); rule != nil {
+			left := rule.left(now)
+			return &Refusal{Code: refusal.Muted, Text: reasoned("you may read here and not write"+lasts(left), rule.Reason), Wait: left}
+		}
+		if rule := inForce(s.readOnly, now); rule != nil && !w.Moderator {
+			left := rule.left(now)
+			return &Refusal{Code: refusal.ReadOnly, Text: reasoned("this room is read-only"+lasts(left)+": moderators alone write here", rule.Reason), Wait: left}
+		}
+		return nil
+	})
+}
+
+// Pace says if w may send a message to a room now, and counts it if so. It comes last of all that may refuse it.
+func (r *Rules) Pace(room string, w Who) *Refusal {
+	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
+		rule := inForce(s.slow, now)
+		if rule == nil || w.Moderator {
+			return nil
+		}
+		every := time.Duration(rule.Every) * time.Millisecond
+		wait := r.pace.take(paceKey{room, NameKey(w.Identity), NameKey(w.Name), w.Address}, every, now)
+		if wait == 0 {
+			return nil
+		}
+		text := fmt.Sprintf("each may send one message in %s here: try again in %d ms", ShowSpan(every), (wait+time.Millisecond-1)/time.Millisecond)
+		return &Refusal{Code: refusal.SlowMode, Text: reasoned(text, rule.Reason), Wait: wait}
+	})
+}
+
+func ban(rule *Rule, now time.Time) *Refusal {
+	return Banning(rule.Room, rule.Reason, rule.left(now))
+}
+
+// Banning is what who is banned from a room is told; "" is all rooms, a time of 0 is for ever.
+func Banning(room, reason string, left time.Duration) *Refusal {
+	return &Refusal{Code: refusal.Banned, Text: reasoned("you are banned from "+place(room)+lasts(left), reason), Wait: left}
+}
+
+// Kicking is what who is kicked is told.
+func Kicking(room, reason string) *Refusal {
+	return &Refusal{Code: refusal.Kicked, Text: reasoned("a moderator has removed you from "+place(room), reason)}
+}
+
+// Closing is what those in a room that is closed are told; a time of 0 is none that is known.
+func Closing(reason string, left time.Duration) *Refusal {
+	return &Refusal{Code: refusal.RoomClosed, Text: reasoned("a moderator has closed this room"+lasts(left), reason), Wait: left}
+}
+
+func place(room string) string {
+	if room == "" {
+		return "this server"
+	}
+	return "this room"
+}
+
+func lasts(left time.Duration) string {
+	if left == 0 {
+		return ""
+	}
+	return " for another " + ShowSpan(left)
+}

@@ -1,0 +1,79 @@
+package moderation
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// A Subject is whom a rule is about: one of the three.
+type Subject struct {
+	Identity string       // the name of a token
+	Name     string       // that is shown, with a token or without
+	Address  netip.Prefix // of a connection
+}
+
+// String says it for people.
+func (s Subject) String() string {
+	switch {
+	case s.Identity != "":
+		return fmt.Sprintf("token %q", s.Identity)
+	case s.Name != "":
+		return fmt.Sprintf("name %q", s.Name)
+	}
+	return "address " + s.Address.String()
+}
+
+// A Who is somebody who enters or writes.
+type Who struct {
+	Identity  string     // the name of the token; "" is none
+	Name      string     // that is shown
+	Address   netip.Addr // not valid: no rule by address holds, as for this machine and for trusted proxies
+	Moderator bool       // may moderate the room: rules by name and address do not hold, nor those about all who write there
+}
+
+// Is reports whether s is about w.
+func (s Subject) Is(w Who) bool {
+	switch {
+	case s.Identity != "":
+		return w.Identity != "" && NameKey(s.Identity) == NameKey(w.Identity)
+	case w.Moderator:
+		return false
+	case s.Name != "":
+		return NameKey(s.Name) == NameKey(w.Name)
+	}
+	return s.Address.IsValid() && s.Address.Contains(w.Address.Unmap().WithZone(""))
+}
+
+// NameKey is the same for two names that are one to this server. They are compared byte by byte, as everywhere else.
+func NameKey(name string) string { return name }
+
+// sitePrefix is how many bits of IPv6 one site has, as in limits by address.
+const sitePrefix = 64
+
+// ParseAddress reads an address or a prefix, such as 192.0.2.1, 192.0.2.0/24, 2001:db8::1, 2001:db8::/48. One of IPv6
+// without a length is its /64, which is one site, and may be all of a local network: write /128 for one device there.
+func ParseAddress(text string) (netip.Prefix, error) {
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		ip, err := netip.ParseAddr(text)
+		if err != nil || ip.Zone() != "" {
+			return netip.Prefix{}, fmt.Errorf("%.60q is not an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as 192.0.2.0/24", text)
+		}
+		ip = ip.Unmap()
+		bits := ip.BitLen()
+		if ip.Is6() {
+			bits = sitePrefix
+		}
+		p = netip.PrefixFrom(ip, bits)
+	}
+	if p.Addr().Is4In6() {
+		if p.Bits() < 96 {
+			return netip.Prefix{}, fmt.Errorf("%.60q has all of IPv4 in it: name a prefix of IPv4", text)
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	if p = p.Masked(); p.Addr().IsLoopback() {
+		return netip.Prefix{}, fmt.Errorf("%.60q is this machine, for which no rule by address holds: name a token or a name", text)
+	}
+	return p, nil
+}
