@@ -7,6 +7,7 @@
 //	GET  /metrics         the counters, in the text format of Prometheus
 //	GET  /backup          a consistent copy of the history, while the server is at work
 //	PUT  /log-level       debug, info, warn or error, as text
+//	POST /moderation      does what a moderation.Act says, in any room; GET lists the rules in force, ?room=NAME of one room
 //	POST /reload          reads what SIGHUP has read again
 //	GET  /debug/pprof/    a list of profiles; below it each, as net/http/pprof has them, with ?debug=, ?gc=, ?seconds=
 //	POST /debug/trace     starts the flight recorder; GET writes its last seconds, DELETE stops it
@@ -21,6 +22,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"edgechat/moderation"
 )
 
 // A Backend is the server that is looked after. Its methods may be called from any goroutine.
@@ -34,6 +37,10 @@ type Backend interface {
 	// Backup writes a copy that a restore takes.
 	Backup(w io.Writer) error
 	Reload() (Reloaded, error)
+	// Moderate does what a says, in the name of by. Its error is a *refusal.Error.
+	Moderate(ctx context.Context, by string, a moderation.Act) (moderation.Done, error)
+	// Rules returns what moderators have decided, for one room, or with "" for all.
+	Rules(room string) []moderation.Rule
 }
 
 // A Config is what a Handler works with.

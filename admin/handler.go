@@ -35,6 +35,8 @@ func newHandler(cfg Config) *handler {
 		"PUT /log-level":       h.setLevel,
 		"POST /reload":         h.reload,
 		"GET /debug/pprof/{$}": h.profiles, "GET /debug/pprof/{name}": h.profile,
+		"POST /moderation":  h.moderate,
+		"GET /moderation":   h.rules,
 		"POST /debug/trace": h.startTrace, "GET /debug/trace": h.writeTrace, "DELETE /debug/trace": h.stopTrace,
 		"/": func(http.ResponseWriter, *http.Request) *refusal.Error {
 			return refusal.New(refusal.NotFound, "there is nothing at this path, or it takes another method: see docs/operations.md")

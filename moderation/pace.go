@@ -42,7 +42,8 @@ func (p *pace) take(k paceKey, every time.Duration, now time.Time) (wait time.Du
 	return 0
 }
 
-// makeRoomLocked forgets who may send anyway, or if there is none whoever comes first: he may send once more.
+// makeRoomLocked forgets who may send anyway, and if these are few whoever comes first, an eighth of all: they may send once
+// more. So it is done once for many who come.
 func (p *pace) makeRoomLocked(now time.Time) {
 	for k, next := range p.next {
 		if !now.Before(next) {
@@ -50,7 +51,7 @@ func (p *pace) makeRoomLocked(now time.Time) {
 		}
 	}
 	for k := range p.next {
-		if len(p.next) < maxPaced {
+		if len(p.next) <= maxPaced-maxPaced/8 {
 			return
 		}
 		delete(p.next, k)

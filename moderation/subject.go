@@ -72,8 +72,8 @@ func ParseAddress(text string) (netip.Prefix, error) {
 		}
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
-	if p = p.Masked(); p.Addr().IsLoopback() {
+	if p.Addr().IsLoopback() {
 		return netip.Prefix{}, fmt.Errorf("%.60q is this machine, for which no rule by address holds: name a token or a name", text)
 	}
-	return p, nil
+	return p.Masked(), nil
 }

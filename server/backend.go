@@ -12,9 +12,11 @@ import (
 
 	"edgechat/admin"
 	"edgechat/auth"
+	"edgechat/chat"
 	"edgechat/codec"
 	"edgechat/hub"
 	"edgechat/metrics"
+	"edgechat/moderation"
 )
 
 // maxPeers is how many addresses a status names.
@@ -31,6 +33,14 @@ var _ admin.Backend = backend{}
 func (b backend) WriteMetrics(w io.Writer) error  { return b.writeMetrics(w) }
 func (b backend) Backup(w io.Writer) error        { return b.store.Backup(w) }
 func (b backend) Reload() (admin.Reloaded, error) { return b.reload() }
+
+// operatorName is whom a room sees delete a message, if that is asked for at the admin socket.
+const operatorName = "admin"
+
+func (b backend) Moderate(ctx context.Context, by string, a moderation.Act) (moderation.Done, error) {
+	return b.chat.Moderate(ctx, chat.Moderator{By: by, Name: operatorName}, a)
+}
+func (b backend) Rules(room string) []moderation.Rule { return b.chat.Rules(room) }
 
 // access says who may read and write.
 func (s *Server) access() string {

@@ -99,6 +99,20 @@ func (s *Server) writeMetrics(out io.Writer) error {
 	} {
 		w.Sample(float64(c.n), "limit", c.limit)
 	}
+	m := &all.Chat.Moderation
+	w.Gauge("moderation_rules", "Bans, mutes and rules of rooms that are in force, by kind.")
+	for _, kind := range slices.Sorted(maps.Keys(m.Rules)) {
+		w.Sample(float64(m.Rules[kind]), "kind", string(kind))
+	}
+	w.Counter("moderation_acts_total", "What moderators did, by act.")
+	for _, verb := range slices.Sorted(maps.Keys(m.Acts)) {
+		w.Sample(float64(m.Acts[verb]), "act", string(verb))
+	}
+	w.Counter("moderation_refusals_total", "Requests and frames that were refused by what moderators decided, by reason.")
+	for _, code := range slices.Sorted(maps.Keys(m.Refused)) {
+		w.Sample(float64(m.Refused[code]), "reason", string(code))
+	}
+	w.Counter("moderation_write_failures_total", "Times that the file of rules could not be written.", m.Failed)
 	w.Counter("slow_consumers_total", "Connections closed since they took too little of what was pending.", n.Slow)
 	w.Counter("silent_connections_total", "Connections dropped after two ping intervals of silence.", n.Silent)
 	w.Counter("stalled_messages_total", "Connections closed since a message took too long to arrive.", n.Stalled)

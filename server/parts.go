@@ -9,6 +9,7 @@ import (
 	"edgechat/chat"
 	"edgechat/hub"
 	"edgechat/limit"
+	"edgechat/moderation"
 	"edgechat/store"
 	"edgechat/web"
 	"edgechat/ws"
@@ -19,6 +20,9 @@ var _ hub.Log = (*store.Store)(nil)
 
 // fileName is the store's file in Config.Data.
 const fileName = "edgechat.db"
+
+// rulesName is that of what moderators have decided.
+const rulesName = "edgechat.rules"
 
 // open opens what stands between the listeners and the disk, from the disk up.
 // An error leaves nothing of it open.
@@ -48,9 +52,15 @@ func (s *Server) open() (err error) {
 	}
 	defer func() {
 		if err != nil {
+			if s.rules != nil {
+				_ = s.rules.Close() // nobody has made one
+			}
 			_ = s.store.Close() // nothing was written
 		}
 	}()
+	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, Logger: s.log}); err != nil {
+		return err
+	}
 	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {
 		return err
 	}
@@ -67,6 +77,7 @@ func (s *Server) open() (err error) {
 		ReplayLimit: s.cfg.ReplayLimit,
 		Logger:      s.log,
 
+		Rules:              s.rules,
 		RoomsPerConnection: s.cfg.RoomsPerConnection,
 		Limits:             s.cfg.Limits,
 	})
@@ -102,5 +113,5 @@ type Stats struct {
 
 // Stats returns the counters as they are now.
 func (s *Server) Stats() Stats {
-	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat()}
+	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat.Stats()}
 }

@@ -30,6 +30,7 @@ import (
 	"edgechat/auth"
 	"edgechat/chat"
 	"edgechat/hub"
+	"edgechat/moderation"
 	"edgechat/refusal"
 	"edgechat/store"
 	"edgechat/ws"
@@ -46,7 +47,8 @@ type Server struct {
 	store     *store.Store
 	hub       *hub.Hub
 	router    *ws.Router
-	chat      func() chat.Stats
+	rules     *moderation.Rules
+	chat      *chat.Controller
 	http      *http.Server
 	accepting sync.WaitGroup // the goroutines of the listeners
 	requests  requests
@@ -179,7 +181,7 @@ const stopReason = "server is restarting: reconnect after a random time of up to
 //  2. listeners close, requests that run end;
 //  3. metrics and the admin socket, which may be making a backup, end;
 //  4. the hub has nothing left to do, now that its members are gone; the store
-//     commits what it accepted and marks its file as clean. That takes as long as
+//     commits what it accepted and marks its file as clean, and so do the rules of moderators. That takes as long as
 //     the disk takes: cut short, it would not have been worth stopping.
 func (s *Server) stop() error {
 	start := time.Now()
@@ -209,7 +211,7 @@ func (s *Server) stop() error {
 	s.closeSides()
 	s.siding.Wait()
 	s.hub.Close()
-	err := s.store.Close() // says itself what could not be written
+	err := errors.Join(s.rules.Close(), s.store.Close()) // which says itself what could not be written
 	s.log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err
 }

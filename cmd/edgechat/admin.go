@@ -12,6 +12,7 @@ import (
 
 	"edgechat/admin"
 	"edgechat/internal/settings"
+	"edgechat/moderation"
 )
 
 // systemSocket is where the service has its admin socket: systemd/edgechat.service.
@@ -60,6 +61,17 @@ func adminCommand() command {
 			{name: "admin room", args: "NAME", summary: "show one room and who is in it", settings: new(adminOptions).table, run: adminRoom},
 			{name: "admin log-level", args: "LEVEL", summary: "log debug, info, warn or error and above, until the next start", settings: new(adminOptions).table, run: adminLogLevel},
 			{name: "admin reload", summary: "have the server read its token file again", settings: new(adminOptions).table, run: adminReload},
+			moderationCommand(moderation.ActKick, "", "close the connections of somebody, who may come back"),
+			moderationCommand(moderation.ActBan, "", "keep somebody out, of a room or of all"),
+			moderationCommand(moderation.ActUnban, "", "end a ban"),
+			{name: "admin bans", summary: "list bans, mutes and rules of rooms", settings: new(moderationOptions).listTable, run: adminBans},
+			moderationCommand(moderation.ActMute, "", "have somebody read and not write, in a room or in all"),
+			moderationCommand(moderation.ActUnmute, "", "end a mute"),
+			moderationCommand(moderation.ActSlow, "ROOM", "take one message in so long from each in a room"),
+			moderationCommand(moderation.ActReadOnly, "ROOM", "have moderators alone write in a room"),
+			moderationCommand(moderation.ActClose, "ROOM", "put everyone out of a room, erase what was said there, and keep it closed for a time"),
+			moderationCommand(moderation.ActOpen, "ROOM", "let people into a room that is closed"),
+			moderationCommand(moderation.ActDelete, "ROOM ID", "delete a message"),
 		},
 	}
 }

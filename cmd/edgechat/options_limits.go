@@ -10,6 +10,7 @@ import (
 	"edgechat/chat"
 	"edgechat/internal/settings"
 	"edgechat/limit"
+	"edgechat/moderation"
 	"edgechat/server"
 	"edgechat/ws"
 )
@@ -33,6 +34,8 @@ func (o *options) limits() []settings.Setting {
 		upTo(settings.Setting{Name: "invalid-frames", Usage: "frames in a row that are not valid, behind which a connection is closed"}, &c.Limits.Invalid, talk.Invalid),
 		upTo(settings.Setting{Name: "members-per-room", Usage: "members of one room at once"}, &c.MembersPerRoom, server.DefaultMembersPerRoom),
 		upTo(settings.Setting{Name: "history-reads-per-address", Usage: "histories that one address reads at once over HTTP"}, &c.Limits.Histories, talk.Histories),
+		settings.Number(settings.Setting{Name: "moderation-rules", Default: strconv.Itoa(moderation.DefaultMost),
+			Usage: "bans, mutes and rules of rooms at once; each takes some 200 bytes of a file that is written anew with every change"}, &c.ModerationRules, 1, 10_000),
 		proxies(settings.Setting{Name: "trusted-proxies", Takes: "ADDRESS", DefaultText: "this machine alone",
 			Usage: "proxies that are believed whom they speak for, by X-Forwarded-For or Forwarded: an address, or a prefix such as 10.0.0.0/8; repeatable, or separated by commas"}, &c.TrustedProxies),
 	}
