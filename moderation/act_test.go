@@ -3,6 +3,7 @@ package moderation
 import (
 	"errors"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -55,6 +56,36 @@ func TestParse(t *testing.T) {
 		if test.want == "" && err != nil || test.want != "" && (!isRefusal || e.Code != refusal.InvalidMessage || !strings.Contains(e.Message, test.want)) {
 			t.Errorf("%s: %v, want %q", test.body, err, test.want)
 		}
+	}
+}
+
+// TestDocumentedActs: those that docs/protocol.md shows are ones.
+func TestDocumentedActs(t *testing.T) {
+	text, err := os.ReadFile("../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "## 10. Moderation")
+	shown := 0
+	for line := range strings.Lines(section) {
+		if body, ok := strings.CutPrefix(line, `    {"act":`); ok && !strings.Contains(body, `"by"`) {
+			shown++
+			a, err := ReadAct([]byte(line))
+			if err == nil {
+				_, err = Parse(a)
+			}
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+		}
+	}
+	for i := range verbs {
+		if v := "`" + string(verbs[i].verb) + "`"; !strings.Contains(section, v) {
+			t.Errorf("%s is not in docs/protocol.md", v)
+		}
+	}
+	if shown < 6 {
+		t.Errorf("%d acts are shown", shown)
 	}
 }
 

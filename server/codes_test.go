@@ -18,6 +18,7 @@ import (
 	"edgechat/chat"
 	"edgechat/internal/edgetest"
 	"edgechat/limit"
+	"edgechat/moderation"
 	"edgechat/ws"
 )
 
@@ -135,6 +136,57 @@ func TestCodes(t *testing.T) {
 	}
 	check(strict, []errorTest{{"too_many_connections", 503, strings.Replace(upgrade, "den", "attic", 1), "Retry-After"}})
 
+	// What moderators do.
+	moderated, operator := startAdmin(t, Config{ModerationRules: 5})
+	do := func(act string) {
+		t.Helper()
+		a, err := moderation.ReadAct([]byte(act))
+		if err == nil {
+			_, err = operator.Moderate(t.Context(), a)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", act, err)
+		}
+	}
+	if resp, body := raw(t, moderated, strings.Replace(publish, "den", "slow", 1)+"?username=Ann\n\nhi"); resp.StatusCode != 201 {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	do(`{"act":"ban","name":"Bob"}`)
+	do(`{"act":"mute","name":"Eve"}`)
+	do(`{"act":"read-only","room":"wall"}`)
+	do(`{"act":"slow","room":"slow","every":"1h"}`)
+	do(`{"act":"close","room":"cellar","for":"1h"}`)
+	check(moderated, []errorTest{
+		{"banned", 403, "GET /chat/room/den/messages?username=Bob", ""},
+		{"banned", 403, upgradeAs("Bob"), ""},
+		{"muted", 403, publish + "?username=Eve\n\nhi", ""},
+		{"read_only", 403, strings.Replace(publish, "den", "wall", 1) + "?username=Ann\n\nhi", ""},
+		{"room_closed", 403, "GET /chat/room/cellar/messages", "Retry-After"},
+	})
+	if resp, body := raw(t, moderated, strings.Replace(publish, "den", "slow", 1)+"?username=Ann\n\nhi"); resp.StatusCode != 201 {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	check(moderated, []errorTest{{"slow_mode", 429, strings.Replace(publish, "den", "slow", 1) + "?username=Ann\n\nhi", "Retry-After: 3600"}})
+	c := edgetest.Dial(t, moderated.url+"/chat?username=Ann", jsonProtocol)
+	c.Text(`{"type":"join","room":"den"}`)
+	c.JSONOf("subscribed")
+	do(`{"act":"kick","room":"den","name":"Ann"}`)
+	if m := c.JSONOf("error"); m["code"] != "kicked" || m["room"] != "den" {
+		t.Errorf("kicked: %v", m)
+	}
+	got["kicked frame"] = true
+	withMod := filepath.Join(t.TempDir(), "tokens")
+	mod, err := auth.Create(withMod, "Mod", auth.Moderate, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := start(t, Config{Tokens: withMod, ModerationRules: 1})
+	act := "POST /chat/moderation\nAuthorization: Bearer " + mod + "\n\n"
+	if resp, body := raw(t, full, act+`{"act":"ban","name":"Bob"}`); resp.StatusCode != 200 {
+		t.Fatalf("%s %s", resp.Status, body)
+	}
+	check(full, []errorTest{{"too_many_rules", 409, act + `{"act":"ban","name":"Eve"}`, ""}})
+
 	// A disk that is gone, and a stop.
 	broken := start(t, Config{})
 	if status, body := post(t, broken, "den", "", "hi"); status != 201 {
@@ -161,6 +213,11 @@ func TestCodes(t *testing.T) {
 	if promised != len(got) || promised == 0 {
 		t.Errorf("docs/protocol.md promises %d codes with their statuses, received were %d: %v", promised, len(got), got)
 	}
+}
+
+// upgradeAs is a handshake of somebody.
+func upgradeAs(name string) string {
+	return "GET /chat/room/den?username=" + name + "\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
 }
 
 // TestEnvelope holds the answer that refuses byte for byte, as a client receives it over each way
