@@ -111,6 +111,10 @@ func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func
 // since guards have asked.
 func (c *client) enter(x occupant) {
 	c.ctl.here.add(x)
+	c.recheck(x)
+}
+
+func (c *client) recheck(x occupant) {
 	if c.ctl.rules.None() {
 		return
 	}

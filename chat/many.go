@@ -158,13 +158,19 @@ func (s *many) join(msg codec.Client) *codec.Error {
 	if msg.Join.Limit > 0 {
 		join.Limit = min(msg.Join.Limit, join.Limit)
 	}
-	seat.member = ctl.cfg.Hub.Join(msg.Room, s.conn, join, func(joined hub.Joined, err error) { seat.ready(join.Since, joined, err) })
+	ctl.here.add(seat) // before it is told that it is there: moderators may be as quick
+	m := ctl.cfg.Hub.Join(msg.Room, s.conn, join, func(joined hub.Joined, err error) { seat.ready(join.Since, joined, err) })
 	if seat.hasEnded() { // there is no place in the room
+		ctl.here.remove(seat)
+		delete(s.seats, msg.Room)
 		full := roomFull(msg.Room)
 		return refused(full.Code, full.Message)
 	}
-	s.conn.Attach(seat.member)
-	s.enter(seat)
+	if no := seat.sit(m); no != nil {
+		seat.expel(no)
+	} else {
+		s.recheck(seat)
+	}
 	return nil
 }
 

@@ -125,6 +125,43 @@ func TestKick(t *testing.T) {
 	}
 }
 
+// TestKickedAtOnce: whoever was told that he is in a room can be put out of it, however soon.
+func TestKickedAtOnce(t *testing.T) {
+	r := newRig(t)
+	busy := r.room("den", "", jsonHeader)
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() { // until stop: others have everyone in the room written to all the time
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			busy.Text(`{"type":"message","content":"x"}`)
+			if _, _, err := busy.Read(); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	many := edgetest.Dial(t, r.ws+"/chat?username=Bob", jsonHeader)
+	for range 100 {
+		many.Text(`{"type":"join","room":"den"}`)
+		many.JSONOf("subscribed")
+		if done := r.does(`{"act":"kick","room":"den","name":"Bob"}`); done.Closed != 1 {
+			t.Fatalf("%+v", done)
+		}
+		many.JSONOf("unsubscribed")
+	}
+	r.chat.here.mu.Lock()
+	defer r.chat.here.mu.Unlock()
+	if n := len(r.chat.here.list); n != 2 {
+		t.Errorf("%d occupants are left, of 2 connections", n)
+	}
+}
+
 // TestBan: who is banned is closed, and refused on every way in, until he is not banned any more.
 func TestBan(t *testing.T) {
 	r := newRig(t)

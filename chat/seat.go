@@ -21,12 +21,13 @@ type seat struct {
 	many     *many
 	room     string
 	mayWrite bool
-	at       int32       // among the occupants
-	member   *hub.Member // as join has set it
+	at       int32 // among the occupants
 
-	mu    sync.Mutex
-	state seatState
-	acks  int // that are still to come
+	mu     sync.Mutex
+	state  seatState
+	acks   int                 // that are still to come
+	member *hub.Member         // set once
+	no     *moderation.Refusal // it is to go as soon as it has a member
 }
 
 type seatState uint8
@@ -136,10 +137,26 @@ func (s *seat) connection() bool               { return false }
 
 // expel takes the client out of the room, and leaves it the connection.
 func (s *seat) expel(no *moderation.Refusal) {
+	s.mu.Lock()
+	if s.member == nil {
+		s.no = no
+		s.mu.Unlock()
+		return
+	}
+	s.mu.Unlock()
 	if s.goes() {
 		s.member.Expel()
 		s.left(no)
 	}
+}
+
+// sit gives the seat its member, which is written from now on. It returns why it is to go at once, nil if it is not.
+func (s *seat) sit(m *hub.Member) *moderation.Refusal {
+	s.many.conn.Attach(m)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.member = m
+	return s.no
 }
 
 // endLocked says that nothing more will come of the room once that is so.
