@@ -115,8 +115,8 @@ for who in root keeper; do
 	echo "$who: exit code $rc"
 	cat /run/report
 	worst=0
-	! grep -q '^warning' /run/report || worst=1
-	! grep -q '^problem' /run/report || worst=2
+	! grep -q '^warning ' /run/report || worst=1
+	! grep -q '^problem ' /run/report || worst=2
 	[ "$rc" = "$worst" ] || fail "exit code $rc, and the worst is $worst"
 done
 say "done"
