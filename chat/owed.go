@@ -9,15 +9,15 @@ import (
 
 // What a client is owed are the acks of what it has said. They may come all at once, thousands of them
 // on a card that is slow, and what waits for one connection alone is bounded (ws.Config.MaxPending): who
-// said so much in good faith must not be closed as too slow for it. So a client that is owed Config.OwedBytes is not read
-// from until half of that is paid. If the disk does not answer within Config.OwedPatience,
+// said so much in good faith must not be closed as too slow for it. So a client that is owed Config.OwedBytes, what
+// it was sent and has not taken among it, is not read from until half of that is paid, and most of it taken. If the disk does not answer within Config.OwedPatience,
 // it is read from again, and further acks say at once that the message is not durable: chat goes on whatever the disk does.
 //
 //	     so much is owed           patience is over
 //	open ----------------> paused ------------------> late
 //	 ^                       |                          |
 //	 +-----------------------+--------------------------+
-//	                   half of it is paid
+//	              half of it is paid, and taken
 type owed struct {
 	mu    sync.Mutex
 	state owedState
@@ -50,18 +50,53 @@ func (c *client) owe(room, key string) (late bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.bytes += ackCost(room, key)
-	if o.bytes <= c.ctl.cfg.OwedBytes || o.state == owesPaused {
+	most := c.ctl.cfg.OwedBytes
+	switch {
+	case o.state == owesPaused:
 		return false
-	}
-	if o.state == owesLate {
+	case o.state == owesLate && o.bytes > most:
 		c.ctl.acksRefused.Add(1)
 		return true
+	case o.bytes+c.conn.Unsent() <= most:
+		return false
 	}
 	o.state = owesPaused
 	c.ctl.ackPauses.Add(1)
 	c.conn.Pause()
-	o.timer = time.AfterFunc(c.ctl.cfg.OwedPatience, c.tireOfAcks)
+	c.waitLocked()
 	return false
+}
+
+// untakenWait is after what time it is looked again whether a client has taken its acks.
+const untakenWait = 20 * time.Millisecond
+
+// waitLocked waits for the disk, or where that has answered for the client. One that takes nothing is closed as any other.
+func (c *client) waitLocked() {
+	if c.owed.bytes > c.ctl.cfg.OwedBytes/2 {
+		c.owed.timer = time.AfterFunc(c.ctl.cfg.OwedPatience, c.tireOfAcks)
+	} else {
+		c.owed.timer = time.AfterFunc(untakenWait, c.lookTaken)
+	}
+}
+
+// lookTaken is what happens when the client has had some time to take its acks.
+func (c *client) lookTaken() {
+	c.owed.mu.Lock()
+	defer c.owed.mu.Unlock()
+	if c.owed.state == owesPaused {
+		c.goOnLocked()
+	}
+}
+
+// goOnLocked has a client read from again that was paid and has taken most of it, or waits on.
+func (c *client) goOnLocked() {
+	o := &c.owed
+	if o.bytes > c.ctl.cfg.OwedBytes/2 || c.conn.Unsent() > c.ctl.cfg.OwedBytes/4 {
+		c.waitLocked()
+		return
+	}
+	o.timer, o.state = nil, owesLittle
+	c.conn.Resume()
 }
 
 // paid notes that an ack was sent, or that none is to come.
@@ -74,8 +109,8 @@ func (c *client) paid(room, key string) {
 	}
 	if o.state == owesPaused {
 		o.timer.Stop()
-		o.timer = nil
-		c.conn.Resume()
+		c.goOnLocked()
+		return
 	}
 	o.state = owesLittle
 }

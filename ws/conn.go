@@ -92,6 +92,9 @@ func (c *core) Detach(s Stream) { c.out.Detach(s) }
 // and has the rest written as the peer takes it. It reports whether nothing is left.
 func (c *core) Flush() (done bool) { return c.out.Flush() }
 
+// Unsent returns how many bytes of what was sent to this connection alone wait for its peer, of Config.MaxPending.
+func (c *core) Unsent() int { return c.out.Unsent() }
+
 // Close sends a close frame behind what is queued for this connection and then
 // cuts it as soon as the peer has answered, or after Config.CloseTimeout. What is
 // pending in its streams is dropped. A reason longer than 123 bytes is cut. Only the first Close counts.

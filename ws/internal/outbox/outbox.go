@@ -109,6 +109,16 @@ func (b *Box) Queue(opcode byte, payload []byte, wait bool) error {
 	return nil
 }
 
+// Unsent returns how many bytes of frames for this connection alone wait for its peer.
+func (b *Box) Unsent() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pend == nil {
+		return 0
+	}
+	return len(b.pend.own)
+}
+
 // Raw adds bytes that are no frame, before all frames: the answer to the handshake.
 func (b *Box) Raw(p []byte) {
 	b.mu.Lock()
