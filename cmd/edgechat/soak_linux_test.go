@@ -1,15 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"sync"
@@ -20,7 +18,6 @@ import (
 	"edgechat/admin"
 	"edgechat/auth"
 	"edgechat/codec"
-	"edgechat/internal/edgetest"
 	"edgechat/internal/faultydisk"
 	"edgechat/store"
 )
@@ -28,24 +25,25 @@ import (
 var soak = flag.Duration("soak", 0, "how long TestSoak goes on; 0 leaves it out")
 
 // TestSoak has everything happen to one server at once, for long: people come and go, publish, read too slowly or not at all,
-// a hundred come back together, its card hangs and is late, tokens are changed and read again, backups are made. After
-// a fifth of the time, when every buffer has been filled, all of it pauses, and at the end: heap, goroutines, descriptors
+// a hundred come back together, clients are restarted and go on from where they were, its card hangs, is late and is full, tokens
+// are changed and read again, backups are made. After a fifth of the time, 30 s at least if that is not more than half, when every buffer has been filled, all of it pauses, and at the end: heap, goroutines, descriptors
 // and memory are then what they were in the pause. make soak does 30 minutes.
 func TestSoak(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("-soak says how long: make soak")
 	}
-	card := faultydisk.New(t, 256<<20)
+	card := faultydisk.New(t, 128<<20)
 	tokens, socket := filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "admin.sock")
 	if _, err := auth.Create(tokens, "first", auth.Write, nil); err != nil {
 		t.Fatal(err)
 	}
-	b := startBoard(t, card.Dir+"/data", "EDGECHAT_ADMIN="+socket, "EDGECHAT_TOKENS="+tokens, "EDGECHAT_ANONYMOUS=write", "EDGECHAT_WRITE_TIMEOUT=5s")
+	b := startBoard(t, card.Dir+"/data", "EDGECHAT_ADMIN="+socket, "EDGECHAT_TOKENS="+tokens, "EDGECHAT_ANONYMOUS=write", "EDGECHAT_WRITE_TIMEOUT=5s", "EDGECHAT_HISTORY=50")
 	s := &soakTest{t: t, b: b, card: card, tokens: tokens, admin: admin.NewClient(socket), socket: socket}
-	s.run(*soak / 5)
+	first := max(*soak/5, min(*soak/2, 30*time.Second))
+	s.run(first)
 	level := s.settled()
-	t.Logf("after %v: %v; %v", *soak/5, level, &s.did)
-	s.run(*soak - *soak/5)
+	t.Logf("after %v: %v; %v", first, level, &s.did)
+	s.run(*soak - first)
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		now := s.settled()
@@ -86,6 +84,8 @@ func (s *soakTest) run(long time.Duration) {
 		wg.Go(func() { repeat(ctx, s.readSlowly) })
 	}
 	wg.Go(func() { repeat(ctx, s.herd) })
+	wg.Go(func() { repeat(ctx, s.restart) })
+	wg.Go(func() { repeat(ctx, s.restart) })
 	for ctx.Err() == nil { // here, since it may end the test
 		s.fault(ctx)
 		s.reload()
@@ -120,140 +120,52 @@ func rest(ctx context.Context, most time.Duration) {
 	}
 }
 
-// dial joins a room. A server that is busy may be late, and then nobody is there.
-func (s *soakTest) dial(room string) (net.Conn, *bufio.Reader) {
-	conn, err := net.DialTimeout("tcp", s.b.addr, 10*time.Second)
-	if err != nil {
-		return nil, nil
-	}
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
-	r := bufio.NewReader(conn)
-	u := &url.URL{Scheme: "ws", Host: s.b.addr, Path: "/chat/room/" + room, RawQuery: "username=soak&history=20"}
-	if _, err := io.WriteString(conn, edgetest.Handshake(u)); err == nil {
-		if head, err := readHead(r); err == nil && len(head) > 12 && head[9:12] == "101" {
-			return conn, r
-		}
-	}
-	conn.Close()
-	return nil, nil
-}
-
-// churn joins one of many rooms, says something, and goes, in order or not.
-func (s *soakTest) churn(ctx context.Context) {
-	conn, _ := s.dial(fmt.Sprintf("room-%d", rand.N(300)))
-	if conn == nil {
-		rest(ctx, time.Second)
-		return
-	}
-	defer conn.Close()
-	for range rand.N(4) {
-		_, _ = conn.Write(edgetest.Frame(edgetest.OpText, []byte(`{"type":"message","content":"hello"}`)))
-	}
-	rest(ctx, 50*time.Millisecond)
-	if rand.N(2) == 0 {
-		s.did.cut.Add(1)
-		_ = conn.(*net.TCPConn).SetLinger(0) // a reset
-		return
-	}
-	_, _ = conn.Write(edgetest.Frame(edgetest.OpClose, []byte{3, 232}))
-	_, _ = io.Copy(io.Discard, conn) // until the server has closed
-	s.did.churned.Add(1)
-}
-
-// publish posts and waits for what becomes of it.
-func (s *soakTest) publish(ctx context.Context) {
-	room := fmt.Sprintf("busy-%d", rand.N(4))
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.b.addr+"/chat/room/"+room+"/messages?username=x", &filled{left: 10 + rand.Int64N(2000)})
-	if err != nil {
-		return
-	}
-	resp, err := patient.Do(req)
-	if err != nil {
-		rest(ctx, 100*time.Millisecond)
-		return
-	}
-	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	switch resp.StatusCode {
-	case http.StatusCreated:
-		s.did.acked.Add(1)
-	case http.StatusAccepted:
-		s.did.unacked.Add(1)
-	}
-	rest(ctx, 20*time.Millisecond)
-}
-
-// filled is a text of so many bytes.
-type filled struct{ left int64 }
-
-func (f *filled) Read(p []byte) (int, error) {
-	if f.left == 0 {
-		return 0, io.EOF
-	}
-	n := min(f.left, int64(len(p)))
-	for i := range p[:n] {
-		p[i] = 'x'
-	}
-	f.left -= n
-	return int(n), nil
-}
-
-// readSlowly is in a busy room and takes little of it, or nothing.
-func (s *soakTest) readSlowly(ctx context.Context) {
-	conn, r := s.dial(fmt.Sprintf("busy-%d", rand.N(4)))
-	if conn == nil {
-		rest(ctx, time.Second)
-		return
-	}
-	defer conn.Close()
-	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
-	s.did.slow.Add(1)
-	end := time.Now().Add(rand.N(15 * time.Second))
-	silent := rand.N(2) == 0
-	for ctx.Err() == nil && time.Now().Before(end) {
-		rest(ctx, 100*time.Millisecond)
-		if silent {
-			continue
-		}
-		if _, err := r.Discard(500); err != nil {
-			return
-		}
-	}
-}
-
-// herd is a hundred who come together, stay for a while, and are gone at once.
-func (s *soakTest) herd(ctx context.Context) {
-	conns := make([]net.Conn, 100)
-	var wg sync.WaitGroup
-	for i := range conns {
-		wg.Go(func() { conns[i], _ = s.dial("herd") })
-	}
-	wg.Wait()
-	rest(ctx, 10*time.Second)
-	for _, conn := range conns {
-		if conn != nil {
-			conn.Close()
-		}
-	}
-	s.did.herds.Add(1)
-}
-
-// fault has the card do something for a while, and be well again for a while. No write fails: ext4 is read-only for good once
-// one of its journal does.
+// fault has the card do something for a while, and be well again for a while. No write fails but for want of space: ext4 is
+// read-only for good once one of its journal does.
 func (s *soakTest) fault(ctx context.Context) {
-	for op, f := range map[faultydisk.Op]faultydisk.Fault{
-		faultydisk.Write: {Delay: 5 * time.Millisecond, Upto: 300 * time.Millisecond},
-		faultydisk.Flush: {Hang: true},
-		faultydisk.Read:  {Delay: 50 * time.Millisecond},
+	for _, befall := range []func() (relieve func()){
+		func() func() {
+			s.card.Set(faultydisk.Write, faultydisk.Fault{Delay: 5 * time.Millisecond, Upto: 300 * time.Millisecond})
+			return s.card.Mend
+		},
+		func() func() { s.card.Set(faultydisk.Flush, faultydisk.Fault{Hang: true}); return s.card.Mend },
+		func() func() {
+			s.card.Set(faultydisk.Read, faultydisk.Fault{Delay: 50 * time.Millisecond})
+			return s.card.Mend
+		},
+		func() func() { return fillFolder(s.t, s.card.Dir) },
 	} {
 		if ctx.Err() != nil {
 			return
 		}
-		s.card.Set(op, f)
+		relieve := befall()
 		s.did.faults.Add(1)
 		rest(ctx, 3*time.Second)
-		s.card.Mend()
+		relieve()
 		rest(ctx, 3*time.Second)
+	}
+}
+
+// fillFolder leaves no space on the file system of a folder, until it is emptied again.
+func fillFolder(t *testing.T, folder string) (empty func()) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(folder, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for at, n := int64(0), int64(64<<20); n > 0; {
+		if err := syscall.Fallocate(int(f.Fd()), 0, at, n); err != nil {
+			n /= 2
+		} else {
+			at += n
+		}
+	}
+	return func() {
+		t.Helper()
+		if err := os.Remove(f.Name()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

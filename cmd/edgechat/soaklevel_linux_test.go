@@ -44,17 +44,17 @@ func (l level) above(was level) string {
 
 // What was done, so that a soak that did nothing is none.
 type soaked struct {
-	churned, cut, acked, unacked, slow, herds, faults, reloads, backups atomic.Int64
+	churned, cut, acked, unacked, slow, herds, recovered, gaps, faults, reloads, backups atomic.Int64
 }
 
 func (d *soaked) String() string {
-	return fmt.Sprintf("%d connections came and went, %d were cut, %d messages acked, %d not durable, %d slow readers, %d herds, %d faults, %d reloads, %d backups",
-		d.churned.Load(), d.cut.Load(), d.acked.Load(), d.unacked.Load(), d.slow.Load(), d.herds.Load(), d.faults.Load(), d.reloads.Load(), d.backups.Load())
+	return fmt.Sprintf("%d connections came and went, %d were cut, %d messages acked, %d not durable, %d slow readers, %d herds, %d came back and missed nothing, %d did, %d faults, %d reloads, %d backups",
+		d.churned.Load(), d.cut.Load(), d.acked.Load(), d.unacked.Load(), d.slow.Load(), d.herds.Load(), d.recovered.Load(), d.gaps.Load(), d.faults.Load(), d.reloads.Load(), d.backups.Load())
 }
 
 func (d *soaked) check(t *testing.T) {
 	t.Helper()
-	for _, n := range []*atomic.Int64{&d.churned, &d.cut, &d.acked, &d.slow, &d.herds, &d.faults, &d.reloads, &d.backups} {
+	for _, n := range []*atomic.Int64{&d.churned, &d.cut, &d.acked, &d.slow, &d.herds, &d.recovered, &d.faults, &d.reloads, &d.backups} {
 		if n.Load() == 0 {
 			t.Errorf("something was never done: %v", d)
 			return
