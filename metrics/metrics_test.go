@@ -14,7 +14,8 @@ func TestWriter(t *testing.T) {
 	h.Observe(time.Minute)
 	var b strings.Builder
 	w := NewWriter(&b, "x_")
-	w.Counter("messages_total", "Messages.\nOf all \\ kinds.", 1<<53)
+	w.Counter("messages_total", "Messages.\nOf all \\ kinds.")
+	w.Sample(1 << 53)
 	w.Gauge("open", "Open now.")
 	w.Sample(1.5, "kind", "a\"b\\c\nd", "where", "")
 	w.Sample(-2)
@@ -43,7 +44,7 @@ func (broken) Write([]byte) (int, error) { return 0, errBroken }
 func TestWriterError(t *testing.T) {
 	w := NewWriter(broken{}, "")
 	for range 10_000 { // more than is buffered
-		w.Counter("a_total", "A.", 1)
+		w.Counter("a_total", "A.")
 	}
 	if err := w.Flush(); !errors.Is(err, errBroken) {
 		t.Errorf("Flush returned %v", err)

@@ -76,7 +76,7 @@ func TestMetrics(t *testing.T) {
 		},
 		"the admin socket": func() string { _, body := ask(t, overSocket(t, s.cfg.Admin), "GET", "/metrics", ""); return body },
 	} {
-		if got, want := families(get()), families(text); got != want {
+		if got, want := types(get()), types(text); got != want {
 			t.Errorf("%s has %s, want %s", name, got, want)
 		}
 	}
@@ -93,7 +93,7 @@ type lacks struct{ what, text string }
 
 func (l *lacks) Error() string { return "lacks " + l.what + ":\n" + l.text }
 
-func families(text string) string {
+func types(text string) string {
 	return strings.Join(regexp.MustCompile(`(?m)^# TYPE .*$`).FindAllString(text, -1), "\n")
 }
 
