@@ -68,6 +68,7 @@ type Status struct {
 	Members     int         `json:"members"`
 	Quiet       int         `json:"quiet"` // members that nobody hears of
 	Messages    Messages    `json:"messages"`
+	Refused     Refused     `json:"refused"`
 	Delivery    Latency     `json:"delivery"` // from a message's number to its write to the members
 	Commit      Latency     `json:"commit"`   // of a batch to the log, with its flush
 	Store       Store       `json:"store"`
@@ -124,10 +125,23 @@ type Store struct {
 	Free     uint64 `json:"free"`
 	Epoch    string `json:"epoch"`
 	Rooms    int    `json:"rooms"`
-	Bytes    int64  `json:"bytes"` // by --history-bytes
-	Pending  int    `json:"pending"`
+	Bytes    int64  `json:"bytes"`   // by --history-bytes
+	Pending  int    `json:"pending"` // messages that are not on the card yet
+	Waiting  int    `json:"waiting"` // acks that wait for it
 	Lost     uint64 `json:"lost"`
 	Failures uint64 `json:"failures"`
+	Start    string `json:"start"` // what the history was found as at the start: "empty", "in_order", "crash", "copy", "damage" or "no_file"
+
+	Backups       uint64   `json:"backups"` // that the server made since the start
+	BackupsFailed uint64   `json:"backups_failed"`
+	Backup        *float64 `json:"backup,omitempty"` // seconds since the last; nil if there was none
+}
+
+// Refused is what clients were refused since the start, by code of docs/protocol.md, and by limit.
+type Refused struct {
+	Requests map[string]uint64 `json:"requests"` // and handshakes
+	Frames   map[string]uint64 `json:"frames"`
+	Limits   map[string]uint64 `json:"limits"` // messages, requests and connections
 }
 
 // Written is what went to the card.

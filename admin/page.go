@@ -1,8 +1,11 @@
 package admin
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -37,6 +40,7 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 	m := &s.Messages
 	row("messages", "%.1f published and %.1f delivered a second; %d and %d since the start", m.PublishedRate, m.DeliveredRate, m.Published, m.Delivered)
 	row("came back", "%d missed nothing, %d did; %d were closed as too slow", m.Recovered, m.Gaps, m.Slow)
+	row("refused", "%s; frames: %s; by limits: %s", most(s.Refused.Requests), most(s.Refused.Frames), most(s.Refused.Limits))
 	row("delivery", "%s", s.Delivery)
 	row("commit", "%s", s.Commit)
 	st := &s.Store
@@ -45,6 +49,16 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 		kept = "NOT on the card: in memory alone"
 	}
 	row("store", "%s of %d rooms in %s; %s", Size(uint64(max(st.Bytes, 0))), st.Rooms, st.Path, kept)
+	row("  found as", "%s", found(st.Start))
+	row("  waiting", "%d messages for the card, and %d acks", st.Pending, st.Waiting)
+	backup := "none since the start"
+	if st.Backup != nil {
+		backup = fmt.Sprintf("the last %s ago, %d since the start", Span(*st.Backup), st.Backups)
+	}
+	if st.BackupsFailed > 0 {
+		backup += fmt.Sprintf(", %d failed", st.BackupsFailed)
+	}
+	row("  backups", "%s", backup)
 	row("medium", "%s, %s free; %d commits failed, %d messages were lost to damage", st.Medium, Size(st.Free), st.Failures, st.Lost)
 	wr := &s.Written
 	year := "too early to say what a year will be"
@@ -74,6 +88,42 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 	}
 	n, err := io.WriteString(w, b.String())
 	return int64(n), err
+}
+
+// found says what a history was found as.
+func found(start string) string {
+	switch start {
+	case "empty":
+		return "new: there was none"
+	case "in_order":
+		return "it was left, in order"
+	case "crash":
+		return "it was left by a crash or a power cut: it goes on with what was acknowledged"
+	case "copy":
+		return "a restored backup or a copy: who comes back is told of a gap where it ends"
+	case "damage":
+		return "damaged: who comes back is told of a gap"
+	case "no_file":
+		return "nothing: its file could not be opened, and it began in memory"
+	}
+	return start
+}
+
+// most writes the three largest counts, and how many there are in all.
+func most(counts map[string]uint64) string {
+	if len(counts) == 0 {
+		return "none"
+	}
+	names, sum := slices.Collect(maps.Keys(counts)), uint64(0)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	var parts []string
+	for i, name := range names {
+		sum += counts[name]
+		if i < 3 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, counts[name]))
+		}
+	}
+	return fmt.Sprintf("%d (%s)", sum, strings.Join(parts, ", "))
 }
 
 // String says it for people.

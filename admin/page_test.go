@@ -13,7 +13,8 @@ func TestPage(t *testing.T) {
 		Warnings:    []Problem{{"log", "9 lines were dropped", "read them"}},
 		Connections: Connections{WebSocket: 12, HTTP: 3, Waiting: 1, Addresses: 3, Peers: []Peer{{"192.0.2.7", 9}, {"", 2}}},
 		Rooms:       2, Members: 10, Quiet: 2, Messages: Messages{Published: 5, Delivered: 50, PublishedRate: 0.25, DeliveredRate: 2.5, Recovered: 4, Gaps: 1, Slow: 2},
-		Delivery: Latency{9, 0.00025, 0.01}, Store: Store{Path: "/data", Medium: "ext4", Free: 3 << 30, Rooms: 2, Bytes: 1536},
+		Refused:  Refused{Requests: map[string]uint64{"unauthorized": 3, "not_found": 9, "forbidden": 3, "internal": 1}},
+		Delivery: Latency{9, 0.00025, 0.01}, Store: Store{Path: "/data", Medium: "ext4", Free: 3 << 30, Rooms: 2, Bytes: 1536, Start: "crash", Pending: 4, Waiting: 3, Backup: new(200.0), Backups: 2, BackupsFailed: 1},
 		Written: Written{Flushes: 8, Day: 5 << 20, Over: 3700, Year: 43 << 30}, Process: Process{Resident: 14 << 20, Heap: 2 << 20, MemoryLimit: 200 << 20, Descriptors: 20, DescriptorLimit: 1024},
 		Log: Log{"info", 9},
 	}
@@ -30,9 +31,13 @@ connections  12 WebSocket, 3 HTTP, 1 that have said nothing yet
 rooms        2, with 10 members and 2 quiet ones
 messages     0.2 published and 2.5 delivered a second; 5 and 50 since the start
 came back    4 missed nothing, 1 did; 2 were closed as too slow
+refused      16 (not_found 9, forbidden 3, unauthorized 3); frames: none; by limits: none
 delivery     half within 250µs, 99 of 100 within 10ms
 commit       none yet
 store        1.5 KiB of 2 rooms in /data; NOT on the card: in memory alone
+  found as   it was left by a crash or a power cut: it goes on with what was acknowledged
+  waiting    4 messages for the card, and 3 acks
+  backups    the last 3 min 20 s ago, 2 since the start, 1 failed
 medium       ext4, 3.0 GiB free; 0 commits failed, 0 messages were lost to damage
 written      5.0 MiB in the last 1 h 1 min, some 43.0 GiB a year; 8 flushes since the start
 memory       14.0 MiB resident, 2.0 MiB heap of 200 MiB

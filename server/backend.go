@@ -31,7 +31,6 @@ type backend struct{ *Server }
 var _ admin.Backend = backend{}
 
 func (b backend) WriteMetrics(w io.Writer) error  { return b.writeMetrics(w) }
-func (b backend) Backup(w io.Writer) error        { return b.store.Backup(w) }
 func (b backend) Reload() (admin.Reloaded, error) { return b.reload() }
 
 // operatorName is whom a room sees delete a message, if that is asked for at the admin socket.
@@ -119,8 +118,13 @@ func (b backend) Status() admin.Status {
 	medium, free := medium(s.cfg.Data)
 	st.Store = admin.Store{
 		Path: s.cfg.Data, Durable: s.store.Ready() == nil && s.store.Warning() == nil, Medium: medium, Free: free, Epoch: all.Store.Epoch, Rooms: all.Store.Rooms,
-		Bytes: all.Store.Bytes, Pending: all.Store.Pending, Lost: all.Store.Lost, Failures: all.Store.Failures,
+		Bytes: all.Store.Bytes, Pending: all.Store.Pending, Waiting: all.Store.Waiting, Lost: all.Store.Lost, Failures: all.Store.Failures,
+		Start: string(all.Store.Start), Backups: s.backups.made.Load(), BackupsFailed: s.backups.failed.Load(),
 	}
+	if ago, ok := s.sinceBackup(); ok {
+		st.Store.Backup = &ago
+	}
+	st.Refused = refused(&all)
 	st.Written = admin.Written{
 		Log: all.Store.LogBytes, History: all.Store.FoldBytes, Kernel: kernelWritten(), Flushes: all.Store.Commits + 2*all.Store.Folds,
 		Day: now.written - min(day.written, now.written), Over: max(now.at.Sub(day.at).Seconds(), 1),
@@ -202,4 +206,21 @@ func (b backend) Room(name string) (admin.RoomDetail, bool) {
 		d.Who = append(d.Who, admin.Member{Username: m.Username, Connections: m.Connections, Since: time.UnixMilli(m.Since).UTC()})
 	}
 	return d, true
+}
+
+// refused counts what clients were refused, by reason, and by limit.
+func refused(all *Stats) (r admin.Refused) {
+	r.Requests, r.Frames, r.Limits = map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
+	for code, n := range all.WS.RefusedBy {
+		r.Requests[string(code)] = n
+	}
+	for code, n := range all.Chat.Rejected {
+		r.Frames[string(code)] = n
+	}
+	for _, l := range limited(&look{Stats: *all}) {
+		if n := l.value.(uint64); n > 0 {
+			r.Limits[l.labels[1]] = n
+		}
+	}
+	return r
 }

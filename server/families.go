@@ -3,6 +3,7 @@ package server
 import (
 	"strconv"
 
+	"edgechat/store"
 )
 
 // A family is a row of /metrics.
@@ -80,6 +81,7 @@ var families = []family{
 	// The history, as store.Stats has it.
 	{"store_degraded", "1 while messages are in memory alone, or the card does not answer.", func(l *look) any { return !l.ready }},
 	{"store_volatile", "1 if nothing that is written survives a power cut, or the history cannot be written.", func(l *look) any { return l.warned }},
+	{"store_start", "1 for what the store was found as when the server started.", starts},
 	{"store_bytes", "What the buffer holds, as --history-bytes counts.", func(l *look) any { return l.Store.Bytes }},
 	{"store_rooms", "Rooms that are remembered.", func(l *look) any { return l.Store.Rooms }},
 	{"store_pending_messages", "Messages that are not on the card yet.", func(l *look) any { return l.Store.Pending }},
@@ -110,6 +112,8 @@ var families = []family{
 	{"store_salvages_total", "Times that a damaged file was put aside.", func(l *look) any { return l.Store.Salvages }},
 	{"store_reopens_total", "Times that the file was opened anew.", func(l *look) any { return l.Store.Reopens }},
 	{"store_retries_total", "Attempts to write to the card again after a failure.", func(l *look) any { return l.Store.Retries }},
+	{"backups_total", "Backups that the server was asked for, by whether they were made.", func(l *look) any { return by("made", "true", l.backups, "false", l.failed) }},
+	{"backup_age_seconds", "Time since the last of them was made; -1 if none was since the start.", func(l *look) any { return l.sinceBackup }},
 	{"commit_seconds", "How long commits took.", func(l *look) any { return l.Store.CommitTimes }},
 }
 
@@ -129,4 +133,12 @@ func limited(l *look) []labelled {
 	return by("limit", "messages", c.Messages, "bytes", c.Bytes, "joins", c.Joins, "new_rooms", c.NewRooms, "failures", c.Failures,
 		"histories", c.Histories, "over", c.Over, "invalid", c.Invalid, "rooms_per_connection", l.Chat.TooManyRooms, "members", l.Hub.Full,
 		"connections", n.Connections, "connections_per_address", n.PerAddress, "http", n.Plain, "http_per_address", n.PlainPerAddress, "frames", n.Frames)
+}
+
+func starts(l *look) any {
+	var list []labelled
+	for _, start := range store.Starts() {
+		list = append(list, labelled{l.Store.Start == start, []string{"found", string(start)}})
+	}
+	return list
 }

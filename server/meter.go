@@ -29,12 +29,16 @@ type sample struct {
 	published, delivered uint64
 	delivery, commit     metrics.Durations
 	written              uint64
+	troubles             troubles
 }
 
 // sample reads the counters.
 func (s *Server) sample() sample {
 	hub, st := s.hub.Stats(), s.store.Stats()
-	return sample{time.Now(), hub.Published, hub.Delivered, hub.Delays, st.CommitTimes, max(kernelWritten(), st.LogBytes+st.FoldBytes)}
+	return sample{
+		time.Now(), hub.Published, hub.Delivered, hub.Delays, st.CommitTimes, max(kernelWritten(), st.LogBytes+st.FoldBytes),
+		readTroubles(s.router.Stats(), hub, st, s.chat.Stats()),
+	}
 }
 
 // measure takes samples until ctx ends.
@@ -47,11 +51,20 @@ func (s *Server) measure(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		now := s.sample()
-		s.meterMu.Lock()
-		s.meter.add(now)
-		s.meterMu.Unlock()
+		s.tick()
 	}
+}
+
+// tick takes a sample, looks what has gone wrong lately, and logs what has begun to be wrong.
+func (s *Server) tick() {
+	now := s.sample()
+	s.meterMu.Lock()
+	s.meter.add(now)
+	minute, day := s.meter.before()
+	s.meterMu.Unlock()
+	lately := trends(now, minute, day)
+	s.lately.Store(&lately)
+	s.told.tell(s.log, s.problems)
 }
 
 func (m *meter) add(now sample) {

@@ -37,6 +37,10 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 		warnings = append(warnings, admin.Problem{Code: "lost", Message: "messages could not be read again since the start: " + strconv.FormatUint(st.Lost, 10),
 			Hint: "the card is failing: make a backup, and put another card in"})
 	}
+	if st.Salvages > 0 {
+		warnings = append(warnings, admin.Problem{Code: "damaged", Message: fmt.Sprintf("the files of the history were damaged: %d times since the start they were put aside, and what could be read was kept", st.Salvages),
+			Hint: "the log says what was damaged, and where the old files are; make a backup, and if nobody has touched the files put another card in"})
+	}
 	if n := counts.Panics; n > 0 {
 		warnings = append(warnings, admin.Problem{Code: "panics", Message: fmt.Sprintf("a defect of the server ended %d requests or connections since the start", n),
 			Hint: "report it, with the lines of the log that say \"handler panicked\""})
@@ -46,6 +50,9 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 			warnings = append(warnings, admin.Problem{Code: "log", Message: fmt.Sprintf("%d lines of the log were dropped since the start", n),
 				Hint: "whoever reads the log does so too slowly; a log level above debug says less"})
 		}
+	}
+	if lately := s.lately.Load(); lately != nil {
+		warnings = append(warnings, *lately...)
 	}
 	return problems, warnings
 }

@@ -27,13 +27,20 @@ type look struct {
 	goroutines           int
 	descriptors, allowed int
 	dropped              uint64 // lines of the log
+	backups, failed      uint64
+	sinceBackup          float64 // seconds; -1 if there was none
 }
 
 func (s *Server) look() *look {
+	since, ok := s.sinceBackup()
+	if !ok {
+		since = -1
+	}
 	return &look{
 		Stats: s.Stats(), version: s.cfg.Version, compiler: runtime.Version(), uptime: time.Since(s.began).Seconds(), requests: s.requests.held(),
 		ready: s.store.Ready() == nil, warned: s.store.Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
 		goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), allowed: descriptorLimit(), dropped: s.logDropped(),
+		backups: s.backups.made.Load(), failed: s.backups.failed.Load(), sinceBackup: since,
 	}
 }
 

@@ -59,6 +59,9 @@ type Server struct {
 	began     time.Time
 	meterMu   sync.Mutex
 	meter     meter
+	lately    atomic.Pointer[[]admin.Problem] // what trends said last; nil before the first time
+	told      told                            // the meter's
+	backups   backups
 }
 
 // New opens what cfg names: token file, listeners, store, and what stands on
@@ -66,7 +69,7 @@ type Server struct {
 // waits in the kernel's queue. An error leaves nothing open, and names the
 // address or path.
 func New(cfg Config) (_ *Server, err error) {
-	s := &Server{listeners: cfg.Listeners, began: time.Now()}
+	s := &Server{listeners: cfg.Listeners, began: time.Now(), told: told{}}
 	defer func() {
 		if err != nil {
 			closeAll(s.listeners)

@@ -17,6 +17,21 @@ type origin struct {
 	why     string
 }
 
+// start says it in a word. empty says that nothing was there.
+func (o *origin) start(empty bool) Start {
+	switch {
+	case empty:
+		return StartEmpty
+	case o.kept:
+		return StartInOrder
+	case o.lossy:
+		return StartDamage
+	case o.forked:
+		return StartCopy
+	}
+	return StartCrash
+}
+
 // origin compares what the files say of themselves and of each other.
 func (s *Store) origin(f *os.File, made bool, logFile *os.File, sc *scan, st state, l logged) (o origin) {
 	usable := l.exists && l.err == nil

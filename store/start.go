@@ -30,6 +30,7 @@ func (s *Store) start() error {
 	if err != nil { // without its file the store begins anew, in memory
 		s.id, s.runs = rand.Uint64()|1, 1
 		s.openEpoch(epoch{}, 1)
+		s.found = StartNoFile
 		s.degrade(err)
 		return nil
 	}
@@ -141,6 +142,8 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 		s.settled, s.target, s.closedAt = s.given.Load(), s.given.Load(), s.given.Load()
 	}
 	s.loaded = true
+	s.found = o.start(sc.fresh && !l.exists)
+	s.log.Info("store opened", "found", s.found, "epoch", s.epochs.Load().now().name, "rooms", len(s.rooms), "log", len(s.recent))
 }
 
 // openFiles gets the files ready to be written to. What goes wrong there is no error of Open.

@@ -11,6 +11,7 @@ import (
 // It is counted as it goes, not at one moment.
 type Stats struct {
 	Epoch        string // the present one
+	Start        Start  // what the store was found as
 	Degraded     bool   // messages are in memory alone
 	Rooms        int    // that are remembered, also without messages
 	Bytes        int64  // in the buffer, by Config.HistoryBytes
@@ -50,6 +51,24 @@ type Stats struct {
 	Retries  uint64 // attempts to leave the degraded state
 }
 
+// A Start is what a store was found as when it was opened.
+type Start string
+
+// Starts. After all but StartInOrder an epoch begins.
+const (
+	StartEmpty   Start = "empty"    // nothing was there
+	StartInOrder Start = "in_order" // as it was closed
+	StartCrash   Start = "crash"    // not closed: the process was killed, or the power was cut
+	StartCopy    Start = "copy"     // a backup that was restored, or files that were copied or older than they should be
+	StartDamage  Start = "damage"   // messages that were on disk are gone
+	StartNoFile  Start = "no_file"  // no file could be opened: the store begins in memory
+)
+
+// Starts returns all.
+func Starts() []Start {
+	return []Start{StartEmpty, StartInOrder, StartCrash, StartCopy, StartDamage, StartNoFile}
+}
+
 type counters struct {
 	written, commits, failures, removed, duplicates, refused, trimmed, unwritten, squeezed, forgotten,
 	rereads, late, lost, salvages, reopens, retries, folds, folded, foldFailures, logBytes, foldBytes, erased atomic.Uint64
@@ -62,6 +81,7 @@ func (s *Store) Stats() Stats {
 	c := &s.count
 	st := Stats{
 		Epoch:        s.epochs.Load().now().name,
+		Start:        s.found,
 		Degraded:     s.fault.Load() != nil,
 		Bytes:        s.bytes.Load(),
 		Written:      c.written.Load(),

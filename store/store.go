@@ -102,6 +102,7 @@ type Store struct {
 	bytes        atomic.Int64  // what the buffer holds, by costOf and roomCost
 	given        atomic.Uint64 // the last sequence
 	checkpointed atomic.Uint64 // what has sequences up to it needs the log no more
+	found        Start         // since start
 	unerased     atomic.Bool   // a file may hold what revisions that are on disk took away
 	wiped        atomic.Uint64 // and what has sequences up to this has left no trace in the history of what it took away
 	closed       atomic.Bool   // set under queueMu

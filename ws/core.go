@@ -55,6 +55,7 @@ type driver interface {
 	resume()                  // the connection is not paused any more
 	later(f func() bool) bool // see core.Later
 	peer() net.Addr
+	peerLocked() net.Addr // for who holds the lock of the outbox, which is alive
 }
 
 func (c *core) driver() driver { return c.out.Transport().(driver) }

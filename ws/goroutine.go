@@ -122,6 +122,7 @@ func (d *onGoroutine) awaitResume() {
 func (d *onGoroutine) resume()                { d.c.out.Wake() }
 func (d *onGoroutine) later(func() bool) bool { return false }
 func (d *onGoroutine) peer() net.Addr         { return d.nc.RemoteAddr() }
+func (d *onGoroutine) peerLocked() net.Addr   { return d.peer() }
 
 // wake flushes, so that what others send at once leaves together: not before a
 // goroutine of its own comes to it, or the Session that runs has ended. A

@@ -244,9 +244,11 @@ func (d *onLoop) later(f func() bool) bool {
 
 func (d *onLoop) peer() (addr net.Addr) {
 	addr = &net.TCPAddr{}
-	d.c.out.Alive(func() { addr = net.TCPAddrFromAddrPort(loop.Peer(d.FD())) })
+	d.c.out.Alive(func() { addr = d.peerLocked() })
 	return addr
 }
+
+func (d *onLoop) peerLocked() net.Addr { return net.TCPAddrFromAddrPort(loop.Peer(d.FD())) }
 
 // Try implements outbox.Transport.
 func (d *onLoop) Try(p []byte) (int, error) {

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"edgechat/refusal"
+	"edgechat/ws/internal/outbox"
 )
 
 // rareEvery is how often a line that clients can cause at will is logged at most.
@@ -29,8 +32,8 @@ func (r *rarely) now() (missed int, ok bool) {
 	return 0, false
 }
 
-// offenders are addresses that were refused for who they are, or are not. Each is logged once a minute
-// at most, and only so many of them.
+// offenders are addresses that were refused for who they are, or are not, or that do too much or take too little. Each is
+// logged once a minute at most, and only so many of them.
 type offenders struct {
 	mu   sync.Mutex
 	seen map[netip.Prefix]*offender
@@ -80,4 +83,15 @@ func (o *offenders) now(addr string) (missed int, ok bool) {
 	}
 	o.seen[network] = &offender{since: now}
 	return missed, true
+}
+
+// closing implements outbox.Config.Closing: it logs that a connection is closed for what its peer does: it sends what it may not, or takes too little.
+func (rt *Router) closing(t outbox.Transport, code uint16, reason string) {
+	if code != refusal.ClosePolicyViolation && code != refusal.CloseTryAgainLater {
+		return
+	}
+	addr := t.(driver).peerLocked().String()
+	if others, ok := rt.rare.closed.now(addr); ok {
+		rt.cfg.Logger.Warn("closed", "code", code, "reason", reason, "addr", addr, "others", others)
+	}
 }

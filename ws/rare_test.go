@@ -3,6 +3,7 @@ package ws
 import (
 	"fmt"
 	"log/slog"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,4 +114,24 @@ func TestCloseCodes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestClosedIsLogged: who is closed for what he does is logged, once a minute for an address; who goes by himself is not.
+func TestClosedIsLogged(t *testing.T) {
+	for name, driver := range map[string]driving{"loop": autoDriver, "goroutine": goroutineDriver} {
+		t.Run(name, func(t *testing.T) {
+			log := new(edgetest.Log)
+			rt := newRouter(t, Config{driver: driver, Logger: slog.New(slog.NewTextHandler(log, nil))})
+			React(rt, Route[string]{Path: "/", Decode: decodeText, Open: func(c *Conn[string]) (Session[string], error) {
+				return nil, &CloseError{Code: refusal.ClosePolicyViolation, Reason: "rate_limited: of a kind"}
+			}})
+			url := serve(t, rt)
+			for range 3 {
+				edgetest.Dial(t, url+"/").Expect(edgetest.OpClose)
+			}
+			if text := log.String(); strings.Count(text, "msg=closed") != 1 || !regexp.MustCompile(`level=WARN msg=closed code=1008 reason="rate_limited: of a kind" addr=127\.0\.0\.1:\d+ others=0`).MatchString(text) {
+				t.Errorf("logged:\n%s", text)
+			}
+		})
+	}
 }

@@ -129,7 +129,7 @@ func (rt *Router) refuse(w http.ResponseWriter, r *Request, err error) {
 	}
 	rt.stats.refused.Add(answer.Code)
 	switch answer.Code {
-	case refusal.Unauthorized, refusal.Forbidden, refusal.OriginNotAllowed, refusal.Misdirected:
+	case refusal.Unauthorized, refusal.Forbidden, refusal.OriginNotAllowed, refusal.Misdirected, refusal.RateLimited, refusal.TooManyConnections:
 		if others, ok := rt.rare.refused.now(r.RemoteAddr); ok {
 			// The path alone: a query may hold a token.
 			rt.cfg.Logger.Warn("refused", "code", string(answer.Code), "addr", r.RemoteAddr, "path", r.URL.Path, "others", others)

@@ -162,7 +162,7 @@ type Router struct {
 	reserve reserve
 	rare    struct {
 		crowded, short, accept rarely
-		refused                offenders
+		refused, closed        offenders
 	}
 
 	reactors []*reactor
@@ -183,7 +183,7 @@ func NewRouter(cfg Config) (*Router, error) {
 		return nil, err
 	}
 	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
-	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed}
+	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed, Closing: rt.closing}
 	rt.reserve = newReserve(cfg.Descriptors)
 	rt.clock = limit.NewClock()
 	rt.census.init(rt)

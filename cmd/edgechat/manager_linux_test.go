@@ -66,14 +66,17 @@ type process struct {
 	log *edgetest.Log
 }
 
-// run starts "edgechat serve" with these settings in the environment, and sockets from
+// fewDescriptors is a variable that says how many descriptors a server may have.
+const fewDescriptors = "TEST_DESCRIPTORS"
+
+// runServe starts "edgechat serve" with these settings in the environment, and sockets from
 // descriptor 3 on. LISTEN_PID is known only in the process itself, hence the shell.
 func runServe(t *testing.T, sockets []*os.File, env ...string) *process {
 	t.Helper()
 	p := &process{t: t, log: new(edgetest.Log)}
-	script := "exec edgechat serve"
+	script := "[ -z \"$" + fewDescriptors + "\" ] || ulimit -n \"$" + fewDescriptors + "\"; exec edgechat serve"
 	if sockets != nil {
-		script = fmt.Sprintf("LISTEN_FDS=%d LISTEN_PID=$$ %s", len(sockets), script)
+		script = fmt.Sprintf("export LISTEN_FDS=%d LISTEN_PID=$$; %s", len(sockets), script)
 	}
 	p.cmd = exec.Command("sh", "-c", script)
 	p.cmd.Stderr = p.log

@@ -1,11 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -114,17 +110,9 @@ func (s *soakTest) number(in *regexp.Regexp, text string) int64 {
 // profile reads one of pprof, which the admin socket has.
 func (s *soakTest) profile(name string) string {
 	s.t.Helper()
-	c := http.Client{Timeout: time.Minute, Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", s.socket)
-	}}}
-	resp, err := c.Get("http://admin/debug/pprof/" + name)
+	text, err := overSocket(s.socket, "/debug/pprof/"+name)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %s %s, %v", name, resp.Status, text, err)
-	}
-	return string(text)
+	return text
 }

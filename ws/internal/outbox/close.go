@@ -23,6 +23,9 @@ func (b *Box) closeLocked(code uint16, reason string, drain bool) {
 	}
 	b.closing = true
 	b.cfg.Closed.Add(code)
+	if b.cfg.Closing != nil {
+		b.cfg.Closing(b.t, code, reason)
+	}
 	b.over.Store(true)
 	b.pendLocked().farewell = append([]byte{}, frame.ClosePayload(code, reason)...)
 	if !drain {

@@ -44,6 +44,9 @@ type Config struct {
 	Tick         *atomic.Uint32       // the clock
 	Closed       *refusal.CloseCounts // counts how connections end
 	Slow         *atomic.Uint64       // counts who was closed for taking too little
+	// Closing is told that a close frame was asked for. It is called with the lock of the box, and may not use
+	// it. It may be nil.
+	Closing func(t Transport, code uint16, reason string)
 }
 
 // A Box is the outbox of one connection.
