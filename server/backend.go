@@ -212,10 +212,14 @@ func (b backend) Room(name string) (admin.RoomDetail, bool) {
 func refused(all *Stats) (r admin.Refused) {
 	r.Requests, r.Frames, r.Limits = map[string]uint64{}, map[string]uint64{}, map[string]uint64{}
 	for code, n := range all.WS.RefusedBy {
-		r.Requests[string(code)] = n
+		if n > 0 {
+			r.Requests[string(code)] = n
+		}
 	}
 	for code, n := range all.Chat.Rejected {
-		r.Frames[string(code)] = n
+		if n > 0 {
+			r.Frames[string(code)] = n
+		}
 	}
 	for _, l := range limited(&look{Stats: *all}) {
 		if n := l.value.(uint64); n > 0 {

@@ -64,6 +64,23 @@ func crashSigns() []sign {
 		}),
 		flooded, failed,
 		{
+			fault: "checkpoints fail or hang while the log goes on, or is erased", name: "checkpoints fail",
+			befall: func(t *testing.T) *shown {
+				card := faultydisk.New(t, 64<<20)
+				first := startShown(t, card.Dir+"/data")
+				first.say("old", filler(100)...)
+				first.kill() // so that the next has to make one
+				card.Settle()
+				from, to := card.Where(filepath.Join(first.data, storeFile), 0)
+				card.Set(faultydisk.Write, faultydisk.Fault{Err: syscall.EIO, From: from, To: to + 4096}) // both of its roots
+				t.Cleanup(card.Mend)
+				return startShown(t, first.data)
+			},
+			log:     []string{`level=ERROR msg="history not written"`, `level=WARN msg="something is wrong" code=store`},
+			page:    []string{`^warning: store: .*the history cannot be written since`, `^state +ok$`},
+			metrics: []string{`^edgechat_store_checkpoint_failures_total [1-9]`, `^edgechat_store_volatile 1$`, `^edgechat_store_degraded 0$`},
+		},
+		{
 			fault: "one client says thousands of messages under keys on a late card", name: "many acks are owed",
 			befall: func(t *testing.T) *shown {
 				card := faultydisk.New(t, 64<<20)
