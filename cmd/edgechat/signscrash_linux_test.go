@@ -67,9 +67,12 @@ func crashSigns() []sign {
 			fault: "checkpoints fail or hang while the log goes on, or is erased", name: "checkpoints fail",
 			befall: func(t *testing.T) *shown {
 				card := faultydisk.New(t, 64<<20)
-				first := startShown(t, card.Dir+"/data")
+				first := startBoard(t, card.Dir+"/data")
+				first.say("old", "x")
+				first.stop() // which makes one
+				first = startBoard(t, card.Dir+"/data")
 				first.say("old", filler(100)...)
-				first.kill() // so that the next has to make one
+				first.kill() // so that the next has to
 				card.Settle()
 				from, to := card.Where(filepath.Join(first.data, storeFile), 0)
 				card.Set(faultydisk.Write, faultydisk.Fault{Err: syscall.EIO, From: from, To: to + 4096}) // both of its roots

@@ -26,8 +26,9 @@ var soak = flag.Duration("soak", 0, "how long TestSoak goes on; 0 leaves it out"
 
 // TestSoak has everything happen to one server at once, for long: people come and go, publish, read too slowly or not at all,
 // a hundred come back together, clients are restarted and go on from where they were, its card hangs, is late and is full, tokens
-// are changed and read again, backups are made. After a fifth of the time, 30 s at least if that is not more than half, when every buffer has been filled, all of it pauses, and at the end: heap, goroutines, descriptors
-// and memory are then what they were in the pause. make soak does 30 minutes.
+// are changed and read again, backups are made. After a fifth of the time, 30 s at least if that is not more than half, when every
+// buffer has been filled, all of it pauses, and at the end: heap, goroutines, descriptors and memory are then what they were in
+// the pause. make soak does 30 minutes.
 func TestSoak(t *testing.T) {
 	if *soak == 0 {
 		t.Skip("-soak says how long: make soak")
