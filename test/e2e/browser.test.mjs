@@ -22,7 +22,7 @@ class Person {
     person.page.on('console', (message) => {
       // A browser asks for /favicon.ico where a document names no icon; our page does.
       if (message.location().url.endsWith('/favicon.ico')) return;
-      if (['error', 'warning'].includes(message.type())) person.complaints.push(message.text());
+      if (['error', 'warning'].includes(message.type())) person.complaints.push(`${message.text()} ${message.location().url}`);
     });
     t.after(() => person.context.close());
     return person;
@@ -289,5 +289,88 @@ test('the page', async (t) => {
     await guest.page.getByRole('button', { name: 'Join' }).click();
     await guest.connected();
     await guest.page.locator('#member-list').getByText('Tara').waitFor();
+  });
+});
+
+test('moderation, on the page', async (t) => {
+  const socket = ['--admin', 'FOLDER/admin.sock'];
+  const server = await (await Server.start(t, ...socket)).up();
+  const admin = (...args) => server.run('admin', ...args, ...socket);
+  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
+  t.after(() => browser.close());
+
+  // door waits until the page is out of the room and says why, and looks that it stays there.
+  const door = async (person, text) => {
+    await person.page.locator('#refusal').getByText(text).waitFor();
+    const sockets = [];
+    person.page.on('websocket', (ws) => sockets.push(ws.url()));
+    await person.page.waitForTimeout(2_500); // the longest first wait before a page comes back is a second
+    assert.deepEqual(sockets, [], 'it does not come back');
+    assert.equal(await person.page.locator('#chat').isHidden(), true);
+  };
+
+  await t.test('one edits and deletes, the page of another shows it', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    const bob = await Person.arrive(t, browser, phone);
+    await alice.join(server, 'Alice', 'marks');
+    await bob.join(server, 'Bob', 'marks');
+    const author = { 'Author-Key': 'e2e', 'Content-Type': 'text/plain' };
+    const at = `${server.http}/chat/room/marks/messages`;
+    const said = async (text) => (await fetch(`${at}?username=Carol`, { method: 'POST', headers: author, body: text })).json();
+    const first = await said('the pump is of');
+    const second = await said('a secret');
+    for (const person of [alice, bob]) await person.sees('a secret');
+    assert.equal((await fetch(`${at}/${first.id}?username=Carol`, { method: 'PATCH', headers: author, body: 'the pump is off' })).status, 200);
+    assert.equal((await fetch(`${at}/${second.id}?username=Carol`, { method: 'DELETE', headers: author })).status, 200);
+    for (const person of [alice, bob]) {
+      await person.page.locator('#log [data-now=edited] .text').getByText('the pump is off', { exact: true }).waitFor();
+      await person.page.locator('#log [data-now=deleted] .text').getByText('deleted', { exact: true }).waitFor();
+      assert.deepEqual(await person.said(), ['the pump is off', 'deleted']);
+    }
+    await bob.page.reload(); // the history has it so, too
+    await bob.connected();
+    await bob.page.locator('#log [data-now=deleted]').waitFor();
+    assert.deepEqual(await bob.said(), ['the pump is off', 'deleted']);
+    assert.equal((await bob.page.content()).includes('a secret'), false);
+    assert.deepEqual([...alice.complaints, ...bob.complaints], []);
+  });
+
+  await t.test('a page that is put out says why, and stays out', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    await alice.join(server, 'Alice', 'den');
+    admin('kick', '--name', 'Alice', '--room', 'den', '--reason', 'too loud');
+    await door(alice, 'A moderator has removed you from this room: too loud.');
+    await alice.page.getByRole('button', { name: 'Join' }).click(); // she may come back
+    await alice.connected();
+
+    admin('ban', '--name', 'Alice', '--for', '1h', '--reason', 'still too loud');
+    await door(alice, 'You are banned from this server for another 1h: still too loud.');
+    await alice.page.getByRole('button', { name: 'Join' }).click();
+    await alice.page.locator('#refusal').getByText(/^You are banned from this server for another (1h|59m.*): still too loud\.$/).waitFor();
+    admin('unban', '--name', 'Alice');
+    await alice.page.getByRole('button', { name: 'Join' }).click();
+    await alice.connected();
+    admin('close', 'den', '--for', '1h');
+    await door(alice, 'A moderator has closed this room for another 1h.');
+  });
+
+  await t.test('who may not write is told so at the message', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    await alice.join(server, 'Alice', 'wall');
+    const failed = async (text, why) => {
+      await alice.say(text);
+      await alice.page.locator('#log .failed', { hasText: text }).getByText(why).waitFor();
+    };
+    admin('mute', '--name', 'Alice', '--for', '1h');
+    await failed('muted words', /^not sent: you may read here and not write for another/);
+    admin('unmute', '--name', 'Alice');
+    admin('read-only', 'wall');
+    await failed('words on the wall', 'not sent: this room is read-only: moderators alone write here');
+    admin('read-only', 'wall', '--off');
+    admin('slow', 'wall', '--every', '2s');
+    await alice.say('one');
+    await alice.say('two'); // is sent again when it may be
+    await alice.settled();
+    assert.deepEqual((await alice.said()).filter((text) => text === 'one' || text === 'two'), ['one', 'two']);
   });
 });

@@ -138,7 +138,7 @@ test('a session trusts no server', async (t) => {
   await until('end of the second', () => seen.stopped);
   assert.deepEqual(asked, ['all', 'a-3'], 'it comes back with the cursor');
   assert.deepEqual(seen.messages.map((m) => [m.id, m.live]), [['a-1', false], ['a-2', false], ['a-3', true], ['a-4', true]]);
-  assert.deepEqual(seen.stopped, { text: 'kicked by an operator', status: 1008 });
+  assert.deepEqual(seen.stopped, { text: 'Kicked by an operator.', status: 1008, code: '' });
   assert.deepEqual([seen.acked.size, seen.gaps, seen.errors], [0, 0, []]);
   session.wake();
   await sleep(100);

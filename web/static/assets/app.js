@@ -10,6 +10,9 @@ const NOTICE_SHOWN = 8_000; // ms
 // Where the server is: behind a proxy it may be below a path.
 const base = new URL('..', import.meta.url);
 
+// The address changes with the room, and a browser looks for a relative icon anew then.
+for (const icon of document.querySelectorAll('link[rel=icon]')) icon.setAttribute('href', icon.href);
+
 const $ = (id) => document.getElementById(id);
 const log = new Log($('log'), $('newer'));
 const typists = new Map(); // name to timer
@@ -165,8 +168,8 @@ const on = {
   error: (text) => notice(text),
 };
 
-function refused({ text, status }) {
-  if (status === 401 || status === 403) {
+function refused({ text, status, code }) {
+  if (status === 401 || code === 'forbidden') { // not what a moderator has decided: the token is right
     token = remember('sessionStorage', 'edgechat.token', '');
     $('token-row').hidden = false;
   }

@@ -4,7 +4,7 @@
 // only if its id was seen, and sends again, under the same key, what was not
 // acknowledged. It knows no page; what happens is told to the functions in `on`:
 //
-//   state(name, detail)   'connecting', 'open', 'waiting' or 'stopped', which is final
+//   state(name, detail)   'connecting', 'open', 'waiting' or 'stopped', which is final; then detail has text, status and code
 //   subscribed(frame)     once for each connection, before its replay
 //   message(frame, live)  each message once, in the room's order
 //   revised(frame)        frame.target says something else now, or was deleted; in order with messages
@@ -27,6 +27,12 @@ const WINDOW = 20; // entries under way at once; less than the server takes at o
 
 // What no second try would mend: a bad name, no right to be here, no such path.
 const FINAL = new Set([400, 401, 403, 404]);
+
+// With what a moderator ends a connection.
+const PUT_OUT = new Set(['kicked', 'banned', 'room_closed']);
+
+// Refused with these, the same is taken later; with others who waits for it would be told too late.
+const FOR_NOW = new Set(['rate_limited', 'slow_mode']);
 
 export class Session {
   #base; #room; #username; #token; #on;
@@ -139,7 +145,8 @@ export class Session {
   #closed({ code, reason }) {
     this.#drop();
     if (code === 1008) {
-      this.#end(reason || 'The server has closed this connection.', 1008);
+      const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
+      this.#end(text ? sentence(text) : 'The server has closed this connection.', 1008, why);
       return;
     }
     // One of these is what the server could not read. Sent again, it would close the
@@ -158,19 +165,19 @@ export class Session {
   async #refused(socket) {
     let status = 0;
     let after = 0;
-    let text = '';
+    let error;
     try {
       const headers = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
       const answer = await fetch(this.#address('/members', { username: this.#username }), { headers, cache: 'no-store' });
       status = answer.status;
       after = Number(answer.headers.get('Retry-After')) * 1000 || 0;
-      text = (await answer.json()).error?.message;
+      error = (await answer.json()).error;
     } catch {
       // Nobody is there, or no server of ours: try again.
     }
     if (this.#socket !== socket) return; // replaced meanwhile
     if (FINAL.has(status)) {
-      this.#end(text || `The server answers ${status}.`, status);
+      this.#end(error?.message ? sentence(error.message) : `The server answers ${status}.`, status, error?.code);
       return;
     }
     if (status === 200 && this.#attempt > 0) {
@@ -188,11 +195,11 @@ export class Session {
     this.#on.state('waiting', delay);
   }
 
-  #end(text = '', status = 0) {
+  #end(text = '', status = 0, code = '') {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#drop();
-    this.#on.state('stopped', { text, status });
+    this.#on.state('stopped', { text, status, code });
   }
 
   #receive(frame) {
@@ -276,7 +283,8 @@ export class Session {
 
   #error(frame) {
     const entry = this.#pending.get(frame.idempotency_key);
-    if (entry && frame.retry_after_ms) this.#later(entry, frame.retry_after_ms);
+    if (PUT_OUT.has(frame.code)) this.#end(sentence(frame.message), 1008, frame.code); // the close frame that follows may have less of it
+    else if (entry && frame.retry_after_ms && FOR_NOW.has(frame.code)) this.#later(entry, frame.retry_after_ms);
     else if (entry) this.#fail(entry, frame.message);
     else this.#on.error(frame.message);
   }
@@ -296,6 +304,10 @@ export class Session {
     this.#on.failed(entry, text);
     this.#pump();
   }
+}
+
+function sentence(text) {
+  return `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 // crypto.randomUUID is missing on pages that came over plain http.
