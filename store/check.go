@@ -73,8 +73,8 @@ func Check(path string) (Report, error) {
 			r.Problems = append(r.Problems, "it is empty, and its log says that it was not")
 		case l.exists && st.id != 0 && l.contents.ID != st.id:
 			r.Problems = append(r.Problems, "log: it is another store's")
-		case l.exists && l.contents.Missing > 0 && !st.clean:
-			r.Problems = append(r.Problems, fmt.Sprintf("log: %d batches are damaged", l.contents.Missing))
+		case l.exists && l.missing > 0 && !st.clean:
+			r.Problems = append(r.Problems, fmt.Sprintf("log: %d batches are damaged", l.missing))
 		}
 		r.Messages += len(l.entries)
 		for _, m := range l.entries {

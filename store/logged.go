@@ -22,6 +22,7 @@ type logged struct {
 	never    map[int]bool // which of these runs of open batches were never closed
 	floor    uint64
 	revised  uint64 // the newest revision
+	missing  int    // batches that are damaged and may hold what the history does not
 	places   map[string]placeLogged
 	entries  []loggedMessage // with sequences above the checkpoint
 }
@@ -62,6 +63,9 @@ func readLog(f *os.File, checkpoint uint64, thorough bool) (l logged, err error)
 	}
 	l.exists = true
 	l.contents, l.err = wal.Read(f, info.Size(), thorough, func(b wal.Batch) error {
+		if b.First > checkpoint {
+			l.missing += b.Missing
+		}
 		was := l.open
 		l.open = false
 		_ = b.Each(func(kind byte, _ []byte) error { l.open = l.open || kind == recordOpen; return nil })

@@ -66,8 +66,8 @@ func (s *Store) origin(f *os.File, made bool, logFile *os.File, sc *scan, st sta
 	default:
 		o.useLog = true
 		o.kept = st.clean && st.runs == l.start.runs && len(l.entries) == 0
-		if l.contents.Missing > 0 && !o.kept {
-			o.lossy, o.why = true, fmt.Sprintf("%d batches of the log are damaged", l.contents.Missing)
+		if l.missing > 0 && !o.kept {
+			o.lossy, o.why = true, fmt.Sprintf("%d batches of the log are damaged", l.missing)
 		}
 	}
 	if !o.forked && !o.lossy && !s.sameFiles(f, logFile, sc, st, l) {

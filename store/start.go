@@ -174,7 +174,7 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 		err = s.putLogAside()
 	}
 	if err == nil {
-		if logFile != nil && o.useLog && l.contents.Missing == 0 {
+		if logFile != nil && o.useLog && l.missing == 0 {
 			s.wal = l.contents.Log(logFile)
 			s.erasing = s.wal.Stale()
 			s.unerased.Store(s.erasing || s.soiled)

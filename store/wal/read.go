@@ -13,8 +13,11 @@ import (
 // A Batch is one that was committed. Records is valid until the next is read.
 type Batch struct {
 	First, Last uint64 // sequences
-	Time        time.Time
-	Records     []byte
+	// Missing is how many in front of it are damaged. Where First is checkpointed they are nothing but what the batch has
+	// left that a power cut let begin the half again: what was in front of this one had no later sequences.
+	Missing int
+	Time    time.Time
+	Records []byte
 }
 
 // Contents is what a log holds, and where it ends.
@@ -22,7 +25,7 @@ type Contents struct {
 	ID      uint64
 	Batches int
 	Last    time.Time // when the last batch was written; zero without any
-	Missing int       // batches that are damaged, though later ones hold
+	Missing int       // batches that are damaged, though later ones hold, needed or not
 
 	file   io.ReaderAt
 	half   int64
@@ -124,7 +127,8 @@ func (c *Contents) readHalf(half int, gen uint64, thorough bool, visit func(Batc
 			continue
 		}
 		if c.Batches > 0 {
-			c.Missing += int(h.number - c.number - 1)
+			h.Missing = int(h.number - c.number - 1)
+			c.Missing += h.Missing
 		}
 		c.number = h.number
 		c.Batches++
