@@ -49,7 +49,8 @@ var limitRows = []limitRow{
 	{"members-per-room", "2", "members", 2, holdSocket, "503 room_full", hangUp, true},
 	{"history-reads-per-address", "2", "histories", 2, holdHistory, "429 rate_limited 2 histories", hangUp, false},
 	{"rooms-per-connection", "2", "rooms_per_connection", 2, joinOne, "too_many_rooms", leaveOne, false},
-	{setting: "trusted-proxies"}, // whom limits by address do not hold for: TestProxiedRequests, limit TestClient
+	{setting: "moderation-rules"}, // a bound for moderators, which is never off: moderation TestMost
+	{setting: "trusted-proxies"},  // whom limits by address do not hold for: TestProxiedRequests, limit TestClient
 }
 
 // TestEachLimit: each limit is reached, answered and counted as documented, and given back; with 0 it is off. There is a row
@@ -130,10 +131,10 @@ type limited struct {
 // newLimited starts a server with these settings, and all limits off that are not among them.
 func newLimited(t *testing.T, args ...string) *limited {
 	t.Helper()
-	all := []string{"--rooms-per-connection", "0"}
-	for _, s := range new(options).limits() {
-		if s.Name != "trusted-proxies" {
-			all = append(all, "--"+s.Name, "0")
+	var all []string
+	for _, r := range limitRows {
+		if r.act != nil {
+			all = append(all, "--"+r.setting, "0")
 		}
 	}
 	var o options
