@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"edgechat/admin"
 	"edgechat/auth"
 	"edgechat/internal/edgetest"
-	"edgechat/store"
 )
 
 // signs waits until all of these are there: lines of the log, samples of a scrape, lines of the page of a status.
@@ -131,73 +129,5 @@ func TestSignOfRevokedToken(t *testing.T) {
 		[]string{`^edgechat_requests_refused_total\{reason="unauthorized"\} 3$`}, []string{`^access +who has a token may do what it allows, and nobody else anything$`})
 	if n := strings.Count(s.log.String(), "msg=refused"); n != 1 || s.log.Has(token) {
 		t.Errorf("told %d times:\n%s", n, s.log)
-	}
-}
-
-// TestHotBackup: backups that are made while four clients publish without a pause are whole, and hold all that was acked
-// before they began. Nobody is held up by them for long.
-func TestHotBackup(t *testing.T) {
-	s, c := startAdmin(t, Config{History: 100_000})
-	const clients, backups = 4, 6
-	var acked [clients]atomic.Int64
-	var stop atomic.Bool
-	ended := make(chan struct{}, clients)
-	for i := range clients {
-		in := edgetest.Dial(t, fmt.Sprintf("%s/chat/room/r%d?username=u", s.url, i), jsonProtocol)
-		in.JSONOf("subscribed")
-		go func() { // until stop; 16 in flight
-			defer func() { ended <- struct{}{} }()
-			sent := 0
-			send := func() {
-				sent++
-				_, _ = in.Conn.Write(edgetest.Frame(edgetest.OpText, fmt.Appendf(nil, `{"type":"message","content":"%d","idempotency_key":"%[1]d"}`, sent)))
-			}
-			for range 16 {
-				send()
-			}
-			for !stop.Load() {
-				_, p, err := in.Read()
-				if err != nil {
-					t.Errorf("client %d: %v", i, err)
-					return
-				}
-				if strings.Contains(string(p), `"type":"ack"`) {
-					if !strings.Contains(string(p), `"durable":true`) {
-						t.Errorf("client %d: %s", i, p)
-					}
-					acked[i].Add(1)
-					send()
-				}
-			}
-		}()
-	}
-	folder := t.TempDir()
-	for n := range backups {
-		until(t, "more messages", func() error {
-			if got := acked[0].Load(); got < int64(100*(n+1)) {
-				return fmt.Errorf("%d", got)
-			}
-			return nil
-		})
-		before := int64(0)
-		for i := range acked {
-			before += acked[i].Load()
-		}
-		path := filepath.Join(folder, fmt.Sprint(n))
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(c.Backup(t.Context(), f), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		report, err := store.Check(path)
-		if err != nil || len(report.Problems) > 0 || int64(report.Messages) < before || report.Rooms != clients {
-			t.Errorf("backup %d has %d messages in %d rooms, and %d were acked before: %v, %v", n, report.Messages, report.Rooms, before, report.Problems, err)
-		}
-	}
-	stop.Store(true)
-	for range clients {
-		<-ended
 	}
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"slices"
 
 	"edgechat/codec"
@@ -27,9 +28,7 @@ func (m *merge) roomOf(name string, p place, records []codec.Record) *mergedRoom
 	for i := range records {
 		r.add(records[i], -1)
 	}
-	for target, offset := range r.changed {
-		r.revised[target] = offset
-	}
+	maps.Copy(r.revised, r.changed)
 	for _, i := range m.rooms[name] {
 		if msg := &m.messages[i].Message; msg.Kind != codec.Said {
 			r.revised[msg.Target] = max(r.revised[msg.Target], msg.ID.Offset)
