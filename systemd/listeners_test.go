@@ -131,7 +131,7 @@ func TestListeners(t *testing.T) {
 			t.Errorf("round %d: output %q, %v; want %q", round, out, err, want)
 		}
 		for i, name := range []string{"web", second} {
-			_ = conns[i].SetDeadline(time.Now().Add(5 * time.Second))
+			_ = conns[i].SetDeadline(time.Now().Add(30 * time.Second))
 			if said, err := io.ReadAll(conns[i]); string(said) != "hello from "+name {
 				t.Errorf("round %d: %s was answered %q, %v", round, name, said, err)
 			}

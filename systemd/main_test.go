@@ -38,7 +38,7 @@ func listen(t *testing.T, name string) *manager {
 func (m *manager) next() string {
 	m.t.Helper()
 	b := make([]byte, 4096)
-	_ = m.c.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = m.c.SetReadDeadline(time.Now().Add(30 * time.Second))
 	n, err := m.c.Read(b)
 	if err != nil {
 		m.t.Fatalf("no datagram: %v", err)

@@ -131,7 +131,7 @@ func TestEndedEarly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !rep.OK() || !rep.Ended || rep.Published == 0 || rep.Delivered != rep.Expected || time.Since(begin) > 20*time.Second {
+		if !rep.OK() || !rep.Ended || rep.Published == 0 || rep.Delivered != rep.Expected || time.Since(begin) > 50*time.Second {
 			t.Errorf("saturate %v: %v OK %v, ended %v, published %d, delivered %d of %d, %v", saturate, phases, rep.OK(), rep.Ended, rep.Published, rep.Delivered, rep.Expected, rep.Disconnected)
 		}
 	}
@@ -265,7 +265,7 @@ func TestNoServer(t *testing.T) {
 	}
 	defer silent.Close()
 	begin := time.Now()
-	if _, err := Run(t.Context(), Config{URL: "ws://" + silent.Addr().String(), ConnectTimeout: 100 * time.Millisecond}); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) > 5*time.Second {
+	if _, err := Run(t.Context(), Config{URL: "ws://" + silent.Addr().String(), ConnectTimeout: 100 * time.Millisecond}); !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(begin) > 30*time.Second {
 		t.Errorf("a silent server: %v after %v", err, time.Since(begin))
 	}
 }

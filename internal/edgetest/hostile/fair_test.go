@@ -25,7 +25,9 @@ func measure(t *testing.T, load func(addr string) (end func() string)) {
 		good := loaded.Messages.P99 <= messageLimit+control.Messages.P99 && loaded.Healthz.P99 <= healthzLimit+control.Healthz.P99
 		switch {
 		case loaded.Messages.N < 100 || control.Messages.N < 100:
-			t.Fatalf("nothing was measured\n%s", text)
+			if attempt == 3 {
+				t.Fatalf("nothing was measured\n%s", text)
+			}
 		case good:
 			t.Log(text)
 			return

@@ -39,7 +39,7 @@ func TestUnfinished(t *testing.T) {
 	began := time.Now()
 	time.Sleep(500 * time.Millisecond)
 	t.Logf("%d bytes a connection", (s.RSS()-base)/int64(len(conns)))
-	for s.Descriptors() > before && time.Since(began) < 10*time.Second {
+	for s.Descriptors() > before && time.Since(began) < 30*time.Second {
 		for i, conn := range conns {
 			_, _ = conn.Write([]byte(kinds[i%len(kinds)].more)) // which fails once they are closed
 		}

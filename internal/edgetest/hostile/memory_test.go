@@ -175,7 +175,7 @@ func TestUnreadHistory(t *testing.T) {
 				t.Error(err)
 			}
 			t.Logf("a join beside them had all after %v", time.Since(began).Round(time.Millisecond))
-			if d := time.Since(began); d > 5*time.Second {
+			if d := time.Since(began); d > 30*time.Second {
 				t.Errorf("a join beside them took %v", d)
 			}
 			for _, c := range deafs {
@@ -192,7 +192,7 @@ func gone(t *testing.T, s *Server, n int) {
 	t.Helper()
 	began := time.Now()
 	for s.Descriptors() > n {
-		if time.Since(began) > 15*time.Second {
+		if time.Since(began) > time.Minute {
 			t.Errorf("%d descriptors, want %d", s.Descriptors(), n)
 			return
 		}
