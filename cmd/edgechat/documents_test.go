@@ -50,7 +50,7 @@ func TestDocumentedCommands(t *testing.T) {
 	flag := regexp.MustCompile(`--([a-z][a-z-]*)`)
 	seen := 0
 	for name, text := range documents(t) {
-		for _, m := range regexp.MustCompile("(?m)(?:^    |sudo |`|'|/)edgechat ([a-z]+(?: [a-z-]+)?)([^`'#\n]*)").FindAllStringSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile("(?m)(?:^    |sudo |`|'|\\./|bin/)edgechat ([a-z]+(?: [a-z-]+)?)([^`'#\n]*)").FindAllStringSubmatch(text, -1) {
 			known, ok := flags[m[1]]
 			if !ok { // the second word is an argument, unless the first has commands of its own
 				m[1], _, _ = strings.Cut(m[1], " ")

@@ -24,6 +24,20 @@ func crashSigns() []sign {
 			metrics: []string{`^edgechat_store_start\{found="crash"\} 1$`, `^edgechat_uptime_seconds `},
 		}
 	}
+	// The card may be another device when it is there again, as a stick is that was told apart by its number: then the files
+	// are taken for a copy, which promises as much.
+	cut := crashed("the power is cut: all, some or none of what was not flushed is there, sectors are torn", "power cut", func(t *testing.T) *shown {
+		card := faultydisk.New(t, 64<<20)
+		first := startShown(t, card.Dir+"/data")
+		first.say("den", "x")
+		card.SetAll(faultydisk.Fault{Err: syscall.EIO}) // what was not flushed will not be
+		first.kill()
+		card.Remount()
+		return startShown(t, first.data)
+	})
+	cut.log = []string{`level=INFO msg="store opened" .*found=(crash|copy)`}
+	cut.page[0] = `^  found as +(it was left by a crash or a power cut|a restored backup or a copy)`
+	cut.metrics[0] = `^edgechat_store_start\{found="(crash|copy)"\} 1$`
 	displaced := sign{
 		log:     []string{`level=WARN msg="something is wrong" code=displaced`},
 		page:    []string{`^warning: more is said than the card takes: in the last minute [1-9]`, `^  to do: raise --history`},
@@ -53,15 +67,7 @@ func crashSigns() []sign {
 			first.kill()
 			return startShown(t, first.data)
 		}),
-		crashed("the power is cut: all, some or none of what was not flushed is there, sectors are torn", "power cut", func(t *testing.T) *shown {
-			card := faultydisk.New(t, 64<<20)
-			first := startShown(t, card.Dir+"/data")
-			first.say("den", "x")
-			card.SetAll(faultydisk.Fault{Err: syscall.EIO}) // what was not flushed will not be
-			first.kill()
-			card.Remount()
-			return startShown(t, first.data)
-		}),
+		cut,
 		flooded, failed,
 		{
 			fault: "checkpoints fail or hang while the log goes on, or is erased", name: "checkpoints fail",

@@ -45,7 +45,7 @@ func TestMob(t *testing.T) {
 	}
 	net := edgetest.NewNet(t)
 	s, control := ServeIn(t, net.Do, *program, "192.0.2.1"), ServeIn(t, net.Do, *program, "192.0.2.1")
-	before := settled(t, net.Do, s)
+	before := settled(t, net.Do, s, 100)
 	good := addresses(200, 10)
 	talk := func(s *Server) *Child {
 		return StartIn(t, net.Do, Task{Quiet: &Quiet{Addr: s.Addr, Pairs: goodPairs, Every: time.Second, From: good, Patient: true}})
@@ -83,7 +83,7 @@ func TestMob(t *testing.T) {
 	if t.Logf("limits, and how often they were reached: %v", reached); len(reached) < len(mobLimits) {
 		t.Errorf("not all of %v were", mobLimits)
 	}
-	after := settled(t, net.Do, s)
+	after := settled(t, net.Do, s, before["edgechat_goroutines"]+8)
 	for _, name := range []string{"edgechat_descriptors", "edgechat_goroutines", "edgechat_members{announced=\"true\"}", "edgechat_replay_bytes"} {
 		if t.Logf("%s: %v before, %v after", name, before[name], after[name]); after[name] > before[name]+8 {
 			t.Errorf("%s was %v, and is %v", name, before[name], after[name])
@@ -131,16 +131,16 @@ func scrape(t *testing.T, in Network, s *Server) map[string]float64 {
 	return nil
 }
 
-// settled waits until there is no connection but the one that asks, and returns the metrics.
-func settled(t *testing.T, in Network, s *Server) (values map[string]float64) {
+// settled waits until there is no connection but the one that asks, and no more goroutines than that, and returns the metrics.
+func settled(t *testing.T, in Network, s *Server, goroutines float64) (values map[string]float64) {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		values = scrape(t, in, s)
-		if values[`edgechat_connections{kind="http"}`]+values[`edgechat_connections{kind="waiting"}`]+values[`edgechat_connections{kind="websocket"}`] <= 1 {
+		if values["edgechat_goroutines"] <= goroutines && values[`edgechat_connections{kind="http"}`]+values[`edgechat_connections{kind="waiting"}`]+values[`edgechat_connections{kind="websocket"}`] <= 1 {
 			return values
 		}
 		if time.Now().After(end) {
-			t.Fatalf("connections are left: %v", values)
+			t.Fatalf("connections or goroutines are left: %v", values)
 		}
 	}
 }
