@@ -122,7 +122,7 @@ test('plain HTTP', async (t) => {
     const page = await fetch(`${server.http}/room/den`);
     assert.match(page.headers.get('content-security-policy'), /default-src 'none'/);
     const etag = page.headers.get('etag');
-    assert.equal((await fetch(server.http, { headers: { 'If-None-Match': etag } })).status, 304);
+    assert.equal((await fetch(`${server.http}/room/other`, { headers: { 'If-None-Match': etag } })).status, 304);
     assert.equal((await fetch(`${server.http}/nowhere`)).status, 404);
   });
 });
