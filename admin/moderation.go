@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,17 +17,14 @@ import (
 	"edgechat/refusal"
 )
 
-// maxAct bounds an act, in bytes.
-const maxAct = 4 << 10
-
 // moderate logs nothing: the Backend does, for those who moderate elsewhere, too.
 func (h *handler) moderate(w http.ResponseWriter, r *http.Request) *refusal.Error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAct))
-	if err != nil {
-		return refusal.Errorf(refusal.InvalidMessage, "the body could not be read, or is longer than %d bytes", maxAct)
-	}
-	act, err := moderation.ReadAct(body)
+	var act moderation.Act
 	var done moderation.Done
+	body, err := moderation.ReadBody(w, r)
+	if err == nil {
+		act, err = moderation.ReadAct(body)
+	}
 	if err == nil {
 		done, err = h.cfg.Backend.Moderate(r.Context(), credentialsOf(r.Context()), act)
 	}
@@ -70,18 +68,11 @@ func WriteRules(w io.Writer, rules []moderation.Rule) error {
 	t := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprint(t, "RULE\tROOM\tWHO\tLEFT\tBY\tREASON\n")
 	for _, r := range rules {
-		room, who, left, reason := "all", "everyone", "for ever", "-"
+		room, who, left, reason := "all", cmp.Or(r.About(), "everyone"), "for ever", "-"
 		if r.Room != "" {
 			room = fmt.Sprintf("%q", r.Room)
 		}
-		switch {
-		case r.Identity != "":
-			who = fmt.Sprintf("token %q", r.Identity)
-		case r.Name != "":
-			who = fmt.Sprintf("name %q", r.Name)
-		case r.Address != "":
-			who = "address " + r.Address
-		case r.Kind == moderation.KindSlow:
+		if r.Kind == moderation.KindSlow {
 			who = "each once in " + moderation.ShowSpan(time.Duration(r.Every)*time.Millisecond)
 		}
 		if r.Left > 0 {
@@ -101,29 +92,21 @@ func WriteDone(w io.Writer, d moderation.Done) error {
 	if d.Room != "" {
 		where = fmt.Sprintf("in room %q", d.Room)
 	}
-	var who string
-	switch {
-	case d.Identity != "":
-		who = fmt.Sprintf("token %q", d.Identity)
-	case d.Name != "":
-		who = fmt.Sprintf("name %q", d.Name)
-	case d.Address != "":
-		who = "address " + d.Address
-	}
-	span := ""
+	who, span := d.About(), ""
 	if d.For != "" {
 		span = ", for " + d.For
 	}
 	text := map[moderation.Verb]string{
-		moderation.ActKick:   "kicked " + who + " " + where,
-		moderation.ActBan:    "banned " + who + " " + where + span,
-		moderation.ActUnban:  who + " is not banned any more " + where,
-		moderation.ActMute:   "muted " + who + " " + where + span,
-		moderation.ActUnmute: who + " is not muted any more " + where,
-		moderation.ActSlow:   fmt.Sprintf("room %q takes one message of each in %s%s", d.Room, d.Every, span), moderation.ActReadOnly: fmt.Sprintf("room %q is read-only%s", d.Room, span),
-		moderation.ActClose:  fmt.Sprintf("closed room %q%s and erased %d messages", d.Room, span, d.Deleted),
-		moderation.ActOpen:   fmt.Sprintf("room %q may be entered again", d.Room),
-		moderation.ActDelete: fmt.Sprintf("deleted message %s of room %q", d.ID, d.Room),
+		moderation.ActKick:     "kicked " + who + " " + where,
+		moderation.ActBan:      "banned " + who + " " + where + span,
+		moderation.ActUnban:    who + " is not banned any more " + where,
+		moderation.ActMute:     "muted " + who + " " + where + span,
+		moderation.ActUnmute:   who + " is not muted any more " + where,
+		moderation.ActSlow:     fmt.Sprintf("room %q takes one message of each in %s%s", d.Room, d.Every, span),
+		moderation.ActReadOnly: fmt.Sprintf("room %q is read-only%s", d.Room, span),
+		moderation.ActClose:    fmt.Sprintf("closed room %q%s and erased %d messages", d.Room, span, d.Deleted),
+		moderation.ActOpen:     fmt.Sprintf("room %q may be entered again", d.Room),
+		moderation.ActDelete:   fmt.Sprintf("deleted message %s of room %q", d.ID, d.Room),
 	}[d.Act.Act]
 	if d.Off {
 		text = fmt.Sprintf("room %q is not %s any more", d.Room, d.Act.Act)

@@ -94,25 +94,11 @@ func TestIdempotencyKey(t *testing.T) {
 // A token's name and the same name without one are two senders: neither gets
 // the other's acknowledgement.
 func TestKeyScopes(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tokens")
-	var tokens [2]string
-	for i, name := range []string{"Ann", "Bob"} {
-		var err error
-		if tokens[i], err = auth.Create(path, name, auth.Write, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	file, err := auth.Load(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checker, err := auth.New(auth.Config{Tokens: file, Anonymous: auth.Write})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, func(s *setup) { s.chat.Auth = checker })
+	config, header := tokens(t, auth.Write, map[string]grant{"Ann": {auth.Write, nil}, "Bob": {auth.Write, nil}})
+	ann, bob := strings.TrimPrefix(header["Ann"], bearer), strings.TrimPrefix(header["Bob"], bearer)
+	r := newRig(t, config)
 	seen := map[string]string{}
-	for _, caller := range []string{"token=" + tokens[0], "token=" + tokens[1], "username=Ann", "username=Bob", ""} {
+	for _, caller := range []string{"token=" + ann, "token=" + bob, "username=Ann", "username=Bob", ""} {
 		post := func(text string) string {
 			t.Helper()
 			status, _, body := r.do("POST", "/chat/room/den/messages?"+caller, text, "Idempotency-Key: k")

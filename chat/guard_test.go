@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,26 +9,11 @@ import (
 )
 
 func TestTokens(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "tokens")
-	token := map[string]string{}
-	for name, give := range map[string]struct {
-		access auth.Access
-		rooms  []string
-	}{"Ann": {auth.Write, nil}, "lab bot": {auth.Write, []string{"lab-*"}}, "wall": {auth.Read, nil}} {
-		var err error
-		if token[name], err = auth.Create(path, name, give.access, give.rooms); err != nil {
-			t.Fatal(err)
-		}
+	config, token := tokens(t, auth.Unset, map[string]grant{"Ann": {auth.Write, nil}, "lab bot": {auth.Write, []string{"lab-*"}}, "wall": {auth.Read, nil}})
+	for name, header := range token {
+		token[name] = strings.TrimPrefix(header, bearer)
 	}
-	tokens, err := auth.Load(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checker, err := auth.New(auth.Config{Tokens: tokens})
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := newRig(t, func(s *setup) { s.chat.Auth = checker })
+	r := newRig(t, config)
 
 	for _, test := range []struct {
 		path, header string

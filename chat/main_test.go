@@ -159,3 +159,34 @@ func eventually(t testing.TB, what string, f func() bool) {
 		}
 	}
 }
+
+// A grant is what a token allows.
+type grant struct {
+	access auth.Access
+	rooms  []string
+}
+
+// tokens returns a setup with these tokens, and them as headers. Who has none may do what anonymous says.
+func tokens(t *testing.T, anonymous auth.Access, grants map[string]grant) (config func(*setup), headers map[string]string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tokens")
+	headers = map[string]string{}
+	for name, g := range grants {
+		token, err := auth.Create(path, name, g.access, g.rooms)
+		if err != nil {
+			t.Fatal(err)
+		}
+		headers[name] = bearer + token
+	}
+	loaded, err := auth.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker, err := auth.New(auth.Config{Tokens: loaded, Anonymous: anonymous})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(s *setup) { s.chat.Auth = checker }, headers
+}
+
+const bearer = "Authorization: Bearer "

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"slices"
 	"time"
@@ -17,10 +16,8 @@ import (
 	"edgechat/ws"
 )
 
-const (
-	maxAct       = 4 << 10 // bytes of an act over HTTP
-	maxAddresses = 16      // that an answer names
-)
+// maxAddresses is how many an answer names.
+const maxAddresses = 16
 
 // A Moderator is who acts.
 type Moderator struct {
@@ -218,12 +215,9 @@ func (ctl *Controller) requireAll(access auth.Access) ws.Guard {
 
 // postAct does what a moderator asks for, in the room of the path or in all.
 func (ctl *Controller) postAct(w http.ResponseWriter, r *ws.Request) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAct))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", maxAct)
-	}
+	body, err := moderation.ReadBody(w, r.Request)
 	if err != nil {
-		return refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")
+		return err
 	}
 	if over := ctl.limits.post(r.Source(), len(body)); over != nil {
 		return over.answer()

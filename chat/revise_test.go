@@ -114,33 +114,11 @@ func TestReviseLater(t *testing.T) {
 	})
 }
 
-// tokens returns a setup with these tokens, and them as headers.
-func tokens(t *testing.T, access map[string]auth.Access) (func(*setup), map[string]string) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "tokens")
-	headers := map[string]string{}
-	for name, a := range access {
-		token, err := auth.Create(path, name, a, []string{"den"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		headers[name] = "Authorization: Bearer " + token
-	}
-	loaded, err := auth.Load(path, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checker, err := auth.New(auth.Config{Tokens: loaded, Anonymous: auth.Write})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(s *setup) { s.chat.Auth = checker }, headers
-}
-
 // TestReviseTokens: a token is the author wherever it connects, whoever calls himself like it is not, and a moderator
 // deletes, and edits nothing.
 func TestReviseTokens(t *testing.T) {
-	config, header := tokens(t, map[string]auth.Access{"Ann": auth.Write, "Bob": auth.Write, "Mod": auth.Moderate, "Eve": auth.Read})
+	den := []string{"den"}
+	config, header := tokens(t, auth.Write, map[string]grant{"Ann": {auth.Write, den}, "Bob": {auth.Write, den}, "Mod": {auth.Moderate, den}, "Eve": {auth.Read, den}})
 	r := newRig(t, config)
 	one := r.room("den", "announce=0", jsonHeader, header["Ann"])
 	expect(t, one, "subscribed")

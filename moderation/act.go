@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -71,6 +72,9 @@ type Act struct {
 	ID       string `json:"id,omitempty"`      // of the message to delete
 	Reason   string `json:"reason,omitempty"`  // for those whom it is about
 }
+
+// About says for people whom a is about; "" if it is about nobody.
+func (a *Act) About() string { return about(a.Identity, a.Name, a.Address) }
 
 // A Done is what was done, as it is answered.
 type Done struct {
@@ -149,6 +153,21 @@ func Parse(a Act) (o Order, err error) {
 
 // Lasts is how long what o makes is in force; 0 is for ever, and for a room that is closed for no time at all.
 func (o *Order) Lasts() time.Duration { return o.lasts }
+
+// MaxAct is how long an Act may be as it is sent, in bytes.
+const MaxAct = 4 << 10
+
+// ReadBody reads the body of a request that has an Act in it. The error is a *refusal.Error.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxAct))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", MaxAct)
+	}
+	if err != nil {
+		return nil, wrong("the body could not be read to its end")
+	}
+	return body, nil
+}
 
 // ReadAct reads an Act. A field that there is not is an error: a slip must not make a ban for all rooms of one.
 func ReadAct(body []byte) (a Act, err error) {

@@ -8,7 +8,6 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -109,7 +108,6 @@ func decode(b []byte, now time.Time) (rules []Rule, passed time.Duration, proble
 
 // load reads the file, if there is one.
 func (r *Rules) load() error {
-	r.sweep()
 	b, err := os.ReadFile(r.cfg.Path)
 	problem := ""
 	switch {
@@ -142,14 +140,6 @@ func (r *Rules) load() error {
 		r.putAside(problem, len(r.rules))
 	}
 	return nil
-}
-
-// sweep removes what a process that was killed while it wrote has left.
-func (r *Rules) sweep() {
-	left, _ := filepath.Glob(filepath.Join(filepath.Dir(r.cfg.Path), "."+filepath.Base(r.cfg.Path)+".*"))
-	for _, name := range left {
-		_ = os.Remove(name) // it is in nobody's way
-	}
 }
 
 // putAside gives a damaged file another name, and writes what is left of it. That nothing of this went well is no reason

@@ -208,7 +208,7 @@ func (r *Rules) change(rule Rule, ends, must bool) error {
 	i := slices.IndexFunc(rules, rule.same)
 	switch {
 	case ends && i < 0 && must:
-		return refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, rule.about(), rule.where())
+		return refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, cmp.Or(rule.About(), fmt.Sprintf("room %q", rule.Room)), rule.where())
 	case ends && i < 0:
 	case ends:
 		rules = slices.Delete(rules, i, i+1)

@@ -66,22 +66,15 @@ func (r Rule) at(now time.Time) Rule {
 	return r
 }
 
-// Subject returns whom r is about; the zero Subject for all in a room.
-func (r *Rule) Subject() Subject { return Subject{r.Identity, r.Name, r.address} }
+// About says for people whom r is about; "" if it is about all in a room.
+func (r *Rule) About() string { return about(r.Identity, r.Name, r.Address) }
 
 // same reports whether r and x cannot both be.
 func (r Rule) same(x Rule) bool {
 	return r.Kind == x.Kind && r.Room == x.Room && NameKey(r.Identity) == NameKey(x.Identity) && NameKey(r.Name) == NameKey(x.Name) && r.address == x.address
 }
 
-// about and where are for messages to people.
-func (r *Rule) about() string {
-	if r.Identity == "" && r.Name == "" && r.Address == "" {
-		return fmt.Sprintf("room %q", r.Room)
-	}
-	return r.Subject().String()
-}
-
+// where is for messages to people.
 func (r *Rule) where() string {
 	switch {
 	case r.Kind != KindBan && r.Kind != KindMute:

@@ -12,15 +12,17 @@ type Subject struct {
 	Address  netip.Prefix // of a connection
 }
 
-// String says it for people.
-func (s Subject) String() string {
+// about says for people whom an act or a rule is about; "" if it is about nobody.
+func about(identity, name, address string) string {
 	switch {
-	case s.Identity != "":
-		return fmt.Sprintf("token %q", s.Identity)
-	case s.Name != "":
-		return fmt.Sprintf("name %q", s.Name)
+	case identity != "":
+		return fmt.Sprintf("token %q", identity)
+	case name != "":
+		return fmt.Sprintf("name %q", name)
+	case address != "":
+		return "address " + address
 	}
-	return "address " + s.Address.String()
+	return ""
 }
 
 // A Who is somebody who enters or writes.

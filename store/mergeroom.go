@@ -114,22 +114,16 @@ func (r *mergedRoom) place(i int) {
 // write writes the room as a backup has it: of each message its newest revision alone has the content.
 func (r *mergedRoom) write(b *backupWriter) {
 	delete(r.rooms, r.name)
-	order := r.kept()
-	if len(order) == 0 && r.fresh {
+	records := r.kept()
+	if len(records) == 0 && r.fresh {
 		return
 	}
 	if r.fresh {
-		r.p.left = r.records[order[0]].Message.ID.Offset
+		r.p.left = records[0].Message.ID.Offset
 	}
-	newest := map[codec.ID]int{}
-	for _, i := range order {
-		if msg := &r.records[i].Message; msg.Kind != codec.Said {
-			newest[msg.Target] = i
-		}
-	}
+	newest := newestRevisions(records)
 	b.record(recordPlace, r.p.append(appendText(nil, r.name)))
-	for _, i := range order {
-		rec := r.records[i]
+	for i, rec := range records {
 		msg := &rec.Message
 		msg.Edited, msg.Deleted = false, false
 		if at, revised := newest[subject(msg)]; revised && at != i {
@@ -142,7 +136,7 @@ func (r *mergedRoom) write(b *backupWriter) {
 
 // kept returns the records of the room by their numbers, without those that are marked as revised by what is not there:
 // what they say would be that of something else, or nothing.
-func (r *mergedRoom) kept() (order []int) {
+func (r *mergedRoom) kept() (records []codec.Record) {
 	for i := range r.records {
 		msg, from := &r.records[i].Message, r.from[i]
 		_, deleted := r.deleted[subject(msg)]
@@ -153,8 +147,8 @@ func (r *mergedRoom) kept() (order []int) {
 		case from >= 0:
 			r.report.Placed++
 		}
-		order = append(order, i)
+		records = append(records, r.records[i])
 	}
-	slices.SortFunc(order, func(i, j int) int { return compareOffsets(&r.records[i], &r.records[j]) })
-	return order
+	slices.SortFunc(records, func(x, y codec.Record) int { return compareOffsets(&x, &y) })
+	return records
 }

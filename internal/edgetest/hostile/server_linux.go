@@ -28,20 +28,21 @@ type Server struct {
 // and returns once it listens. It ends with the test if it was not ended before.
 func Serve(t testing.TB, program string, env ...string) *Server {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "log")
-	log, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	s := &Server{t: t, stderr: path}
-	s.start(program, here, serverPlace, log, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0"}, env...))
+	s := logged(t, program, here, serverPlace, append([]string{"EDGECHAT_LISTEN=127.0.0.1:0"}, env...))
 	s.Addr = s.await(`msg=listening addr=(127\.0\.0\.1:\d+)`)
 	return s
 }
 
 // ServeIn is Serve in a network, at all of its addresses and on all processors. Addr is that at host.
 func ServeIn(t testing.TB, in Network, program, host string, env ...string) *Server {
+	t.Helper()
+	s := logged(t, program, in, besetPlace, append([]string{"EDGECHAT_LISTEN=0.0.0.0:0"}, env...))
+	s.Addr = host + ":" + s.await(`msg=listening addr=\S*:(\d+)`)
+	return s
+}
+
+// logged starts a server that logs to a file.
+func logged(t testing.TB, program string, in Network, where place, env []string) *Server {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")
 	log, err := os.Create(path)
@@ -50,8 +51,7 @@ func ServeIn(t testing.TB, in Network, program, host string, env ...string) *Ser
 	}
 	defer log.Close()
 	s := &Server{t: t, stderr: path}
-	s.start(program, in, besetPlace, log, append([]string{"EDGECHAT_LISTEN=0.0.0.0:0"}, env...))
-	s.Addr = host + ":" + s.await(`msg=listening addr=\S*:(\d+)`)
+	s.start(program, in, where, log, env)
 	return s
 }
 
