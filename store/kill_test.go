@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -28,8 +29,9 @@ func killConfig(path string) Config {
 }
 
 // child is what the test binary does when it is run by TestKill: it opens the
-// store, says what it gave out ("g room id key", and for a revision "g room id key target") and what was acknowledged ("a room
-// id key"), and goes on until it is killed. A message says its key, and so does an edit; the key of a deletion begins with "d".
+// store, says which message it is about to revise ("t room target key"), what it gave out ("g room id key", and for a revision
+// "g room id key target") and what was acknowledged ("a room id key"), and goes on until it is killed: a revision may be in the
+// log before it is given out. A message says its key, and so does an edit; the key of a deletion begins with "d".
 func child(path string) {
 	s, err := Open(killConfig(path))
 	if err != nil {
@@ -65,6 +67,9 @@ func child(path string) {
 					say("a", room, r.ID, key, "")
 				}
 			}
+		}
+		if m.Kind != codec.Said {
+			say("t", room, m.Target, key, "")
 		}
 		if m.Kind == codec.Said {
 			id, err = s.Append(room, m, key, done)
@@ -120,6 +125,7 @@ func TestKill(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "edgechat.db")
 	rooms := make(map[string][]*given)
 	byID := make(map[string]*given)
+	unsaid := make(map[string][]*given) // by room, the revisions during which a child was killed
 	acked := 0
 	for round := range *kills {
 		cmd := exec.Command(os.Args[0], "-test.run=^$")
@@ -134,6 +140,8 @@ func TestKill(t *testing.T) {
 		}
 		timer := time.AfterFunc(time.Hour, func() {})
 		lines := bufio.NewScanner(out)
+		var begun *given
+		var begunIn string
 		for first := true; lines.Scan(); first = false {
 			if first {
 				timer = time.AfterFunc(time.Duration(rand.IntN(100_000))*time.Microsecond, func() { _ = cmd.Process.Kill() })
@@ -148,6 +156,8 @@ func TestKill(t *testing.T) {
 			}
 			g := byID[f[1]+f[2]]
 			switch {
+			case f[0] == "t":
+				begun, begunIn = &given{key: f[3], target: f[2]}, f[1]
 			case f[0] == "a" && (g == nil || g.key != f[3]):
 				t.Fatalf("round %d: acknowledged %q, given %+v", round, lines.Text(), g)
 			case f[0] == "a":
@@ -158,7 +168,7 @@ func TestKill(t *testing.T) {
 			default:
 				g = &given{id: id, key: f[3]}
 				if len(f) == 5 {
-					g.target = f[4]
+					g.target, begun = f[4], nil
 				}
 				byID[f[1]+f[2]] = g
 				rooms[f[1]] = append(rooms[f[1]], g)
@@ -166,11 +176,14 @@ func TestKill(t *testing.T) {
 		}
 		timer.Stop()
 		_ = cmd.Wait()
+		if begun != nil {
+			unsaid[begunIn] = append(unsaid[begunIn], begun)
+		}
 		// A look at a copy, so that the next child finds what the kill left.
 		next := filepath.Join(t.TempDir(), "edgechat.db")
 		copyFile(t, path, next)
 		copyFile(t, logPath(path), logPath(next))
-		checkPromise(t, next, rooms)
+		checkPromise(t, next, rooms, unsaid)
 	}
 	if acked == 0 {
 		t.Error("nothing was acknowledged: this tests nothing")
@@ -178,13 +191,13 @@ func TestKill(t *testing.T) {
 	t.Logf("%d given, %d acknowledged", len(byID), acked)
 }
 
-func checkPromise(t *testing.T, path string, rooms map[string][]*given) {
+func checkPromise(t *testing.T, path string, rooms, unsaid map[string][]*given) {
 	t.Helper()
 	s := open(t, killConfig(path))
 	defer closeStore(t, s)
 	for room, all := range rooms {
 		about := make(map[string][]*given, len(all))
-		for _, g := range all {
+		for _, g := range slices.Concat(all, unsaid[room]) {
 			about[g.about()] = append(about[g.about()], g)
 		}
 		for range 20 {
