@@ -57,6 +57,7 @@ func (rt *Router) sweep() {
 // server would not collect for minutes, on a board that has better uses for it.
 type storm struct {
 	accepted, open uint64 // at the last sweep
+	calm           int    // sweeps in a row since it passed
 	changed        uint64 // connections that came or went since memory was given back
 }
 
@@ -71,6 +72,10 @@ func collected() bool {
 // stormSize is how many connections make a storm.
 const stormSize = 1000
 
+// stormCalm is how many sweeps must find it over: by then rooms that have fallen silent have let go of what they
+// kept for the next frame (hub, after 2 s).
+const stormCalm = 4
+
 // over reports, once for each storm, that it has passed.
 func (s *storm) over(accepted, open uint64) bool {
 	came := accepted - s.accepted
@@ -78,9 +83,13 @@ func (s *storm) over(accepted, open uint64) bool {
 	s.accepted, s.open = accepted, open
 	s.changed += came + went
 	if came+went > stormSize/20 || s.changed < stormSize {
+		s.calm = 0
 		return false
 	}
-	s.changed = 0
+	if s.calm++; s.calm < stormCalm {
+		return false
+	}
+	s.calm, s.changed = 0, 0
 	return true
 }
 

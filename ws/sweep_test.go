@@ -130,16 +130,24 @@ func TestCloseTimeout(t *testing.T) {
 }
 
 // TestStorm: memory is given back once after many have come or gone, and not
-// while they still do.
+// while they still do, nor before it has been calm for a while.
 func TestStorm(t *testing.T) {
 	var s storm
 	for i, step := range []struct {
 		accepted, open uint64
+		calm           int // more sweeps of the same
 		over           bool
 	}{
-		{0, 0, false}, {600, 600, false}, {1200, 1200, false}, {1210, 1210, true}, {1210, 1210, false}, {1260, 1250, false},
-		{1260, 600, false}, {1260, 100, false}, {1260, 100, true}, {1260, 100, false},
+		{0, 0, 0, false}, {600, 600, 0, false}, {1200, 1200, 0, false}, {1210, 1210, stormCalm - 2, false}, {1210, 1210, 0, true},
+		{1210, 1210, stormCalm, false}, {1260, 1250, stormCalm, false},
+		{1260, 600, 0, false}, {1260, 90, stormCalm - 2, false}, {1460, 290, 0, false}, {1460, 290, stormCalm - 2, false}, {1460, 290, 0, true},
+		{1460, 290, stormCalm, false},
 	} {
+		for range step.calm {
+			if s.over(step.accepted, step.open) {
+				t.Errorf("step %d: over before it is calm", i)
+			}
+		}
 		if got := s.over(step.accepted, step.open); got != step.over {
 			t.Errorf("step %d: over is %t", i, got)
 		}
