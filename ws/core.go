@@ -56,6 +56,7 @@ type driver interface {
 	later(f func() bool) bool // see core.Later
 	peer() net.Addr
 	peerLocked() net.Addr // for who holds the lock of the outbox, which is alive
+	from() limit.Addr     // as what the connection counts
 }
 
 func (c *core) driver() driver { return c.out.Transport().(driver) }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"edgechat/ws/internal/frame"
+
+	"edgechat/limit"
 )
 
 // onGoroutine is the driver of a connection that a goroutine of its own reads, in
@@ -123,6 +125,7 @@ func (d *onGoroutine) resume()                { d.c.out.Wake() }
 func (d *onGoroutine) later(func() bool) bool { return false }
 func (d *onGoroutine) peer() net.Addr         { return d.nc.RemoteAddr() }
 func (d *onGoroutine) peerLocked() net.Addr   { return d.peer() }
+func (d *onGoroutine) from() limit.Addr       { return d.c.source }
 
 // wake flushes, so that what others send at once leaves together: not before a
 // goroutine of its own comes to it, or the Session that runs has ended. A

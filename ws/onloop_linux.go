@@ -5,6 +5,7 @@ import (
 	"net"
 	"syscall"
 
+	"edgechat/limit"
 	"edgechat/refusal"
 	"edgechat/ws/internal/loop"
 )
@@ -249,6 +250,7 @@ func (d *onLoop) peer() (addr net.Addr) {
 }
 
 func (d *onLoop) peerLocked() net.Addr { return net.TCPAddrFromAddrPort(loop.Peer(d.FD())) }
+func (d *onLoop) from() limit.Addr     { return d.c.source }
 
 // Try implements outbox.Transport.
 func (d *onLoop) Try(p []byte) (int, error) {

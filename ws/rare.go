@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"edgechat/limit"
 	"edgechat/refusal"
 	"edgechat/ws/internal/outbox"
 )
@@ -47,17 +48,12 @@ type offender struct {
 // maxOffenders bounds them: from as many addresses it is an attack, of which these lines tell enough.
 const maxOffenders = 256
 
-// now is rarely.now for one address. All of a network that one customer has are one: 64 bits of IPv6.
-func (o *offenders) now(addr string) (missed int, ok bool) {
+// now is rarely.now for one address. All of a network that one customer has are one: 64 bits of IPv6. One that is not valid, a unix
+// socket's, is another.
+func (o *offenders) now(ip netip.Addr) (missed int, ok bool) {
 	var network netip.Prefix
-	if host, _, err := net.SplitHostPort(addr); err == nil {
-		if ip, err := netip.ParseAddr(host); err == nil {
-			ip, bits := ip.Unmap().WithZone(""), 32
-			if ip.Is6() {
-				bits = 64
-			}
-			network, _ = ip.Prefix(bits) // bits are in range
-		}
+	if ip = ip.Unmap().WithZone(""); ip.IsValid() {
+		network, _ = ip.Prefix(min(ip.BitLen(), 64)) // bits are in range
 	}
 	now := time.Now()
 	o.mu.Lock()
@@ -90,8 +86,19 @@ func (rt *Router) closing(t outbox.Transport, code uint16, reason string) {
 	if code != refusal.ClosePolicyViolation && code != refusal.CloseTryAgainLater {
 		return
 	}
-	addr := t.(driver).peerLocked().String()
-	if others, ok := rt.rare.closed.now(addr); ok {
-		rt.cfg.Logger.Warn("closed", "code", code, "reason", reason, "addr", addr, "others", others)
+	addr, ip := t.(driver).peerLocked(), netip.Addr{}
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		ip = tcp.AddrPort().Addr()
+	}
+	from := addr.String()
+	if client := t.(driver).from(); rt.cfg.Proxies.Trusts(ip) && client != limit.Exempt { // a proxy's, which is not who did it
+		if ip = client.IP(0); ip.Is6() {
+			from = netip.PrefixFrom(ip, 64).String()
+		} else {
+			from = ip.String()
+		}
+	}
+	if others, ok := rt.rare.closed.now(ip); ok {
+		rt.cfg.Logger.Warn("closed", "code", code, "reason", reason, "addr", from, "others", others)
 	}
 }

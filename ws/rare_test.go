@@ -3,6 +3,7 @@ package ws
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,17 +24,19 @@ func TestRefusedIsTold(t *testing.T) {
 	}}, Open: func(*Conn[string]) (Session[string], error) { panic("opened") }})
 	url := serve(t, rt)
 	for range 5 {
-		if c := edgetest.TryDial(t, url+"/no?token=SECRET"); c.Response.StatusCode != 401 {
-			t.Fatal(c.Response.Status)
+		for _, header := range []string{"A: b", "X-Forwarded-For: 192.0.2.7"} {
+			if c := edgetest.TryDial(t, url+"/no?token=SECRET", header); c.Response.StatusCode != 401 {
+				t.Fatal(c.Response.Status)
+			}
 		}
 	}
 	edgetest.TryDial(t, url+"/nothing?token=SECRET")
 	s := rt.Stats()
-	if s.RefusedBy[refusal.Unauthorized] != 5 || s.RefusedBy[refusal.NotFound] != 1 || s.Refused != 6 {
+	if s.RefusedBy[refusal.Unauthorized] != 10 || s.RefusedBy[refusal.NotFound] != 1 || s.Refused != 11 {
 		t.Errorf("%v, %d in all", s.RefusedBy, s.Refused)
 	}
 	text := log.String()
-	if strings.Count(text, "msg=refused") != 1 || !strings.Contains(text, "code=unauthorized addr=127.0.0.1:") || !strings.Contains(text, "path=/no others=0") || strings.Contains(text, "SECRET") {
+	if strings.Count(text, "msg=refused") != 2 || !strings.Contains(text, "code=unauthorized addr=127.0.0.1:") || !strings.Contains(text, "code=unauthorized addr=192.0.2.7 path=/no others=0") || !strings.Contains(text, "path=/no others=0") || strings.Contains(text, "SECRET") {
 		t.Errorf("logged:\n%s", text)
 	}
 }
@@ -43,7 +46,8 @@ func TestOffenders(t *testing.T) {
 		var o offenders
 		check := func(addr string, missed int, ok bool) {
 			t.Helper()
-			if m, k := o.now(addr); m != missed || k != ok {
+			peer, _ := netip.ParseAddrPort(addr)
+			if m, k := o.now(peer.Addr()); m != missed || k != ok {
 				t.Errorf("%s: %d %t, want %d %t", addr, m, k, missed, ok)
 			}
 		}
@@ -57,7 +61,7 @@ func TestOffenders(t *testing.T) {
 		time.Sleep(time.Minute)
 		check("192.0.2.1:9", 1, true)
 		for i := range 2 * maxOffenders {
-			o.now(fmt.Sprintf("10.0.%d.%d:1", i/256, i%256))
+			o.now(netip.AddrFrom4([4]byte{10, 0, byte(i / 256), byte(i % 256)}))
 		}
 		if len(o.seen) != maxOffenders {
 			t.Errorf("%d addresses are remembered", len(o.seen))
@@ -128,8 +132,16 @@ func TestClosedIsLogged(t *testing.T) {
 			url := serve(t, rt)
 			for range 3 {
 				edgetest.Dial(t, url+"/").Expect(edgetest.OpClose)
+				edgetest.Dial(t, url+"/", "X-Forwarded-For: 192.0.2.7").Expect(edgetest.OpClose)
+				edgetest.Dial(t, url+"/", "X-Forwarded-For: 2001:db8::7").Expect(edgetest.OpClose)
 			}
-			if text := log.String(); strings.Count(text, "msg=closed") != 1 || !regexp.MustCompile(`level=WARN msg=closed code=1008 reason="rate_limited: of a kind" addr=127\.0\.0\.1:\d+ others=0`).MatchString(text) {
+			text := log.String()
+			for _, client := range []string{"addr=192.0.2.7 others=0", "addr=2001:db8::/64 others=0"} { // a proxy's
+				if strings.Count(text, client) != 1 {
+					t.Errorf("not once %s:\n%s", client, text)
+				}
+			}
+			if strings.Count(text, "msg=closed") != 3 || !regexp.MustCompile(`level=WARN msg=closed code=1008 reason="rate_limited: of a kind" addr=127\.0\.0\.1:\d+ others=0`).MatchString(text) {
 				t.Errorf("logged:\n%s", text)
 			}
 		})

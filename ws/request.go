@@ -130,9 +130,14 @@ func (rt *Router) refuse(w http.ResponseWriter, r *Request, err error) {
 	rt.stats.refused.Add(answer.Code)
 	switch answer.Code {
 	case refusal.Unauthorized, refusal.Forbidden, refusal.OriginNotAllowed, refusal.Misdirected, refusal.RateLimited, refusal.TooManyConnections:
-		if others, ok := rt.rare.refused.now(r.RemoteAddr); ok {
+		peer, _ := netip.ParseAddrPort(r.RemoteAddr) // as in route, which may not have come to it
+		from, client := r.RemoteAddr, peer.Addr().Unmap()
+		if ip, _ := rt.cfg.Proxies.Client(client, r.Header); ip != client { // a proxy's, which is not who did it
+			from, client = ip.String(), ip
+		}
+		if others, ok := rt.rare.refused.now(client); ok {
 			// The path alone: a query may hold a token.
-			rt.cfg.Logger.Warn("refused", "code", string(answer.Code), "addr", r.RemoteAddr, "path", r.URL.Path, "others", others)
+			rt.cfg.Logger.Warn("refused", "code", string(answer.Code), "addr", from, "path", r.URL.Path, "others", others)
 		}
 	}
 	answer.Answer(w, r.Request)

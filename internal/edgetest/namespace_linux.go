@@ -92,10 +92,15 @@ func (n *Net) Listen() net.Listener {
 }
 
 // Dial connects to what listens there, from "192.0.2.7", say.
-func (n *Net) Dial(from string, to net.Listener) (c net.Conn, err error) {
+func (n *Net) Dial(from string, to net.Listener) (net.Conn, error) {
+	return n.DialPort(from, to.Addr().(*net.TCPAddr).Port)
+}
+
+// DialPort is Dial to a port.
+func (n *Net) DialPort(from string, port int) (c net.Conn, err error) {
 	// net.Dialer has the connection made by a goroutine of its own where there are several addresses; here there is one.
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, FallbackDelay: -1}
-	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: to.Addr().(*net.TCPAddr).Port}
+	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: port}
 	n.Do(func() { c, err = d.Dial("tcp4", addr.String()) })
 	return c, err
 }
