@@ -106,7 +106,7 @@ A rate is how much there may be in a second, and at once after a pause: ` + "`10
 
 An address is one of IPv4, or the /64 of one of IPv6, which on a local network may be all there is of it. The server's own machine and ` + "`--trusted-proxies`" + ` have no
 limit by address: behind them a client is the address that they name. A proxy is to set either ` + "`X-Forwarded-For` or `Forwarded`" + `, and to pass on nothing of the other;
-of what they say, only what stands right of the first address that is no trusted proxy is believed. [protocol.md](protocol.md#8-limits) says what is answered.
+of what they say, only what stands right of the first address that is no trusted proxy is believed. [proxy.md](proxy.md) has recipes, and [protocol.md](protocol.md#8-limits) says what is answered.
 
 Beyond ` + "`--history-bytes`" + ` the room that takes the most gives its oldest message. So a room that says little keeps what it
 has, and those that say more than their share come out equal. A message counts the bytes of its texts and 64, a room 700 and its name.
