@@ -113,8 +113,8 @@ func (p *Policy) originAllowed(origin string) bool {
 // What pages from elsewhere may send, and may read, besides what needs no permission.
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
-	corsHeaders = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
-	corsExposed = "Retry-After, WWW-Authenticate, Allow"
+	corsHeaders = "Author-Key, Authorization, Content-Type, Idempotency-Key, Last-Event-ID"
+	corsExposed = "Retry-After, WWW-Authenticate, Allow, Edgechat-Recovered"
 	corsMaxAge  = "600" // seconds in which a browser does not ask again
 )
 

@@ -151,7 +151,10 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 		Decode:       ctl.decode.DecodeClient,
 		Open:         ctl.openMany,
 	})
-	rt.HTTP("POST", "/chat/room/:roomId/messages", ctl.postMessage, writer...)
+	for _, path := range []string{"/chat/room/:roomId/messages", "/room/:roomId"} { // the second is what people see in a browser
+		rt.HTTP("POST", path, ctl.postMessage, writer...)
+		rt.HTTP("PUT", path, ctl.postMessage, writer...)
+	}
 	rt.HTTP("PATCH", "/chat/room/:roomId/messages/:id", ctl.patchMessage, writer...)
 	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)

@@ -83,7 +83,7 @@ func (c *client) joinFailed(room, username string, err error) {
 func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func(codec.Receipt)) *codec.Error {
 	key := ""
 	if msg.Key != "" {
-		key = keyScope(c.identity, m.Username(), msg.Key)
+		key = keyScope(c.identity, m.Username(), msg.Key, msg.Content)
 	}
 	settled := done
 	late := done != nil && c.owe(room, msg.Key)

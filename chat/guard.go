@@ -75,14 +75,17 @@ func denied(id *auth.Identity, access auth.Access, room string) string {
 	return fmt.Sprintf("%s may not %s in room %q", id.Name, access, room)
 }
 
+// nameless is the name of who has none.
+const nameless = "Anonymous"
+
 // username returns the name under which a caller speaks: the identity's, else
-// the one that was asked for, else Anonymous.
+// the one that was asked for, else nameless.
 func username(id *auth.Identity, wanted string) (string, error) {
 	switch {
 	case !id.Anonymous:
 		return id.Name, nil
 	case wanted == "":
-		return "Anonymous", nil
+		return nameless, nil
 	}
 	return codec.CleanUsername(wanted)
 }
@@ -96,10 +99,14 @@ func checkUsername(r *ws.Request) error {
 }
 
 // keyScope makes an idempotency key the caller's own. Callers without an
-// identity share one only with those of the same name.
-func keyScope(id *auth.Identity, username, key string) string {
-	if id.Anonymous {
-		return "a\x00" + username + "\x00" + key
+// identity share one only with those of the same name, and those without a name only
+// for the same content: who sent it cannot be told.
+func keyScope(id *auth.Identity, username, key, content string) string {
+	switch {
+	case !id.Anonymous:
+		return "t\x00" + id.Name + "\x00" + key
+	case username == nameless:
+		return "a\x00" + username + "\x00" + key + "\x00" + content
 	}
-	return "t\x00" + id.Name + "\x00" + key
+	return "a\x00" + username + "\x00" + key
 }

@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"time"
 
 	"edgechat/codec"
@@ -14,6 +15,9 @@ import (
 // historyPiece is how much of an answer is written at once, in bytes, or one message. ws gives each write its time, so
 // that a peer which takes nothing holds one piece and no more.
 const historyPiece = 32 << 10
+
+// headerRecovered says whether nothing is missing in an answer, whatever form that has.
+const headerRecovered = "Edgechat-Recovered"
 
 // getMessages answers with a part of a room's history, which is written as it is read.
 func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
@@ -41,11 +45,15 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	defer history.Close()
 	media := accepted(r.Header, typeJSON, typeLines, typeMsgPack)
 	begin(w.Header(), media)
+	w.Header().Set(headerRecovered, strconv.FormatBool(history.Recovered))
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return nil
 	}
 	body := historyBody{w: w, media: media}
+	if media == typeLines && !history.Recovered { // a pipe sees no header
+		body.buf = append(codec.AppendGap(nil, &codec.Gap{Since: part.since, Oldest: history.Oldest}), '\n')
+	}
 	err = body.write(history, &codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered})
 	if err != nil {
 		if !body.sent {

@@ -1,8 +1,6 @@
 package chat
 
 import (
-	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -11,15 +9,6 @@ import (
 	"edgechat/codec"
 	"edgechat/refusal"
 	"edgechat/ws"
-)
-
-// Media types of the HTTP API.
-const (
-	typeJSON    = "application/json"
-	typeLines   = "application/x-ndjson"
-	typeMsgPack = "application/msgpack"
-	typeText    = "text/plain"
-	typeForm    = "application/x-www-form-urlencoded"
 )
 
 // postMessage publishes one message and answers once it is on disk.
@@ -33,7 +22,7 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	if err != nil {
 		return err
 	}
-	key, err := scopedKey(r, name)
+	key, err := scopedKey(r, post.Username, name, post.Content)
 	if err != nil {
 		return err
 	}
@@ -92,8 +81,8 @@ func (ctl *Controller) original(room string, m codec.Message) codec.Message {
 	return m // it left the buffer in this moment
 }
 
-// scopedKey returns the key of a request, "" if it has none.
-func scopedKey(r *ws.Request, name string) (string, error) {
+// scopedKey returns the key of a request, "" if it has none. Who sends it speaks under name, and asked for the name wanted.
+func scopedKey(r *ws.Request, wanted, name, content string) (string, error) {
 	if len(r.Header["Idempotency-Key"]) > 1 {
 		return "", refusal.New(refusal.InvalidMessage, "Idempotency-Key is there more than once: send it once")
 	}
@@ -104,7 +93,10 @@ func scopedKey(r *ws.Request, name string) (string, error) {
 	if err := codec.CheckKey(given); err != nil {
 		return "", err
 	}
-	return keyScope(identityOf(r), name, given), nil
+	if identityOf(r).Anonymous && wanted == "" { // two of these could not be told apart, and one would get what the other has sent
+		return "", refusal.New(refusal.InvalidMessage, "an Idempotency-Key needs a name: send a username of your own, or a token")
+	}
+	return keyScope(identityOf(r), name, given, content), nil
 }
 
 // idempotencyKey returns the header, with or without the quotes of its draft (a
@@ -117,64 +109,6 @@ func idempotencyKey(h http.Header) string {
 	return key
 }
 
-// readPost reads the body: JSON, or the content as it is. "curl -d" calls all that it sends
-// a form, text as well as JSON: there, and where no type is named, an object that has
-// "content" is a post, and anything else is text. The name may be in the query in any case.
-func (ctl *Controller) readPost(w http.ResponseWriter, r *ws.Request) (post codec.Post, err error) {
-	media := typeForm
-	if h := r.Header.Get("Content-Type"); h != "" {
-		if media, _, err = mime.ParseMediaType(h); err != nil {
-			return post, unsupported(h)
-		}
-	}
-	if media != typeJSON && media != typeText && media != typeForm {
-		return post, unsupported(media)
-	}
-	limit := int64(ctl.decode.MaxFrame())
-	tooLarge := refusal.Errorf(refusal.TooLarge, "the body is longer than %d bytes", limit).With("Connection", "close")
-	if r.ContentLength > limit { // before any of it has come
-		return post, tooLarge
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if _, ok := err.(*http.MaxBytesError); ok {
-		return post, tooLarge
-	}
-	if err != nil {
-		return post, refusal.Errorf(refusal.InvalidMessage, "the body could not be read to its end")
-	}
-	if over := ctl.limits.post(r.Source(), len(body)); over != nil {
-		return post, over.answer()
-	}
-	switch {
-	case media == typeJSON, media == typeForm && isPost(body):
-		post, err = ctl.decode.DecodePost(body)
-	case len(body) == 0:
-		return post, refusal.Errorf(refusal.InvalidMessage, "the body is empty: send the content as text, or as {\"content\":\"...\"}")
-	default:
-		post.Content = string(body)
-		err = ctl.decode.CheckContent(post.Content)
-	}
-	if post.Username == "" {
-		post.Username = r.Query().Get("username")
-	}
-	return post, err
-}
-
-// isPost reports whether a body of no particular type is a JSON object with "content". What
-// is wrong with that is then said, rather than published.
-func isPost(body []byte) bool {
-	var object map[string]json.RawMessage
-	if err := json.Unmarshal(body, &object); err != nil {
-		return false
-	}
-	_, ok := object["content"]
-	return ok
-}
-
-func unsupported(media string) error {
-	return refusal.Errorf(refusal.UnsupportedMediaType, "a body of type %.80q is not taken: send %s or %s", media, typeJSON, typeText)
-}
-
 // accepted returns the first of the Accept header's types that is offered, or
 // the first offer.
 func accepted(h http.Header, offers ...string) string {
@@ -185,7 +119,7 @@ func accepted(h http.Header, offers ...string) string {
 				continue
 			}
 			for _, offer := range offers {
-				if media == offer {
+				if mediaType(media) == offer {
 					return offer
 				}
 			}

@@ -48,8 +48,8 @@ func TestPost(t *testing.T) {
 			t.Errorf("answer %s is not the live frame %s", body, live)
 		}
 	}
-	_, _, first := r.do("POST", path, "once", "Idempotency-Key: k-1")
-	status, _, again := r.do("POST", path, "twice", `Idempotency-Key: "k-1"`)
+	_, _, first := r.do("POST", path+"?username=nas", "once", "Idempotency-Key: k-1")
+	status, _, again := r.do("POST", path+"?username=nas", "twice", `Idempotency-Key: "k-1"`)
 	if status != 201 || again != first {
 		t.Errorf("the same key: %d %s, first %s", status, again, first)
 	}

@@ -125,7 +125,7 @@ func (ctl *Controller) revise(w http.ResponseWriter, r *ws.Request, wanted strin
 	if err != nil {
 		return err
 	}
-	key, err := scopedKey(r, name)
+	key, err := scopedKey(r, wanted, name, m.Content)
 	if err != nil {
 		return err
 	}

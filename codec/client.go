@@ -152,12 +152,12 @@ type Post struct {
 	Username string // as it was sent, valid UTF-8, not yet seen by CleanUsername; "" if absent
 }
 
-// DecodePost reads the JSON body of a POST, {"content":"...","username":"..."},
+// DecodePost reads the body of a POST, {"content":"...","username":"..."} in MessagePack if binary is set, JSON if not,
 // of which content must be there. It copies what it keeps and ignores fields with
 // other names. The error is a *refusal.Error of refusal.InvalidMessage.
-func (l Limits) DecodePost(data []byte) (Post, error) {
+func (l Limits) DecodePost(binary bool, data []byte) (Post, error) {
 	var f fields
-	problem := f.read(false, data)
+	problem := f.read(binary, data)
 	if problem == nil && f.content.kind == kindAbsent && !f.content.repeated {
 		problem = invalid(`content is missing; send {"content":"..."}`)
 	}

@@ -208,7 +208,7 @@ func TestNothingAliases(t *testing.T) {
 		}
 	}
 	data := []byte(`{"content":"Hello","username":"\u0041lice"}`)
-	got, err := Limits{}.DecodePost(data)
+	got, err := Limits{}.DecodePost(false, data)
 	clear(data)
 	if want := (Post{"Hello", "Alice"}); err != nil || got != want {
 		t.Errorf("after the input was overwritten: %+v, %v", got, err)
@@ -229,7 +229,7 @@ func TestLimits(t *testing.T) {
 			in := `{"type":"message","content":"` + text + `"}`
 			_, fromJSON := l.DecodeClient(false, []byte(in))
 			_, fromMsgPack := l.DecodeClient(true, transcode(t, in))
-			_, posted := l.DecodePost([]byte(in))
+			_, posted := l.DecodePost(false, []byte(in))
 			for _, err := range []error{fromJSON, fromMsgPack, posted, l.CheckContent(text)} {
 				if (err != nil) != (over == 1) {
 					t.Errorf("MaxContent %d, content of %d bytes: %v", limit, fits+over, err)
@@ -259,7 +259,7 @@ func TestDecodePost(t *testing.T) {
 		`{"username":" nas ","content":""}`:                          {"", " nas "},
 		`{"content":"hi","username":null,"type":7,"id":"x","a":[1]}`: {"hi", ""},
 	} {
-		if got, err := (Limits{}).DecodePost([]byte(in)); err != nil || got != want {
+		if got, err := (Limits{}).DecodePost(false, []byte(in)); err != nil || got != want {
 			t.Errorf("%s: got %+v, %v; want %+v", in, got, err, want)
 		}
 	}
@@ -272,7 +272,7 @@ func TestDecodePost(t *testing.T) {
 		`{"content":"a","username":"\ud8"}`: `invalid_message: unexpected '"' (U+0022) in JSON at byte 31, where a hexadecimal digit should be`,
 		`content=hi`:                        `invalid_message: unexpected 'c' (U+0063) in JSON at byte 0, where an object should be`,
 	} {
-		got, err := Limits{}.DecodePost([]byte(in))
+		got, err := Limits{}.DecodePost(false, []byte(in))
 		if got != (Post{}) || err == nil || err.Error() != want {
 			t.Errorf("%s: got %+v, %v; want %s", in, got, err, want)
 		}

@@ -126,6 +126,10 @@ func bodies() map[string]func(dst []byte) []byte {
 			return AppendRooms(dst, []Room{{"general", 12, alice.ID}, {"empty", 1, ID{Epoch: "k3f9q2"}}})
 		},
 		"rooms_empty": func(dst []byte) []byte { return AppendRooms(dst, nil) },
+		"gap": func(dst []byte) []byte {
+			return AppendGap(dst, &Gap{Since: &ID{"k3f9q2", 17}, Oldest: ID{"k3f9q2", 43}})
+		},
+		"gap_empty": func(dst []byte) []byte { return AppendGap(dst, &Gap{}) },
 	}
 }
 
@@ -195,7 +199,7 @@ func TestGoldenClients(t *testing.T) {
 		}
 	}
 	golden(t, "client_post.json", []byte(`{"content":"backup done","username":"nas"}`))
-	if got, err := (Limits{}).DecodePost(readGolden(t, "client_post.json")); err != nil || got != (Post{"backup done", "nas"}) {
+	if got, err := (Limits{}).DecodePost(false, readGolden(t, "client_post.json")); err != nil || got != (Post{"backup done", "nas"}) {
 		t.Errorf("client_post.json: got %+v, %v", got, err)
 	}
 }

@@ -87,6 +87,6 @@ var methods = []request{
 	{"HEAD of a history", with("HEAD", "/chat/room/hostile/messages", ""), "200 +"},
 	{"POST to what is read", with("POST", "/healthz", "", "Content-Length: 0"), "405 method_not_allowed +"},
 	{"DELETE of a room", with("DELETE", "/chat/room/hostile", ""), "405 method_not_allowed +"},
-	{"PUT of a message", with("PUT", "/chat/room/hostile/messages", "hi", "Content-Length: 2"), "405 method_not_allowed +"},
+	{"PUT of a message", with("PUT", "/chat/room/hostile/messages", "hi", "Content-Length: 2"), "201 +"},
 	{"another method in a field", post("hi", "X-HTTP-Method-Override: DELETE"), "201 +"},
 }
