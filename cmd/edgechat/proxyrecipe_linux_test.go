@@ -76,7 +76,7 @@ func (p proxyProgram) changed(t *testing.T, document, section, recipe string) st
 }
 
 // proxySilence is for how long a proxy of the test waits on a silent connection, and docs/proxy.md has a minute.
-const proxySilence = 5
+const proxySilence = 8
 
 // A runningProxy is one with its logs.
 type runningProxy struct {
