@@ -87,6 +87,7 @@ type Problem struct {
 // Connections are those that are open.
 type Connections struct {
 	WebSocket int    `json:"websocket"`
+	Streams   int    `json:"streams"` // over plain HTTP, without an end
 	HTTP      int    `json:"http"`
 	Waiting   int    `json:"waiting"`   // have said nothing yet
 	Addresses int    `json:"addresses"` // from which they come

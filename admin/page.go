@@ -21,7 +21,7 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 	row("listens on", "%s", strings.Join(s.Listeners, ", "))
 	row("access", "%s", s.Access)
 	c := &s.Connections
-	row("connections", "%d WebSocket, %d HTTP, %d that have said nothing yet", c.WebSocket, c.HTTP, c.Waiting)
+	row("connections", "%d WebSocket, %d streams, %d HTTP, %d that have said nothing yet", c.WebSocket, c.Streams, c.HTTP, c.Waiting)
 	if len(c.Peers) > 0 {
 		var peers []string
 		for _, p := range c.Peers {

@@ -11,7 +11,7 @@ func TestPage(t *testing.T) {
 		Version: "v1", PID: 7, Uptime: 90_061, State: "degraded", Listeners: []string{":3000", "a.sock"}, Access: "everyone may",
 		Problems:    []Problem{{"store", "messages are in memory alone", "df -h /data"}},
 		Warnings:    []Problem{{"log", "9 lines were dropped", "read them"}},
-		Connections: Connections{WebSocket: 12, HTTP: 3, Waiting: 1, Addresses: 3, Peers: []Peer{{"192.0.2.7", 9}, {"", 2}}},
+		Connections: Connections{WebSocket: 12, Streams: 2, HTTP: 3, Waiting: 1, Addresses: 3, Peers: []Peer{{"192.0.2.7", 9}, {"", 2}}},
 		Rooms:       2, Members: 10, Quiet: 2, Messages: Messages{Published: 5, Delivered: 50, PublishedRate: 0.25, DeliveredRate: 2.5, Recovered: 4, Gaps: 1, Slow: 2},
 		Refused:  Refused{Requests: map[string]uint64{"unauthorized": 3, "not_found": 9, "forbidden": 3, "internal": 1}},
 		Delivery: Latency{9, 0.00025, 0.01}, Store: Store{Path: "/data", Medium: "ext4", Free: 3 << 30, Rooms: 2, Bytes: 1536, Start: "crash", Pending: 4, Waiting: 3, Backup: new(200.0), Backups: 2, BackupsFailed: 1},
@@ -26,7 +26,7 @@ func TestPage(t *testing.T) {
 state        degraded
 listens on   :3000, a.sock
 access       everyone may
-connections  12 WebSocket, 3 HTTP, 1 that have said nothing yet
+connections  12 WebSocket, 2 streams, 3 HTTP, 1 that have said nothing yet
   from       192.0.2.7 (9), unix sockets (2), and 1 more
 rooms        2, with 10 members and 2 quiet ones
 messages     0.2 published and 2.5 delivered a second; 5 and 50 since the start

@@ -58,6 +58,9 @@ type Config struct {
 // of requests may run at once.
 type Controller struct {
 	cfg    Config
+	router *ws.Router
+	events *streamForm
+	lines  *streamForm
 	ping   time.Duration // after which the router pings a silent client, which is told so
 	decode codec.Limits
 	limits *limiters
@@ -130,7 +133,8 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 			return nil, err
 		}
 	}
-	ctl := &Controller{cfg: cfg, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), rules: cfg.Rules}
+	ctl := &Controller{cfg: cfg, router: rt, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), rules: cfg.Rules}
+	ctl.events, ctl.lines = newStreamForms(rt)
 	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername, ctl.checkEntry}
 	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername, ctl.checkEntry}
 	moderator := []ws.Guard{checkRoom, ctl.require(auth.Moderate), ctl.checkEntry}
@@ -158,6 +162,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	rt.HTTP("PATCH", "/chat/room/:roomId/messages/:id", ctl.patchMessage, writer...)
 	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
 	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
+	rt.HTTP("GET", "/chat/room/:roomId/events", ctl.getEvents, reader...)
 	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
 	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.identify, checkUsername, ctl.checkEntry)
 	rt.HTTP("POST", "/chat/room/:roomId/moderation", ctl.postAct, moderator...)
@@ -165,43 +170,4 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	rt.HTTP("POST", "/chat/moderation", ctl.postAct, ctl.requireAll(auth.Moderate), ctl.checkEntry)
 	rt.HTTP("GET", "/chat/moderation", ctl.getRules, ctl.requireAll(auth.Moderate), ctl.checkEntry)
 	return ctl, nil
-}
-
-// Formats are the hub's formats for WebSocket members, by hubFormat: a message in a frame.
-func Formats() []hub.Format {
-	var formats []hub.Format
-	for _, named := range []bool{false, true} {
-		for _, f := range []codec.Format{codec.JSON, codec.MsgPack} {
-			formats = append(formats, format(f, named))
-		}
-	}
-	return formats
-}
-
-// hubFormat is where in Formats the format of a member is, whose frames name their room or not.
-func hubFormat(f codec.Format, named bool) int {
-	if named {
-		return int(f) + 2
-	}
-	return int(f)
-}
-
-func format(f codec.Format, named bool) hub.Format {
-	binary := f == codec.MsgPack
-	name := func(room string) string {
-		if named {
-			return room
-		}
-		return ""
-	}
-	return hub.Format{
-		Message: func(dst []byte, room string, m *codec.Message) []byte {
-			start := len(dst)
-			return ws.EndFrame(codec.AppendMessageIn(ws.BeginFrame(dst), f, name(room), m), start, binary)
-		},
-		Event: func(dst []byte, room string, e *codec.Event) []byte {
-			start := len(dst)
-			return ws.EndFrame(codec.AppendEvent(ws.BeginFrame(dst), f, name(room), e), start, binary)
-		},
-	}
 }

@@ -21,6 +21,10 @@ const headerRecovered = "Edgechat-Recovered"
 
 // getMessages answers with a part of a room's history, which is written as it is read.
 func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
+	media := accepted(r.Header, typeJSON, typeLines, typeMsgPack, typeEvents)
+	if media == typeEvents { // what has begun as history goes on live
+		return ctl.stream(w, r, ctl.events)
+	}
 	part, err := ctl.parseWindow(r)
 	if err != nil {
 		return err
@@ -43,7 +47,6 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 		return err
 	}
 	defer history.Close()
-	media := accepted(r.Header, typeJSON, typeLines, typeMsgPack)
 	begin(w.Header(), media)
 	w.Header().Set(headerRecovered, strconv.FormatBool(history.Recovered))
 	if r.Method == http.MethodHead {

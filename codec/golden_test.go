@@ -129,6 +129,9 @@ func bodies() map[string]func(dst []byte) []byte {
 		"gap": func(dst []byte) []byte {
 			return AppendGap(dst, &Gap{Since: &ID{"k3f9q2", 17}, Oldest: ID{"k3f9q2", 43}})
 		},
+		"close": func(dst []byte) []byte {
+			return AppendClose(dst, &Close{1012, "server is restarting: reconnect after a random time of up to 30 s", 4211})
+		},
 		"gap_empty": func(dst []byte) []byte { return AppendGap(dst, &Gap{}) },
 	}
 }

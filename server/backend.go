@@ -92,7 +92,7 @@ func (b backend) Status() admin.Status {
 	for _, l := range s.listeners {
 		st.Listeners = append(st.Listeners, place(l.Addr()))
 	}
-	st.Connections = admin.Connections{WebSocket: all.WS.Open, HTTP: s.requests.held(), Waiting: all.WS.Waiting}
+	st.Connections = admin.Connections{WebSocket: all.WS.Open, Streams: all.WS.Feeds, HTTP: s.requests.held(), Waiting: all.WS.Waiting}
 	peers := s.router.Peers()
 	s.requests.peers(peers)
 	st.Connections.Addresses = len(peers)

@@ -30,11 +30,14 @@ var families = []family{
 	{"log_lines_dropped_total", "Lines of the log that nobody read fast enough.", func(l *look) any { return l.dropped }},
 	// Connections, as ws.Stats has them.
 	{"connections", "Connections that are open, by kind; waiting ones have said nothing yet.", func(l *look) any {
-		return by("kind", "websocket", l.WS.Open, "http", l.requests, "waiting", l.WS.Waiting)
+		return by("kind", "websocket", l.WS.Open, "stream", l.WS.Feeds, "http", l.requests, "waiting", l.WS.Waiting)
 	}},
-	{"plain_connections", "Connections that are no WebSockets, the waiting and the idle ones included.", func(l *look) any { return l.WS.Plain }},
+	{"plain_connections", "Connections that are no WebSockets or streams, the waiting and the idle ones included.", func(l *look) any { return l.WS.Plain }},
 	{"websockets_accepted_total", "WebSockets that were opened.", func(l *look) any { return l.WS.Accepted }},
 	{"websockets_closed_total", "WebSockets that ended, by close code; 1006 is none, other is one that clients choose.", func(l *look) any { return byKey("code", l.WS.ClosedBy, closeCode) }},
+	{"streams_opened_total", "Answers over plain HTTP without an end that were begun.", func(l *look) any { return l.WS.FeedsOpened }},
+	{"streams_closed_total", "Streams that ended, by close code as of a WebSocket; 1006 is by the reader.", func(l *look) any { return byKey("code", l.WS.FeedsClosedBy, closeCode) }},
+	{"requests_waiting", "Requests that wait for a message.", func(l *look) any { return l.WS.Waits }},
 	{"requests_refused_total", "Requests and handshakes that were refused, by reason.", func(l *look) any { return byKey("reason", l.WS.RefusedBy, text) }},
 	{"frames_rejected_total", "Frames of clients that were answered with an error, by reason.", func(l *look) any { return byKey("reason", l.Chat.Rejected, text) }},
 	{"messages_undecodable_total", "Messages of clients that could not be read as such.", func(l *look) any { return l.WS.Invalid }},
@@ -132,7 +135,7 @@ func limited(l *look) []labelled {
 	c, n := &l.Chat.Limits, &l.WS.Limits
 	return by("limit", "messages", c.Messages, "bytes", c.Bytes, "joins", c.Joins, "new_rooms", c.NewRooms, "failures", c.Failures,
 		"histories", c.Histories, "over", c.Over, "invalid", c.Invalid, "rooms_per_connection", l.Chat.TooManyRooms, "members", l.Hub.Full,
-		"connections", n.Connections, "connections_per_address", n.PerAddress, "http", n.Plain, "http_per_address", n.PlainPerAddress, "frames", n.Frames)
+		"connections", n.Connections, "connections_per_address", n.PerAddress, "streams", n.Streams, "http", n.Plain, "http_per_address", n.PlainPerAddress, "frames", n.Frames)
 }
 
 func starts(l *look) any {

@@ -114,7 +114,7 @@ func (c *core) takeArrival(w http.ResponseWriter) bool {
 	}
 	r := a.n.r
 	if r.rt.reserve.crowded(a.n.FD()) {
-		r.rt.conns.quit(c.source)
+		r.rt.conns.quit(c.source, c.oneWay)
 		r.rt.turnedAway(net.TCPAddrFromAddrPort(a.n.peer))
 		r.rt.refuse(a, &Request{Request: c.req.Request}, tooFull())
 		return true

@@ -16,8 +16,11 @@ type Limits struct {
 	// Connections is how many there may be in all. The last 64 of them, or a quarter if that is less, are
 	// kept from WebSockets.
 	Connections int
-	// PerAddress is how many WebSockets an address may have.
+	// PerAddress is how many WebSockets and streams an address may have.
 	PerAddress int
+	// Streams is how many answers without an end there may be (see Feed), and requests that wait (see Router.Wait). Of Plain
+	// at most half may wait.
+	Streams int
 	// Plain is how many connections there may be that are no WebSocket, or none yet.
 	Plain int
 	// PlainPerAddress is how many of these an address may have; requests that a trusted proxy passes on
@@ -30,24 +33,25 @@ type Limits struct {
 // DefaultLimits are those that people who talk do not notice. Connections is not among them: what there is
 // room for depends on the machine.
 func DefaultLimits() Limits {
-	return Limits{PerAddress: 64, Plain: 256, PlainPerAddress: 16, Frames: limit.Rate{N: 50, Burst: 200}}
+	return Limits{PerAddress: 64, Streams: 1000, Plain: 256, PlainPerAddress: 16, Frames: limit.Rate{N: 50, Burst: 200}}
 }
 
 // LimitStats are how often each limit was reached, since the start.
 type LimitStats struct {
 	Connections     uint64 // connections and handshakes that were refused by Limits.Connections
-	PerAddress      uint64 // handshakes, by Limits.PerAddress
+	PerAddress      uint64 // handshakes and streams, by Limits.PerAddress
+	Streams         uint64 // streams and requests that would wait, by Limits.Streams
 	Plain           uint64 // connections, by Limits.Plain
 	PlainPerAddress uint64 // connections and requests, by Limits.PlainPerAddress
 	Frames          uint64 // connections that were closed by Limits.Frames
 }
 
 type limitCounts struct {
-	connections, perAddress, plain, plainPerAddress, frames atomic.Uint64
+	connections, perAddress, streams, plain, plainPerAddress, frames atomic.Uint64
 }
 
 func (c *limitCounts) stats() LimitStats {
-	return LimitStats{c.connections.Load(), c.perAddress.Load(), c.plain.Load(), c.plainPerAddress.Load(), c.frames.Load()}
+	return LimitStats{c.connections.Load(), c.perAddress.Load(), c.streams.Load(), c.plain.Load(), c.plainPerAddress.Load(), c.frames.Load()}
 }
 
 // A census counts the connections that are no WebSockets, or none yet: newcomers, those of net/http, and those that were
@@ -89,7 +93,13 @@ func tooManyOfAddress() *refusal.Error {
 }
 
 func tooManySockets() *refusal.Error {
-	return refusal.New(refusal.TooManyConnections, "there are as many WebSockets from this address as there may be (--connections-per-address): close one, or join several rooms on one").After(5 * time.Second)
+	return refusal.New(refusal.TooManyConnections, "there are as many WebSockets and streams from this address as there may be (--connections-per-address): close one, or join several rooms on one").After(5 * time.Second)
+}
+
+func tooManyStreams() *refusal.Error {
+	e := refusal.New(refusal.TooManyConnections, "the server has as many readers over plain HTTP as it may have (--streams): try again later").After(5 * time.Second)
+	e.Status = 503
+	return e
 }
 
 // enter counts a connection that was accepted, or returns what it is answered.

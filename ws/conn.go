@@ -11,6 +11,7 @@ import (
 
 	"edgechat/refusal"
 	"edgechat/ws/internal/frame"
+	"edgechat/ws/internal/outbox"
 )
 
 // A Conn is one WebSocket connection of a route.
@@ -28,6 +29,8 @@ type handler interface {
 	limit() int                       // bytes of a message
 	closed(err error)
 	open() error             // runs Open
+	answer() []byte          // of the request, before all frames
+	box() *outbox.Config     // of its kind of connection
 	upgrader() *gws.Upgrader // for a connection that is revived
 }
 
@@ -167,6 +170,12 @@ func (c *Conn[In]) open() (err error) {
 }
 
 func (c *Conn[In]) limit() int { return c.route.MaxMessage }
+
+func (c *Conn[In]) answer() []byte {
+	return frame.AppendSwitching(nil, c.req.Header.Get("Sec-WebSocket-Key"), c.req.subprotocol)
+}
+
+func (c *Conn[In]) box() *outbox.Config { return &c.rt.outbox }
 
 func (c *Conn[In]) upgrader() *gws.Upgrader { return c.route.up }
 

@@ -40,6 +40,7 @@ type core struct {
 	left     bool        // the loop over Messages was left: nothing more is read
 	halted   bool        // gws is to read no more
 	gone     bool        // reading failed: the peer is not there
+	oneWay   bool        // it is a Feed: what its peer sends is dropped
 
 	seen   atomic.Uint32 // tick of the last byte from the peer
 	begun  atomic.Uint32 // tick of the first byte of a message that is not whole yet; 0 is none

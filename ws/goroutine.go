@@ -9,8 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"edgechat/ws/internal/frame"
-
 	"edgechat/limit"
 )
 
@@ -31,11 +29,15 @@ type onGoroutine struct {
 // first.
 func (c *core) drive(nc net.Conn, head []byte, react bool) {
 	d := &onGoroutine{nc: nc, raw: rawConn(nc), head: head, react: react}
-	c.out.Init(&c.rt.outbox, d, true) // nothing goes before the answer to the handshake, and with it what Open sends
+	c.out.Init(c.h.box(), d, true) // nothing goes before the answer to the handshake, and with it what Open sends
 	d.init(c, d.nextBytes)
 	d.busy.Store(react)
 	c.rt.conns.add(c)
-	c.rt.wg.Go(func() { d.run() })
+	if c.oneWay {
+		c.rt.wg.Go(d.runFeed)
+		return
+	}
+	c.rt.wg.Go(d.run)
 }
 
 // run ends when the handler has and the peer has gone or been cut.
@@ -166,7 +168,12 @@ func (d *onGoroutine) write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func (d *onGoroutine) HangUp() {} // linger does
+// HangUp is linger's, which follows what is read. Of a Feed nothing is, and the end of it is an answer's: TLS may have to wait to say so.
+func (d *onGoroutine) HangUp() {
+	if half, ok := d.nc.(interface{ CloseWrite() error }); ok && d.c.oneWay {
+		d.c.rt.wg.Go(func() { _ = half.CloseWrite() })
+	}
+}
 
 func (d *onGoroutine) Cut() { _ = d.nc.Close() }
 
@@ -182,8 +189,12 @@ func setSendBuffer(nc net.Conn, size int) {
 // answer queues the answer to the handshake, before all frames.
 func (c *core) answer() {
 	c.seen.Store(c.rt.tick.Load())
-	c.out.Raw(frame.AppendSwitching(nil, c.req.Header.Get("Sec-WebSocket-Key"), c.req.subprotocol))
-	c.rt.stats.accepted.Add(1)
+	c.out.Raw(c.h.answer())
+	if c.oneWay {
+		c.rt.stats.feeds.Add(1)
+	} else {
+		c.rt.stats.accepted.Add(1)
+	}
 	if log := c.rt.cfg.Logger; log.Enabled(context.Background(), slog.LevelDebug) {
 		// The path alone: a query may hold a token.
 		log.Debug("connected", "addr", c.RemoteAddr(), "path", c.req.URL.Path)

@@ -121,7 +121,7 @@ func TestHandoverAtSweep(t *testing.T) {
 	release := hold(rt)
 	client := rawClient(t, strings.TrimSuffix(url, "/"))
 	client.Raw([]byte(strings.Replace(exampleHead, "/react", "/", 1)))
-	awaitThat(t, "for the connection", func() bool { return rt.conns.len() == 1 })
+	awaitThat(t, "for the connection", func() bool { return rt.Stats().Open == 1 })
 	begun := rt.tick.Load()
 	awaitThat(t, "for a sweep", func() bool { return rt.swept.Load() > begun && rt.swept.Load() > 1<<20 })
 	release()

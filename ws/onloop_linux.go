@@ -95,6 +95,8 @@ func (d *onLoop) read() (more bool) {
 		d.drop()
 	case d.over: // what comes behind the end is nobody's
 		d.c.drop(n)
+	case d.c.oneWay && err == nil:
+		d.c.ignore(n)
 	case d.talk == nil && err != nil: // nobody is there to hear it
 		d.c.readFailed(err)
 		d.end()
@@ -177,7 +179,7 @@ func (d *onLoop) open(head []byte) {
 	}
 	d.inTurn = false
 	c.out.Uncork()
-	if len(head) > 0 {
+	if len(head) > 0 && !c.oneWay {
 		d.give(head, nil)
 		d.c.out.Flush()
 	}
@@ -188,7 +190,7 @@ func (d *onLoop) open(head []byte) {
 
 // enter makes d, which has its descriptor, a connection of the router's.
 func (d *onLoop) enter() {
-	d.c.out.Init(&d.c.rt.outbox, d, true) // the answer to the handshake and the first frames are one write
+	d.c.out.Init(d.c.h.box(), d, true) // the answer to the handshake and the first frames are one write
 	d.c.rt.conns.add(d.c)
 }
 

@@ -19,6 +19,8 @@ type registry struct {
 	by     *limit.Counts // by address
 	conns  []*core
 	coming int        // were admitted, and are not there yet
+	feeds  int        // of those there are, and are coming
+	waits  int        // requests that wait, see Router.Wait
 	closed bool       // nobody may come any more
 	fewer  *sync.Cond // signals that the last one left, or came; made by whoever waits
 }
@@ -29,7 +31,7 @@ func (g *registry) init(l Limits, counts *limitCounts) {
 
 // admit lets one more come, from source, or returns what he is answered. Then add or quit follows, which
 // waits for nobody.
-func (g *registry) admit(source limit.Addr) *refusal.Error {
+func (g *registry) admit(source limit.Addr, feed bool) *refusal.Error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	most := g.limits.Connections - g.limits.spare()
@@ -39,12 +41,44 @@ func (g *registry) admit(source limit.Addr) *refusal.Error {
 	case most > 0 && len(g.conns)+g.coming >= most:
 		g.counts.connections.Add(1)
 		return tooMany()
+	case feed && g.fedLocked():
+		g.counts.streams.Add(1)
+		return tooManyStreams()
 	case !g.by.Enter(source):
 		g.counts.perAddress.Add(1)
 		return tooManySockets()
 	}
 	g.coming++
+	if feed {
+		g.feeds++
+	}
 	return nil
+}
+
+// fedLocked reports whether there are as many streams as there may be.
+func (g *registry) fedLocked() bool {
+	return g.limits.Streams > 0 && g.feeds+g.waits >= g.limits.Streams
+}
+
+// admitWait lets one more request wait, or returns what it is answered. Then endWait follows.
+func (g *registry) admitWait() *refusal.Error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return shuttingDown()
+	case g.fedLocked(), g.limits.Plain > 0 && g.waits >= (g.limits.Plain+1)/2: // the others are for those who do not wait
+		g.counts.streams.Add(1)
+		return tooManyStreams()
+	}
+	g.waits++
+	return nil
+}
+
+func (g *registry) endWait() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waits--
 }
 
 // add adds a connection that was admitted. From now on it may be written to and cut.
@@ -58,10 +92,13 @@ func (g *registry) add(c *core) {
 }
 
 // quit says that one who was admitted, from source, does not come.
-func (g *registry) quit(source limit.Addr) {
+func (g *registry) quit(source limit.Addr, feed bool) {
 	g.by.Leave(source)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if feed {
+		g.feeds--
+	}
 	g.cameLocked()
 }
 
@@ -85,6 +122,9 @@ func (g *registry) remove(c *core) {
 	g.by.Leave(c.source)
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if c.oneWay {
+		g.feeds--
+	}
 	last := len(g.conns) - 1
 	moved := g.conns[last]
 	g.conns[c.place] = moved
@@ -96,10 +136,11 @@ func (g *registry) remove(c *core) {
 	}
 }
 
-func (g *registry) len() int {
+// len returns how many connections there are, how many of them are feeds, those to come included, and how many requests wait.
+func (g *registry) len() (conns, feeds, waits int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return len(g.conns)
+	return len(g.conns), g.feeds, g.waits
 }
 
 // count returns how many there are, and are about to come.

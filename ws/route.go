@@ -118,7 +118,7 @@ func register[In any](rt *Router, route Route[In]) {
 // start takes the connection from whoever has served its handshake and gives it to a
 // driver. net/http's goroutine returns at once, and frees its buffers.
 func (c *core) start(w http.ResponseWriter, react bool) error {
-	if refused := c.rt.conns.admit(c.source); refused != nil {
+	if refused := c.rt.conns.admit(c.source, c.oneWay); refused != nil {
 		return refused
 	}
 	if react && c.takeArrival(w) {
@@ -126,16 +126,19 @@ func (c *core) start(w http.ResponseWriter, react bool) error {
 	}
 	nc, head, err := hijack(w, c.rt.cfg.SendBuffer)
 	if err != nil {
-		c.rt.conns.quit(c.source)
+		c.rt.conns.quit(c.source, c.oneWay)
 		return fmt.Errorf("ws: hijack: %w", err)
 	}
 	if c.rt.reserve.crowdedConn(nc) {
-		c.rt.conns.quit(c.source)
+		c.rt.conns.quit(c.source, c.oneWay)
 		c.rt.turnedAway(nc.RemoteAddr())
 		c.rt.stats.refused.Add(refusal.Unavailable)
 		_ = nc.SetWriteDeadline(time.Now().Add(c.rt.cfg.CloseTimeout))
 		_, _ = nc.Write(tooFull().Bytes())
 		return nc.Close()
+	}
+	if c.oneWay {
+		c.rt.watchPeer(nc)
 	}
 	if !react || !c.moveToLoop(nc, head) {
 		c.drive(nc, head, react)

@@ -8,7 +8,9 @@ import (
 
 // Stats are counters since the start, save for Open and Waiting.
 type Stats struct {
-	Open     int    // connections now
+	Open     int    // WebSockets now
+	Feeds    int    // answers without an end now, see Feed
+	Waits    int    // requests that wait now, see Router.Wait
 	Waiting  int    // newcomers now, that have said nothing yet, and those that were refused and have not hung up
 	Plain    int    // connections now that are no WebSockets, Waiting ones included
 	Accepted uint64 // upgrades done
@@ -19,10 +21,12 @@ type Stats struct {
 	Silent   uint64 // connections dropped after two ping intervals of silence
 	Panics   uint64 // handlers that panicked
 
-	RefusedBy map[refusal.Code]uint64 // Refused by reason
-	ClosedBy  map[uint16]uint64       // connections that ended, by close code: 1006 without a close frame, 0 with a code that clients choose
-	Crowded   uint64                  // connections that were not taken since all descriptors but a reserve are in use
-	Crowding  bool                    // that was so within the last minute
+	RefusedBy     map[refusal.Code]uint64 // Refused by reason
+	ClosedBy      map[uint16]uint64       // connections that ended, by close code: 1006 without a close frame, 0 with a code that clients choose
+	FeedsOpened   uint64                  // answers without an end that were begun
+	FeedsClosedBy map[uint16]uint64       // and that ended, by close code as of ClosedBy: 1006 if the peer has ended it
+	Crowded       uint64                  // connections that were not taken since all descriptors but a reserve are in use
+	Crowding      bool                    // that was so within the last minute
 
 	Limits LimitStats
 
@@ -36,23 +40,27 @@ type Stats struct {
 }
 
 type counters struct {
-	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled atomic.Uint64
-	crowdedAt                                                                                    atomic.Uint32 // tick of the last of them
+	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled, feeds atomic.Uint64
+	crowdedAt                                                                                           atomic.Uint32 // tick of the last of them
 
 	refused refusal.Counts
 	closed  refusal.CloseCounts
+	fed     refusal.CloseCounts // feeds
 }
 
 // Stats returns the counters as they are now.
 func (rt *Router) Stats() Stats {
 	s := &rt.stats
 	stats := Stats{
-		Open: rt.conns.len(), Accepted: s.accepted.Load(), Invalid: s.invalid.Load(),
+		Accepted: s.accepted.Load(), Invalid: s.invalid.Load(),
 		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
 		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Crowding: rt.crowding(), Waiting: rt.lobby.len(),
 		Limits: rt.census.counts.stats(), Plain: int(rt.census.plain.Load()),
 	}
+	conns, feeds, waits := rt.conns.len()
+	stats.Open, stats.Feeds, stats.Waits = max(conns-feeds, 0), feeds, waits
+	stats.FeedsOpened, stats.FeedsClosedBy = s.feeds.Load(), s.fed.Read()
 	for _, n := range stats.RefusedBy {
 		stats.Refused += n
 	}

@@ -46,7 +46,7 @@ func (rt *Router) sweep() {
 		rt.swept.Store(now)
 		clear(conns) // keep none of them alive
 		rt.lobby.check(now)
-		if storm.over(rt.stats.accepted.Load(), uint64(len(conns))) {
+		if storm.over(rt.stats.accepted.Load()+rt.stats.feeds.Load(), uint64(len(conns))) {
 			debug.FreeOSMemory()
 		}
 	}
@@ -103,6 +103,12 @@ func (c *core) check(now uint32, limits limits) {
 	if c.out.Over() {
 		return
 	}
+	if c.oneWay { // it says nothing, and hears that we are there
+		if now-c.pinged >= limits.ping {
+			c.ping(now)
+		}
+		return
+	}
 	if c.paused() { // what it sends, its pongs among it, is not read
 		c.seen.Store(now)
 		if c.begun.Load() != 0 {
@@ -119,8 +125,12 @@ func (c *core) check(now uint32, limits limits) {
 		c.rt.stats.silent.Add(1)
 		c.Close(refusal.CloseGoingAway, "silent for two ping intervals")
 	case silent >= limits.ping && now-c.pinged >= limits.ping:
-		c.pinged = now
-		_ = c.out.Queue(frame.Ping, nil, false) // a connection that is closing needs none
-		c.out.Flush()
+		c.ping(now)
 	}
+}
+
+func (c *core) ping(now uint32) {
+	c.pinged = now
+	_ = c.out.Queue(frame.Ping, nil, false) // a connection that is closing needs none
+	c.out.Flush()
 }

@@ -37,6 +37,7 @@ const from = "X-Forwarded-For: 192.0.2.7"
 var limitRows = []limitRow{
 	{"connections", "16", "connections", 12, holdSocket, "503 too_many_connections", hangUp, true}, // 4 of 16 are kept from WebSockets
 	{"connections-per-address", "3", "connections_per_address", 3, holdSocket, "429 too_many_connections", hangUp, true},
+	{"streams", "3", "streams", 3, holdStream, "503 too_many_connections", hangUp, true},
 	{"http-connections", "3", "http", 3, holdIdle, "503 too_many_connections", hangUp, true},
 	{"http-per-address", "3", "http_per_address", 3, holdBody, "429 too_many_connections", hangUp, true},
 	{"rate", "6/min/3", "messages", 3, sayAs(10), "rate_limited more messages", nil, true},

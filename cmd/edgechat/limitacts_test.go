@@ -55,6 +55,12 @@ func holdHistory(h *limited) string {
 	return h.answer(r)
 }
 
+// holdStream reads what comes, and nothing does.
+func holdStream(h *limited) string {
+	_, r := h.send("GET /chat/room/den/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	return h.answer(r)
+}
+
 // fill says more than the buffers of kernels hold.
 func (h *limited) fill() {
 	h.one = edgetest.Dial(h.t, h.url+"/chat/room/full", "Sec-WebSocket-Protocol: edgechat.v1.json")

@@ -1,13 +1,13 @@
 // The same chat over plain HTTP.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { promisify } from 'node:util';
 import { decode } from '@msgpack/msgpack';
-import { Server, root } from './harness.mjs';
+import { Server, root, until } from './harness.mjs';
 
 test('plain HTTP', async (t) => {
   const server = await (await Server.start(t)).up();
@@ -40,6 +40,14 @@ test('plain HTTP', async (t) => {
     const lines = readFileSync(path.join(root, 'README.md'), 'utf8').match(/^ {4}curl .*$/gm);
     assert.ok(lines.length >= 6, lines.join('\n'));
     for (const line of lines) {
+      if (line.includes('curl -N')) { // it has no end
+        const child = spawn('sh', ['-c', `exec ${line.trim().replace('http://pi.local:3000', server.http)}`], { stdio: ['ignore', 'pipe', 'ignore'] });
+        let output = '';
+        child.stdout.on('data', (chunk) => { output += chunk; });
+        await until('event of a stream', () => /^event: subscribed\ndata: \{.*\}\n\n/m.test(output));
+        child.kill();
+        continue;
+      }
       const { stdout } = await promisify(execFile)('sh', ['-c', line.trim().replace('curl', 'curl -sS --fail').replace('http://pi.local:3000', server.http)]);
       for (const answer of stdout.trim().split('\n')) assert.equal(typeof JSON.parse(answer), 'object', line);
       if (line.includes('backup done')) assert.equal(JSON.parse(stdout).content, 'backup done');

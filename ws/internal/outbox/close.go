@@ -27,7 +27,7 @@ func (b *Box) closeLocked(code uint16, reason string, drain bool) {
 		b.cfg.Closing(b.t, code, reason)
 	}
 	b.over.Store(true)
-	b.pendLocked().farewell = append([]byte{}, frame.ClosePayload(code, reason)...)
+	b.pendLocked().farewell = b.cfg.form().ClosePayload(code, reason)
 	if !drain {
 		b.endLocked()
 	}
@@ -39,7 +39,7 @@ func (b *Box) endLocked() {
 	b.ended = true
 	b.streams = streams{}
 	p := b.pendLocked()
-	p.own = frame.Append(p.own, frame.Close, p.farewell)
+	p.own = b.cfg.form().Append(p.own, frame.Close, p.farewell)
 	p.farewell = nil
 }
 

@@ -1,10 +1,6 @@
 package outbox
 
-import (
-	"sync"
-
-	"edgechat/ws/internal/frame"
-)
+import "sync"
 
 const (
 	// gatherSize is how much of several sources is copied together to be one write,
@@ -89,7 +85,7 @@ func (b *Box) streamWroteLocked(s Stream, p []byte, n int) {
 	if n == 0 || b.dead {
 		return
 	}
-	end := frame.Whole(p, n)
+	end := b.cfg.whole(p, n)
 	if end > n {
 		pend := b.pendLocked()
 		pend.cut = append(pend.cut, p[n:end]...)
@@ -181,7 +177,7 @@ func (b *Box) ownWroteLocked(n int) {
 	if len(p.cut) > 0 {
 		p.cut = p.cut[:copy(p.cut, p.cut[n:])]
 	} else {
-		end := frame.Whole(p.own, n)
+		end := b.cfg.whole(p.own, n)
 		p.cut = append(p.cut, p.own[n:end]...)
 		p.own = p.own[:copy(p.own, p.own[end:])]
 	}
@@ -252,7 +248,7 @@ func (b *Box) takeLocked(buf []byte) []byte {
 		if len(buf) >= pieceSize {
 			return false
 		}
-		n := frame.Whole(p, min(len(p), pieceSize))
+		n := b.cfg.whole(p, min(len(p), pieceSize))
 		buf = append(buf, p[:n]...)
 		s.Wrote(n)
 		return true

@@ -37,7 +37,28 @@ type Transport interface {
 	Widen()
 }
 
-// A Config is what the boxes of all connections share.
+// A Form is what frames are in the bytes of a connection. A Config that names none has those of WebSocket.
+type Form interface {
+	// Append appends a frame of opcode, as package frame has it: for this connection alone, a ping, or the last one.
+	Append(dst []byte, opcode byte, payload []byte) []byte
+	// Whole rounds n, which is more than 0, up to the end of a frame of p.
+	Whole(p []byte, n int) int
+	// ClosePayload returns the payload of the last frame.
+	ClosePayload(code uint16, reason string) []byte
+}
+
+// webSocket is RFC 6455's.
+type webSocket struct{}
+
+func (webSocket) Append(dst []byte, opcode byte, payload []byte) []byte {
+	return frame.Append(dst, opcode, payload)
+}
+func (webSocket) Whole(p []byte, n int) int { return frame.Whole(p, n) }
+func (webSocket) ClosePayload(code uint16, reason string) []byte {
+	return append([]byte{}, frame.ClosePayload(code, reason)...) // not nil: there is one
+}
+
+// A Config is what the boxes of all connections of a kind share.
 type Config struct {
 	MaxPending   int                  // bytes of frames for one connection alone
 	CloseTimeout time.Duration        // from the close frame, once it is written, until the connection is cut
@@ -47,6 +68,25 @@ type Config struct {
 	// Closing is told that a close frame was asked for. It is called with the lock of the box, and may not use
 	// it. It may be nil.
 	Closing func(t Transport, code uint16, reason string)
+	Form    Form // nil is WebSocket's
+}
+
+func (cfg *Config) form() Form {
+	if cfg.Form != nil {
+		return cfg.Form
+	}
+	return webSocket{}
+}
+
+// whole rounds n up to the end of a frame of p.
+func (cfg *Config) whole(p []byte, n int) int {
+	switch {
+	case n == len(p): // of nearly every delivery
+		return n
+	case cfg.Form == nil:
+		return frame.Whole(p, n)
+	}
+	return cfg.Form.Whole(p, n)
 }
 
 // A Box is the outbox of one connection.
@@ -108,7 +148,7 @@ func (b *Box) Queue(opcode byte, payload []byte, wait bool) error {
 		b.awaitLocked()
 	}
 	p := b.pendLocked()
-	p.own = frame.Append(p.own, opcode, payload)
+	p.own = b.cfg.form().Append(p.own, opcode, payload)
 	return nil
 }
 
