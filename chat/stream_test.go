@@ -201,7 +201,9 @@ func TestStreamAnnounced(t *testing.T) {
 func TestStreamResumes(t *testing.T) {
 	both(t, func(t *testing.T, headers []string) {
 		r := newRig(t, func(s *setup) { s.store.History = 5 })
-		id := func(n int) string { return strings.TrimSuffix(r.store.Head("den").String(), fmt.Sprint(r.store.Head("den").Offset)) + fmt.Sprint(n) }
+		id := func(n int) string {
+			return strings.TrimSuffix(r.store.Head("den").String(), fmt.Sprint(r.store.Head("den").Offset)) + fmt.Sprint(n)
+		}
 		for n := range 10 {
 			r.say("den", fmt.Sprint("m", n+1))
 		}
