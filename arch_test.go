@@ -33,7 +33,7 @@ var table = []row{
 	{0, "systemd", nil},
 	{0, "internal/settings", nil},
 	{0, "internal/doctor", nil},
-	{0, "internal/load", []string{"github.com/tinylib/msgp/msgp"}},
+	{0, "client", []string{"github.com/lxzan/gws"}},
 	{0, "metrics", nil},
 	{0, "store/wal", nil},
 	{0, "internal/durable", nil},
@@ -41,6 +41,7 @@ var table = []row{
 	{0, "ws/internal/loop", nil},
 	{1, "ws/internal/outbox", []string{"refusal", "ws/internal/frame"}},
 	{1, "codec", []string{"refusal", "github.com/tinylib/msgp/msgp"}},
+	{1, "internal/load", []string{"client", "github.com/tinylib/msgp/msgp"}},
 	{1, "web", []string{"refusal"}},
 	{1, "browser", []string{"refusal"}},
 	{1, "moderation", []string{"refusal", "internal/durable"}},
@@ -51,7 +52,7 @@ var table = []row{
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
 	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"moderation", "admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{5, "cmd/edgechat", []string{"client", "moderation", "admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"edgechat/client"
 	"edgechat/internal/load"
 	"edgechat/internal/settings"
 )
@@ -127,12 +128,12 @@ func benchFailure(ctx context.Context, err error, o *benchOptions) error {
 	u, _ := url.Parse(o.URL)
 	f := &failure{errs: []error{fmt.Errorf("bench: connect to %s: %w", o.URL, err)}, code: 1}
 	var dns *net.DNSError
-	switch refusal, refused := errors.AsType[*load.Refusal](err); {
+	switch refusal, refused := errors.AsType[*client.Refusal](err); {
 	case ctx.Err() != nil:
 		f.errs = []error{errors.New("bench: ended before a client was connected")}
 	case refused && refusal.Status == 401 && o.Token == "", refused && refusal.Status == 403:
 		f.hint = "make a token: edgechat token create bench --rooms 'bench-*' --tokens FILE, then EDGECHAT_TOKEN=TOKEN edgechat bench"
-	case refused && refusal.Status == 404, errors.Is(err, load.ErrNotEdgechat):
+	case refused && refusal.Status == 404, errors.Is(err, client.ErrNotEdgechat):
 		f.hint = "something else serves there; name the server with --url ws://host:port"
 	case refused:
 		f.hint = limitsHint(refusal.Message)

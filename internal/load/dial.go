@@ -2,12 +2,10 @@ package load
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha1"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,28 +15,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	edgechat "edgechat/client"
 )
-
-// A Refusal is an answer to a handshake that is not 101.
-type Refusal struct {
-	Status  int    // HTTP
-	Code    string // of the protocol, such as "unauthorized"; "" if the answer had none
-	Message string // for people
-}
-
-func (e *Refusal) Error() string {
-	text := fmt.Sprintf("refused with %d", e.Status)
-	if e.Code != "" {
-		text += " " + e.Code
-	}
-	if e.Message != "" {
-		text += ": " + e.Message
-	}
-	return text
-}
-
-// ErrNotEdgechat is the error for a server that speaks WebSocket, but not this protocol.
-var ErrNotEdgechat = errors.New("load: the server does not speak edgechat's protocol")
 
 // TooLong says that the server takes no content of this size.
 type TooLong struct{ Size, Max int }
@@ -115,7 +94,7 @@ func (r *run) connect(ctx context.Context, i int) (_ *client, err error) {
 	}
 	f, ok := readFrame(payload, r.cfg.MsgPack, r.cfg.Size)
 	if !ok || f.typ != "subscribed" {
-		return nil, fmt.Errorf("%w: its first frame is %.80q, not a subscribed", ErrNotEdgechat, payload)
+		return nil, fmt.Errorf("%w: its first frame is %.80q, not a subscribed", edgechat.ErrNotEdgechat, payload)
 	}
 	c.maxContent = f.maxContent
 	if !stop() {
@@ -148,31 +127,17 @@ func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		return nil, refusalOf(resp)
+		return nil, edgechat.RefusalOf(resp)
 	}
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	switch got := resp.Header.Get("Sec-WebSocket-Protocol"); {
 	case resp.Header.Get("Sec-WebSocket-Accept") != base64.StdEncoding.EncodeToString(sum[:]):
 		return nil, errors.New("the server answered another handshake: Sec-WebSocket-Accept does not fit the key")
 	case got != r.subprotocol():
-		return nil, fmt.Errorf("%w: it answered subprotocol %q to %s", ErrNotEdgechat, got, r.subprotocol())
+		return nil, fmt.Errorf("%w: it answered subprotocol %q to %s", edgechat.ErrNotEdgechat, got, r.subprotocol())
 	}
 	early, _ = br.Peek(br.Buffered())
 	return early, nil
-}
-
-func refusalOf(resp *http.Response) error {
-	e := &Refusal{Status: resp.StatusCode}
-	body, _ := io.ReadAll(resp.Body) // the handshake is bounded as a whole
-	var x struct {
-		Error struct{ Code, Message string }
-	}
-	if json.Unmarshal(body, &x) == nil {
-		e.Code, e.Message = x.Error.Code, x.Error.Message
-	} else if line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n")); len(line) > 0 {
-		e.Message = fmt.Sprintf("%.80q", line)
-	}
-	return e
 }
 
 // connectAll connects all clients but the first, some at a time. It returns

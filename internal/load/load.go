@@ -185,7 +185,7 @@ func (r *run) now() int64 { return int64(time.Since(r.epoch)) }
 
 // Run does what cfg says. The error is that of a configuration that makes no
 // sense, or of the very first connection: there is no such server, or it refuses (a
-// *Refusal). Everything later is in the report.
+// *client.Refusal). Everything later is in the report.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	edgechat "edgechat/client"
 	"edgechat/internal/edgetest"
 	"edgechat/server"
 )
@@ -207,7 +208,7 @@ func TestToken(t *testing.T) {
 	}
 	url := serve(t, server.Config{Tokens: file})
 	_, err = Run(t.Context(), Config{URL: url})
-	if e, ok := errors.AsType[*Refusal](err); !ok || e.Status != 401 || e.Code != "unauthorized" || !strings.Contains(e.Error(), "a token is needed") {
+	if e, ok := errors.AsType[*edgechat.Refusal](err); !ok || e.Status != 401 || e.Code != "unauthorized" || !strings.Contains(e.Error(), "a token is needed") {
 		t.Errorf("without a token: %v", err)
 	}
 	wantWhole(t, do(t, Config{URL: url, Token: secret, Clients: 4, Rooms: 2, Rate: 50, Duration: 200 * time.Millisecond}), 20)
@@ -228,10 +229,10 @@ func TestNoServer(t *testing.T) {
 
 	web := &faulty{refuse: func(_ int, w http.ResponseWriter) bool { http.Error(w, "what?\nno", 404); return true }}
 	_, err = Run(t.Context(), Config{URL: web.start(t)})
-	if e, ok := errors.AsType[*Refusal](err); !ok || e.Error() != `refused with 404: "what?"` {
+	if e, ok := errors.AsType[*edgechat.Refusal](err); !ok || e.Error() != `refused with 404: "what?"` {
 		t.Errorf("a web server: %v", err)
 	}
-	if _, err := Run(t.Context(), Config{URL: new(faulty).start(t), MsgPack: true}); !errors.Is(err, ErrNotEdgechat) {
+	if _, err := Run(t.Context(), Config{URL: new(faulty).start(t), MsgPack: true}); !errors.Is(err, edgechat.ErrNotEdgechat) {
 		t.Errorf("another protocol: %v", err)
 	}
 	_, err = Run(t.Context(), Config{URL: serve(t, server.Config{MaxContent: 99})})
@@ -252,7 +253,7 @@ func TestNoServer(t *testing.T) {
 		return true
 	}}
 	_, err = Run(t.Context(), Config{URL: endless.start(t), ConnectTimeout: time.Minute})
-	if e, ok := errors.AsType[*Refusal](err); !ok || e.Status != http.StatusTeapot {
+	if e, ok := errors.AsType[*edgechat.Refusal](err); !ok || e.Status != http.StatusTeapot {
 		t.Errorf("an endless refusal: %v", err)
 	}
 	if n := <-sent; n >= much {

@@ -1,0 +1,47 @@
+package client
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+)
+
+// A Member is who is in the room.
+type Member struct {
+	Username    string    `json:"username"`
+	Connections int       `json:"connections"`
+	Since       time.Time `json:"since"`
+}
+
+// Members asks who is here, over plain HTTP, on a connection of its own. A refusal is a *Refusal.
+func (r *Room) Members(ctx context.Context) ([]Member, error) {
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	// http.Client would be a quarter of a megabyte of each program.
+	u := r.address("/members", nil)
+	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: r.header(), Close: true}
+	if err := req.Write(conn); err != nil {
+		return nil, err
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, RefusalOf(resp)
+	}
+	var x struct{ Members []Member }
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&x); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotEdgechat, err)
+	}
+	return x.Members, nil
+}

@@ -1,0 +1,258 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// steady is how long a connection has to have lived for the back-off to begin anew.
+const steady = 5 * time.Second
+
+// run has one connection after the other, until the Room is left or refused for good.
+func (r *Room) run() {
+	defer close(r.done)
+	defer r.abandon()
+	for {
+		r.entered = time.Time{}
+		err := r.once()
+		if r.ctx.Err() != nil {
+			return
+		}
+		r.lost = err
+		refusal, refused := errors.AsType[*Refusal](err)
+		if refused && refusal.final() || errors.Is(err, ErrNotEdgechat) {
+			r.err = err
+			return
+		}
+		if !r.entered.IsZero() && time.Since(r.entered) > steady {
+			r.attempt = 0
+		}
+		wait := r.backoff()
+		if refused && refusal.RetryAfter > 0 { // which many others were told, too
+			wait = max(wait, refusal.RetryAfter+rand.N(refusal.RetryAfter/4+r.cfg.BackoffMin))
+		}
+		if r.cfg.OnLost != nil {
+			r.cfg.OnLost(err, wait)
+		}
+		select {
+		case <-time.After(wait):
+		case <-r.ctx.Done():
+			return
+		}
+	}
+}
+
+// backoff is how long to wait now. It is random, so that a thousand clients of a server that
+// restarts come back spread out.
+func (r *Room) backoff() time.Duration {
+	most := r.cfg.BackoffMin
+	for i := 0; i <= r.attempt && most < r.cfg.BackoffMax; i++ {
+		most *= 2
+	}
+	r.attempt++
+	return max(r.cfg.BackoffMin, rand.N(min(most, r.cfg.BackoffMax)+1))
+}
+
+// once has one connection, from the handshake to its end, and says why it ended.
+func (r *Room) once() error {
+	ctx, cancel := context.WithTimeout(r.ctx, handshakeTimeout)
+	l, err := r.connect(ctx)
+	cancel()
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(r.ctx, func() {
+		_ = l.Conn.SetWriteDeadline(time.Now().Add(time.Second)) // of a frame that is stuck
+		_ = l.socket.WriteClose(1000, nil)                       // which closes the connection, too
+	})
+	defer stop()
+	var tending sync.WaitGroup
+	tending.Go(func() { r.tend(l) }) // ends when l is over
+	err = l.read()
+	tending.Wait()
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.line, r.since, r.hold = nil, time.Time{}, time.Time{}
+	// One of these is what the server could not read. Sent again, it would close the next connection as well.
+	if e, ok := errors.AsType[*Refusal](err); ok && (e.Close == closeInvalid || e.Close == closeTooBig) {
+		for _, p := range r.pending {
+			if p.sent {
+				p.finish(Ack{}, e)
+			}
+		}
+		r.forget()
+	}
+	return err
+}
+
+// tend writes to a connection, and ends it once it is dead.
+func (r *Room) tend(l *line) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		send, wait, err := r.next(l)
+		if err == nil && send != nil {
+			if err = l.text(send); err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			l.cut(err)
+			return
+		}
+		timer.Reset(wait)
+		select {
+		case <-timer.C:
+		case <-r.wake:
+		case <-l.over:
+			return
+		}
+	}
+}
+
+// next returns what is to be sent now, or how long nothing is unless the Room is woken. An error says that the
+// line is dead.
+func (r *Room) next(l *line) (send []byte, wait time.Duration, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	wait = handshakeTimeout
+	interval := handshakeTimeout
+	if r.line == l {
+		interval = r.info.PingInterval
+		if left := r.hold.Sub(now); left > 0 {
+			wait = left
+		} else if send = r.take(now); send != nil {
+			return send, 0, nil
+		}
+	}
+	if l.full.Load() {
+		return nil, time.Second, nil // what the line does is not seen
+	}
+	if !r.since.IsZero() {
+		left := r.since.Add(r.cfg.AckTimeout).Sub(now)
+		if left <= 0 {
+			return nil, 0, fmt.Errorf("client: no acknowledgement for %v", r.cfg.AckTimeout)
+		}
+		wait = min(wait, left)
+	}
+	heard, at := time.Duration(l.heard.Load()), l.now()
+	if heard >= l.asked {
+		l.asked = 0
+	}
+	switch {
+	case l.asked != 0 && at-l.asked >= pongTimeout:
+		return nil, 0, fmt.Errorf("client: nothing was heard for %v, and a ping had no answer", (at - heard).Round(time.Second))
+	case l.asked != 0:
+		wait = min(wait, l.asked+pongTimeout-at)
+	case at-heard < interval:
+		wait = min(wait, heard+interval-at)
+	case r.line != l:
+		return nil, 0, fmt.Errorf("client: not in the room after %v", interval)
+	default:
+		l.asked = at
+		return []byte(`{"type":"ping"}`), 0, nil
+	}
+	return nil, wait, nil
+}
+
+// receive handles one frame. An error ends the connection.
+func (r *Room) receive(l *line, p []byte) error {
+	var f frame
+	if err := json.Unmarshal(p, &f); err != nil || f.Type == "" {
+		return fmt.Errorf("%w: it sends %.80q", ErrNotEdgechat, p)
+	}
+	if r.Subscribed().Room == "" && f.Type != Entered && f.Type != "error" {
+		return fmt.Errorf("%w: its first frame is %.80q", ErrNotEdgechat, p)
+	}
+	switch f.Type {
+	case Entered:
+		r.enter(l, &f, p)
+	case Message, Edited, Deleted:
+		if r.seen.add(f.ID) {
+			r.emit(l, &f, p)
+		}
+		r.cursor = f.ID
+	case "ack":
+		r.settle(f.Key, Ack{ID: f.ID, Offset: f.Offset, Durable: f.Durable})
+	case "error":
+		return r.refused(&f)
+	case "pong":
+	default:
+		r.emit(l, &f, p)
+	}
+	return nil
+}
+
+func (r *Room) enter(l *line, f *frame, p []byte) {
+	interval := time.Duration(f.PingIntervalMs) * time.Millisecond
+	if interval <= 0 {
+		interval = handshakeTimeout
+	}
+	r.mu.Lock()
+	first := r.info.Room == ""
+	r.line = l
+	r.info = Subscribed{Room: f.Room, Username: f.Username, Members: f.Members, MaxContentBytes: f.MaxContentBytes,
+		PingInterval: interval, ID: f.ID, Oldest: f.Oldest}
+	for _, e := range r.pending {
+		e.sent = false
+	}
+	r.mu.Unlock()
+	r.head, r.entered = f.Offset, time.Now()
+	if first {
+		close(r.joined)
+	}
+	r.emit(l, &frame{Type: Entered, Username: f.Username}, p) // its ID is no message that was handed out
+	if f.WasRecovering && !f.Recovered {
+		r.emit(l, &frame{Type: Gap}, nil)
+	}
+	if r.cursor == "" || r.cursor == All && f.Oldest == "" {
+		// A replay moves the cursor. Where there is none, the room's end is where we stand.
+		r.cursor = f.ID
+	}
+	r.poke()
+}
+
+// emit hands an event to who reads Events, and waits for room in their queue.
+func (r *Room) emit(l *line, f *frame, p []byte) {
+	if r.cfg.WriteOnly {
+		return
+	}
+	e := Event{Type: f.Type, Username: f.Username, Content: f.Content, Time: f.Timestamp, ID: f.ID, Offset: f.Offset, Target: f.Target,
+		Live: f.ID == "" || f.Offset > r.head, Edited: f.Edited, Deleted: f.Deleted, Verified: f.Verified}
+	if p != nil {
+		e.Raw = append(e.Raw, p...)
+	}
+	select {
+	case r.events <- e:
+		return
+	default:
+	}
+	l.full.Store(true)
+	select {
+	case r.events <- e:
+	case <-r.ctx.Done():
+	}
+	// What came meanwhile was not read: the clocks of a dead line begin now.
+	l.heard.Store(int64(l.now()))
+	r.mu.Lock()
+	if !r.since.IsZero() {
+		r.since = time.Now()
+	}
+	r.mu.Unlock()
+	l.full.Store(false)
+}
+
+// poke wakes tend.
+func (r *Room) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
