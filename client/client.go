@@ -129,7 +129,10 @@ func Join(ctx context.Context, cfg Config) (*Room, error) {
 		if r.err != nil {
 			return nil, r.err
 		}
-		return nil, errors.Join(context.Cause(ctx), r.lost)
+		if r.lost != nil {
+			return nil, fmt.Errorf("%w: %w", context.Cause(ctx), r.lost)
+		}
+		return nil, context.Cause(ctx)
 	}
 }
 

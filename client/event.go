@@ -34,7 +34,7 @@ type Event struct {
 	Deleted  bool   // there is no Content any more
 	Verified bool   // the name is that of a token
 
-	// Raw is the frame as the server sent it, one line of JSON. For Gap there was none.
+	// Raw is the frame as the server sent it, one line of JSON; for Gap what it says in a history over HTTP.
 	Raw json.RawMessage
 }
 

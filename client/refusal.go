@@ -83,11 +83,12 @@ func RefusalOf(resp *http.Response) *Refusal {
 	return e
 }
 
-// Close codes of RFC 6455 section 7.4.1.
+// Close codes of RFC 6455 section 7.4.1 and IANA's registry.
 const (
 	closeInvalid = 1007
 	closePolicy  = 1008
 	closeTooBig  = 1009
+	closeRestart = 1012
 )
 
 // closedWith is the error of a close frame. The server's reasons begin with a code, and a colon.

@@ -29,7 +29,8 @@ func (r *Room) run() {
 			r.err = err
 			return
 		}
-		if !r.entered.IsZero() && time.Since(r.entered) > steady {
+		// Who says that he restarts is not at fault, however often.
+		if !r.entered.IsZero() && (time.Since(r.entered) > steady || refused && refusal.Close == closeRestart) {
 			r.attempt = 0
 		}
 		wait := r.backoff()
@@ -210,7 +211,12 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	}
 	r.emit(l, &frame{Type: Entered, Username: f.Username}, p) // its ID is no message that was handed out
 	if f.WasRecovering && !f.Recovered {
-		r.emit(l, &frame{Type: Gap}, nil)
+		gap, _ := json.Marshal(struct { // strings always encode
+			Type   string `json:"type"`
+			Since  string `json:"since,omitempty"`
+			Oldest string `json:"oldest,omitempty"`
+		}{Gap, r.cursor, f.Oldest})
+		r.emit(l, &frame{Type: Gap}, gap)
 	}
 	if r.cursor == "" || r.cursor == All && f.Oldest == "" {
 		// A replay moves the cursor. Where there is none, the room's end is where we stand.
@@ -226,9 +232,7 @@ func (r *Room) emit(l *line, f *frame, p []byte) {
 	}
 	e := Event{Type: f.Type, Username: f.Username, Content: f.Content, Time: f.Timestamp, ID: f.ID, Offset: f.Offset, Target: f.Target,
 		Live: f.ID == "" || f.Offset > r.head, Edited: f.Edited, Deleted: f.Deleted, Verified: f.Verified}
-	if p != nil {
-		e.Raw = append(e.Raw, p...)
-	}
+	e.Raw = append(e.Raw, p...)
 	select {
 	case r.events <- e:
 		return

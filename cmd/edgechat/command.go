@@ -17,6 +17,7 @@ type app struct {
 	args    []string // after its name
 	environ []string // each variable as name=value
 	getenv  func(string) string
+	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
 }
@@ -45,6 +46,8 @@ func commands() []command {
 		exportCommand(),
 		importCommand(),
 		adminCommand(),
+		joinCommand(),
+		sendCommand(),
 		benchCommand(),
 		doctorCommand(),
 		{name: "version", summary: "print the version", run: showVersion},

@@ -17,7 +17,7 @@ import (
 func edgechat(t *testing.T, args ...string) (stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if code := run(context.Background(), args, nil, func(string) string { return "" }, &out, &errs); code != 0 {
+	if code := run(context.Background(), args, nil, func(string) string { return "" }, nil, &out, &errs); code != 0 {
 		t.Fatalf("edgechat %s: exit code %d\n%s", strings.Join(args, " "), code, &errs)
 	}
 	return out.String(), errs.String()

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 }
 
 // A failure is an error together with what to do about it.
@@ -39,7 +39,7 @@ func misuse(hint, format string, args ...any) *failure {
 var errHelp = errors.New("help asked for")
 
 // run is main without the process around it. It returns the exit code.
-func run(ctx context.Context, args, environ []string, getenv func(string) string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args, environ []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		fmt.Fprint(stderr, usage())
 		return 2
@@ -54,7 +54,7 @@ func run(ctx context.Context, args, environ []string, getenv func(string) string
 	if err != nil {
 		return report(stderr, getenv, err)
 	}
-	a := &app{command: c, args: rest, environ: environ, getenv: getenv, stdout: stdout, stderr: stderr}
+	a := &app{command: c, args: rest, environ: environ, getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr}
 	if c.run == nil {
 		err = errHelp // a command that has others, asked for help
 	} else {

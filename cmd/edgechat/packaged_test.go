@@ -136,10 +136,12 @@ A flag wins over its variable. A variable that is empty counts as not set.
 .B edgechat token
 reads
 .BR EDGECHAT_TOKENS ,
-.B edgechat bench
+.BR "edgechat join" ", " "edgechat send" " and " "edgechat bench"
 .B EDGECHAT_URL
 and
-.BR EDGECHAT_TOKEN .
+.BR EDGECHAT_TOKEN ,
+the first two also
+.BR EDGECHAT_TOKEN_FILE .
 .SH SIGNALS
 .TP
 .BR SIGTERM , " SIGINT"
@@ -150,7 +152,9 @@ Reads the token file again.
 .SH EXIT STATUS
 0 after a stop that was asked for, 2 for a mistake in flags or environment, 1 for anything else.
 .B edgechat check
-ends with 1 if what it reads is damaged, and with 2 if it cannot read it.
+ends with 1 if what it reads is damaged, and with 2 if it cannot read it;
+.B edgechat send
+with 0 if the message was acknowledged, and with 1 if not.
 .SH FILES
 .TP
 .I /etc/default/edgechat

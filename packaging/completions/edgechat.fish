@@ -9,6 +9,8 @@ complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a
 complete -c edgechat -n __fish_use_subcommand -a export -d 'write the messages of a room, or of all, as text'
 complete -c edgechat -n __fish_use_subcommand -a import -d 'put exported messages into the store of a stopped server'
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
+complete -c edgechat -n __fish_use_subcommand -a join -d 'talk in a room: lines in, lines out'
+complete -c edgechat -n __fish_use_subcommand -a send -d 'say something in a room, and wait until it is stored'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board and say what will hurt'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
@@ -198,6 +200,19 @@ complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subc
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l admin -r -F -d 'admin socket of the server, as serve has it'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l json -d 'print JSON'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l reason -x -d 'what those are told whom it is about; at most 80 bytes'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l url -x -d 'the server'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l as -x -d 'name to speak under; with a token, its name is used'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l token-file -r -F -d 'file that holds a bearer token and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l since -x -a 'ID all' -d 'begin behind the message of this id, or with all that the server still has'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l limit -x -d 'messages of before at most, the newest ones'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l json -d 'print each event as a JSON object, as docs/protocol.md has them'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l verbatim -d 'say each line as it is, /who and /quit too: for lines that others write'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l url -x -d 'the server'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l as -x -d 'name to speak under; with a token, its name is used'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l token-file -r -F -d 'file that holds a bearer token and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l key -x -d 'idempotency key: the same one under the same name makes no second message'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l timeout -x -d 'time for the message to be acknowledged, other tries included'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l json -d 'print the acknowledgement as a JSON object'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l url -x -d 'the server to put under load, which must be running'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l token -x -d 'bearer token; the environment variable EDGECHAT_TOKEN hides it from ps'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l clients -x -d 'connections'
@@ -223,6 +238,8 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a export
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a import
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a join
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a send
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a doctor
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
