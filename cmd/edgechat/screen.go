@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -142,7 +141,6 @@ func (s *screen) note(text string) {
 
 // members says who is here.
 func (s *screen) members(list []client.Member) error {
-	slices.SortFunc(list, func(a, b client.Member) int { return cmp.Compare(a.Username, b.Username) })
 	text := ""
 	if s.json {
 		raw, err := json.Marshal(struct {
@@ -162,6 +160,7 @@ func (s *screen) members(list []client.Member) error {
 			}
 			names = append(names, name)
 		}
+		slices.Sort(names)
 		text = s.faint("* here: " + strings.Join(names, ", "))
 	}
 	s.mu.Lock()
