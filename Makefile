@@ -21,7 +21,7 @@ check: ## format, vet, lint, generated code, module files, imports, documents, s
 	@bash scripts/check
 
 race: ## the Go tests under the race detector
-	CGO_ENABLED=1 go test -race ./...
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 e2e: build ## the node and browser tests against the built binary
 	@bash scripts/e2e $(E2E)

@@ -56,7 +56,7 @@ var table = []row{
 }
 
 // What tests share; no product package imports it.
-var testPackages = []string{"internal/edgetest", "internal/edgetest/hostile", "internal/faultydisk"}
+var testPackages = []string{"internal/edgetest", "internal/edgetest/hostile", "internal/faultydisk", "test/devices"}
 
 // The modules that end up in the binary. A module that is not here was not
 // weighed: an edge board pays for each in memory, in start-up time and in what has

@@ -140,6 +140,14 @@ func (s *Server) Stop() {
 	}
 }
 
+// Kill ends it as a crash does: nothing is written any more.
+func (s *Server) Kill() {
+	s.t.Helper()
+	s.Signal(syscall.SIGKILL)
+	s.ended = true
+	_ = s.cmd.Wait()
+}
+
 // Goroutines ends it, and returns the stacks of its goroutines.
 func (s *Server) Goroutines() []string {
 	s.t.Helper()
