@@ -10,7 +10,7 @@
  *     for (;;) ec_poll(&c);               // often: it never waits
  *     if (ec_publish(&c, "21.5 C", 6) == 0) ...
  *
- * Include this file in one file of the program. With -DEDGECHAT_EXAMPLE it is a program of its own for POSIX.
+ * Include this file in one file of the program. With -DEC_EXAMPLE it is a program of its own for POSIX.
  * Everything is called from one thread. Strings are UTF-8.
  */
 #include <stddef.h>
@@ -973,11 +973,11 @@ int ec_publish(struct ec *c, const char *content, size_t n)
 	return 0;
 }
 
-#ifdef EDGECHAT_EXAMPLE
+#ifdef EC_EXAMPLE
 /*
  * A program for POSIX: what comes on standard input is said, a line each; what is said is printed.
  *
- *     gcc -O2 -DEDGECHAT_EXAMPLE -o talk edgechat.c
+ *     gcc -O2 -DEC_EXAMPLE -o talk edgechat.c
  *     ./talk [-l] HOST PORT ROOM [NAME]
  *
  * It ends once all is acknowledged; with -l it goes on to listen. EDGECHAT_TOKEN is a token, EDGECHAT_SINCE where to begin.

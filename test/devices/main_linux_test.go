@@ -38,7 +38,7 @@ func build(folder string) error {
 		return fmt.Errorf("%w: %s", err, out)
 	}
 	// What is read or written out of bounds, and what C does not define, ends the program.
-	out, err := gcc("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-DEDGECHAT_EXAMPLE", "-D_GNU_SOURCE", "-o", filepath.Join(folder, "talk"), "../../devices/edgechat.c")
+	out, err := gcc("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover", "-DEC_EXAMPLE", "-D_GNU_SOURCE", "-o", filepath.Join(folder, "talk"), "../../devices/edgechat.c")
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
