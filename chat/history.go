@@ -32,18 +32,21 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	if part.since != nil && part.before != nil {
 		return refusal.Errorf(refusal.InvalidQuery, "since and before exclude each other")
 	}
-	if l := ctl.limits; !l.histories.Enter(r.Source()) {
-		l.counts.histories.Add(1)
-		return refusal.Errorf(refusal.RateLimited, "%d histories are being read for this address: try again once one has ended", l.Histories).After(time.Second)
+	wait, err := parseWait(r.Query().Get("wait"), part)
+	if err != nil {
+		return err
 	}
-	defer ctl.limits.histories.Leave(r.Source())
-	history, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
-	switch {
-	case errors.Is(err, hub.ErrBusy):
-		return refusal.New(refusal.Unavailable, "many histories are being read: try again soon").With("Retry-After", "1")
-	case err != nil && r.Context().Err() != nil: // the client has gone, and needs no answer
-		panic(http.ErrAbortHandler)
-	case err != nil:
+	end := time.Now().Add(wait)
+	history, err := ctl.history(r, part)
+	for waits := wait > 0 && r.Method != http.MethodHead; err == nil && waits && history.Count == 0 && history.Recovered; {
+		head := history.Head
+		history.Close()
+		if waits, err = ctl.await(w, r, head, time.Until(end)); err != nil {
+			return err
+		}
+		history, err = ctl.history(r, part)
+	}
+	if err != nil {
 		return err
 	}
 	defer history.Close()
@@ -57,7 +60,7 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	if media == typeLines && !history.Recovered { // a pipe sees no header
 		body.buf = append(codec.AppendGap(nil, &codec.Gap{Since: part.since, Oldest: history.Oldest}), '\n')
 	}
-	err = body.write(history, &codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered})
+	err = body.write(history.History, &codec.Page{Room: roomOf(r), Head: history.Head, Oldest: history.Oldest, Recovered: history.Recovered})
 	if err != nil {
 		if !body.sent {
 			return err
@@ -69,6 +72,39 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 		panic(http.ErrAbortHandler)
 	}
 	return nil
+}
+
+// A history is one of the hub, with its place among those of its address.
+type history struct {
+	*hub.History
+	leave func()
+}
+
+func (h *history) Close() {
+	h.History.Close()
+	h.leave()
+}
+
+// history reads what part says. It is to be closed.
+func (ctl *Controller) history(r *ws.Request, part window) (*history, error) {
+	l := ctl.limits
+	if !l.histories.Enter(r.Source()) {
+		l.counts.histories.Add(1)
+		return nil, refusal.Errorf(refusal.RateLimited, "%d histories are being read for this address: try again once one has ended", l.Histories).After(time.Second)
+	}
+	leave := func() { l.histories.Leave(r.Source()) }
+	h, err := ctl.cfg.Hub.History(r.Context(), roomOf(r), codec.Query{After: part.since, Before: part.before, Limit: part.limit, Newest: true})
+	if err == nil {
+		return &history{h, leave}, nil
+	}
+	leave()
+	switch {
+	case errors.Is(err, hub.ErrBusy):
+		return nil, refusal.New(refusal.Unavailable, "many histories are being read: try again soon").With("Retry-After", "1")
+	case r.Context().Err() != nil: // the client has gone, and needs no answer
+		panic(http.ErrAbortHandler)
+	}
+	return nil, err
 }
 
 // A historyBody writes messages in one of the three forms.

@@ -3,6 +3,7 @@ package chat
 import (
 	"errors"
 	"strconv"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/refusal"
@@ -60,6 +61,24 @@ func (ctl *Controller) parseLimit(s string) (int, error) {
 		return 0, refusal.Errorf(refusal.InvalidQuery, "limit is %.40q, must be a whole number from 1", s)
 	}
 	return min(int(n), ctl.cfg.ReplayLimit), nil
+}
+
+// maxWait bounds "wait".
+const maxWait = time.Minute
+
+// parseWait reads "wait", in seconds.
+func parseWait(s string, w window) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 31)
+	if err != nil || n > uint64(maxWait/time.Second) {
+		return 0, refusal.Errorf(refusal.InvalidQuery, "wait is %.40q, must be a whole number of seconds from 0 to %d", s, maxWait/time.Second)
+	}
+	if !w.asked {
+		return 0, refusal.New(refusal.InvalidQuery, "wait is for what comes after a message: say which, with since=ID, or since=all")
+	}
+	return time.Duration(n) * time.Second, nil
 }
 
 // parseFormat reads "format".

@@ -17,17 +17,18 @@ type room struct {
 
 	mu        sync.Mutex
 	head      codec.ID
-	logs      []*frameLog // by format; nil while no member uses it
-	using     []int       // members by format
-	members   []*Member   // each knows its place
-	quiet     int         // of members that are
-	writes    uint64      // see Stats
-	delivered uint64      // see Stats
-	flusher   flusher     // writes them what is new
-	gate      gate        // slows publishers
-	cooler    *time.Timer // runs cool while there are chunks that may not be needed any more
-	cooling   bool        // cooler is set
-	warm      uint64      // what positions returned when it was set
+	logs      []*frameLog   // by format; nil while no member uses it
+	using     []int         // members by format
+	members   []*Member     // each knows its place
+	quiet     int           // of members that are
+	writes    uint64        // see Stats
+	delivered uint64        // see Stats
+	flusher   flusher       // writes them what is new
+	gate      gate          // slows publishers
+	news      chan struct{} // closed with the next message; nil if nobody awaits it
+	cooler    *time.Timer   // runs cool while there are chunks that may not be needed any more
+	cooling   bool          // cooler is set
+	warm      uint64        // what positions returned when it was set
 }
 
 func newRoom(h *Hub, name string) *room {
@@ -56,6 +57,7 @@ func (r *room) deliver(m *codec.Message) {
 		return
 	}
 	r.head = m.ID
+	r.toldLocked()
 	for i, l := range r.logs {
 		if l != nil {
 			l.append(m.ID.Offset, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Message(dst, r.name, m) })

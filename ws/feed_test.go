@@ -208,7 +208,9 @@ func TestFeedStops(t *testing.T) {
 		if rt.Wait(httptest.NewRecorder()); rt.conns.waits != 0 {
 			t.Error("a request waits for what is shut down")
 		}
-		<-rt.Stopping()
+		stopped := make(chan bool)
+		rt.OnStop(func() { close(stopped) })
+		<-stopped
 	})
 }
 

@@ -169,7 +169,8 @@ type Router struct {
 	turns    atomic.Uint32 // which of them gets the next connection
 
 	stopping atomic.Bool
-	stopped  chan struct{}  // closed when Shutdown begins
+	life     context.Context // ends when Shutdown begins
+	die      context.CancelFunc
 	tick     atomic.Uint32  // the sweeper's clock, see sweep.go: the number of the sweep that has begun
 	swept    atomic.Uint32  // and of the last that has ended
 	halt     chan struct{}  // closed to end the sweeper
@@ -183,7 +184,8 @@ func NewRouter(cfg Config) (*Router, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, err
 	}
-	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{}), stopped: make(chan struct{})}
+	rt := &Router{cfg: cfg, mux: httprouter.New(), halt: make(chan struct{})}
+	rt.life, rt.die = context.WithCancel(context.Background())
 	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed, Closing: rt.closing}
 	rt.reserve = newReserve(cfg.Descriptors)
 	rt.clock = limit.NewClock()
@@ -210,17 +212,16 @@ func NewRouter(cfg Config) (*Router, error) {
 // PingInterval returns how long a peer may be silent before it is pinged.
 func (rt *Router) PingInterval() time.Duration { return rt.cfg.PingInterval }
 
-// Stopping returns a channel that is closed when Shutdown begins: handlers that wait are to answer.
-func (rt *Router) Stopping() <-chan struct{} { return rt.stopped }
+// OnStop has f called, in a goroutine of its own, when Shutdown begins: handlers that wait are to answer. cancel takes that back.
+func (rt *Router) OnStop(f func()) (cancel func() bool) { return context.AfterFunc(rt.life, f) }
 
 // Shutdown refuses new connections with 503, closes those there are with code
 // and reason once what is pending for them was written, and returns when
 // the last handler has. When ctx ends first, the rest is cut and its error
 // returned. It does not touch plain HTTP requests: those are http.Server's.
 func (rt *Router) Shutdown(ctx context.Context, code uint16, reason string) error {
-	if !rt.stopping.Swap(true) {
-		close(rt.stopped)
-	}
+	rt.stopping.Store(true)
+	rt.die()
 	rt.conns.shut()
 	for _, c := range rt.conns.all(nil) {
 		c.out.Close(code, reason, true)
