@@ -41,7 +41,7 @@ func (ctl *Controller) getMessages(w http.ResponseWriter, r *ws.Request) error {
 	for waits := wait > 0 && r.Method != http.MethodHead; err == nil && waits && history.Count == 0 && history.Recovered; {
 		head := history.Head
 		history.Close()
-		if waits, err = ctl.await(w, r, head, time.Until(end)); err != nil {
+		if waits, err = ctl.await(r, head, time.Until(end)); err != nil {
 			return err
 		}
 		history, err = ctl.history(r, part)

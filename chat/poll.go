@@ -29,8 +29,8 @@ var errWaited = errors.New("chat: nothing was said in time")
 
 // await waits for a message behind after, and reports whether there is one. It waits for that long at most, and no longer than the server
 // runs. The error is the answer of who is kept out meanwhile.
-func (ctl *Controller) await(w http.ResponseWriter, r *ws.Request, after codec.ID, most time.Duration) (more bool, err error) {
-	done, err := ctl.router.Wait(w)
+func (ctl *Controller) await(r *ws.Request, after codec.ID, most time.Duration) (more bool, err error) {
+	done, err := ctl.router.Wait()
 	if err != nil {
 		return false, err
 	}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -172,4 +173,22 @@ func post(t *testing.T, s *running, room, token, text string) (status int, body 
 		t.Fatal(err)
 	}
 	return resp.StatusCode, string(raw)
+}
+
+// TestPollOutlasts: a request may wait for longer than a request may take to arrive, and its connection takes the next one.
+func TestPollOutlasts(t *testing.T) {
+	s := start(t, Config{MessageTimeout: 500 * time.Millisecond})
+	c := s.dial()
+	br := bufio.NewReader(c)
+	for i := range 2 {
+		fmt.Fprintf(c, "GET /chat/room/den/messages?since=all&wait=2 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+		resp, err := http.ReadResponse(br, nil)
+		if err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != 200 || resp.Close || !strings.Contains(string(body), `"messages":[]`) {
+			t.Errorf("%d: %s %s %v", i, resp.Status, body, err)
+		}
+	}
 }

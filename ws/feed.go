@@ -88,12 +88,11 @@ func (rt *Router) Form(form *FeedForm) *FeedForm {
 }
 
 // Wait counts a request that waits for something as a stream, until done is called, so that those leave plain HTTP
-// its connections. An error is its answer. The peer has as long as the handler takes.
-func (rt *Router) Wait(w http.ResponseWriter) (done func(), err error) {
+// its connections. An error is its answer.
+func (rt *Router) Wait() (done func(), err error) {
 	if refused := rt.conns.admitWait(); refused != nil {
 		return nil, refused
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // else its end would pass for that of the peer
 	return rt.conns.endWait, nil
 }
 

@@ -205,7 +205,7 @@ func TestFeedStops(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		if rt.Wait(httptest.NewRecorder()); rt.conns.waits != 0 {
+		if rt.Wait(); rt.conns.waits != 0 {
 			t.Error("a request waits for what is shut down")
 		}
 		stopped := make(chan bool)
@@ -255,7 +255,7 @@ func TestWaits(t *testing.T) {
 		rt := newRouter(t, Config{Limits: test.limits})
 		var last func()
 		for i := range 100 {
-			done, err := rt.Wait(httptest.NewRecorder())
+			done, err := rt.Wait()
 			if (err != nil) != (i >= test.most) {
 				t.Errorf("%+v: %d: %v", test.limits, i, err)
 			}
@@ -267,7 +267,7 @@ func TestWaits(t *testing.T) {
 			t.Errorf("%+v: %+v", test.limits, s)
 		}
 		last()
-		if _, err := rt.Wait(httptest.NewRecorder()); err != nil {
+		if _, err := rt.Wait(); err != nil {
 			t.Errorf("%+v: a place that was given back: %v", test.limits, err)
 		}
 		if err := rt.Shutdown(t.Context(), 1012, ""); err != nil {
