@@ -125,7 +125,7 @@ func TestReadme(t *testing.T) {
 	}
 
 	packageOf := map[string]string{}
-	for _, pair := range regexp.MustCompile(`\[([a-z0-9.-]+)\]=([a-z0-9-]+)`).FindAllStringSubmatch(read(t, "scripts/install"), -1) {
+	for _, pair := range regexp.MustCompile(`\[([a-z0-9._-]+)\]=([a-z0-9-]+)`).FindAllStringSubmatch(read(t, "scripts/install"), -1) {
 		packageOf[pair[1]] = pair[2]
 	}
 	if len(packageOf) == 0 {
