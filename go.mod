@@ -12,6 +12,7 @@ require (
 	github.com/tinylib/msgp v1.6.5
 	go.etcd.io/bbolt v1.5.0
 	golang.org/x/sys v0.45.0
+	rsc.io/qr v0.2.0
 )
 
 require (

@@ -1,194 +1,207 @@
-// The page: the door, where a name and a room are picked, and the chat behind it.
+// The page: the door, and behind it the chat, in as many rooms as somebody likes, over one connection.
 
+import { connect } from './edgechat.js';
+import { openActions } from './actions.js';
+import * as alerts from './alerts.js';
+import { addressOf, base, roomOf } from './base.js';
+import { Compose } from './compose.js';
+import { Door, takeToken } from './door.js';
+import { invite } from './invite.js';
+import * as kept from './kept.js';
 import { Log } from './log.js';
-import { Session } from './session.js';
+import * as panels from './panels.js';
+import { showPeople, typingParts } from './people.js';
+import { Rooms, showOthers, showRooms } from './rooms.js';
+import { Search } from './search.js';
+import * as settings from './settings.js';
+import { action, show as showSheet } from './sheet.js';
+import { t } from './strings.js';
 
-const TYPING_EVERY = 1_500; // ms; the server passes on one a second
-const TYPING_SHOWN = 4_000; // ms after the last sign of it
 const NOTICE_SHOWN = 8_000; // ms
-
-// Where the server is: behind a proxy it may be below a path.
-const base = new URL('..', import.meta.url);
-
-// The address changes with the room, and a browser looks for a relative icon anew then.
-for (const icon of document.querySelectorAll('link[rel=icon]')) icon.setAttribute('href', icon.href);
-
 const $ = (id) => document.getElementById(id);
-const log = new Log($('log'), $('newer'));
-const typists = new Map(); // name to timer
 
-let session = null;
-let room = '';
-let username = '';
-let connections = 0; // to the room; somebody may have several
-let maxContent = 0; // bytes; 0 until the server said so
-let unread = 0;
-let typedAt = 0;
+settings.apply();
+
+let client = null;
+let rooms = null;
+let place = null; // the room that is shown
+let moderates = new Set(); // names of rooms in which we may delete what others said
+let waitTimer = 0;
 let noticeTimer = 0;
-let membersTimer = 0;
+let listTimer = 0;
 
-// A browser may forbid storage; then nothing is remembered and all else works.
-function remember(storage, name, value) {
-  try {
-    if (value === undefined) return window[storage].getItem(name) ?? '';
-    if (value) window[storage].setItem(name, value);
-    else window[storage].removeItem(name);
-  } catch {
-    // as above
-  }
-  return value ?? '';
+const log = new Log();
+const search = new Search(log);
+const compose = new Compose(() => client, notice);
+const door = new Door(arrive);
+
+// ---- coming and going
+
+function arrive(name) {
+  if (location.pathname !== addressOf(name)) history.pushState(null, '', addressOf(name));
+  stop();
+  start(name);
 }
 
-// A token in the address goes into this tab's memory, so that it stands in no bookmark or
-// screenshot, and the back button does not bring it back.
-let token = new URLSearchParams(location.search).get('token') ?? '';
-if (token) {
-  remember('sessionStorage', 'edgechat.token', token);
-  history.replaceState(null, '', location.pathname);
-} else {
-  token = remember('sessionStorage', 'edgechat.token');
+// start connects, and enters all rooms that were not left.
+function start(name) {
+  door.hide();
+  client = connect({ url: base, username: kept.get('name'), token: kept.get('token'), storage: kept.pending, authorKey: kept.authorKey() });
+  client.on('state', connection);
+  client.on('error', (refusal) => notice(refusal.message));
+  client.on('welcome', () => {
+    listOthers();
+    const room = Rooms.kept().filter((other) => other !== place?.name);
+    for (const other of client.maxRooms ? room.slice(0, client.maxRooms - 1) : room) rooms.enter(other);
+  });
+  rooms = new Rooms(client, on);
+  choose(name);
 }
 
-function roomOfAddress() {
-  const match = /^room\/([^/]+)$/.exec(location.pathname.slice(base.pathname.length));
-  try {
-    return match ? decodeURIComponent(match[1]) : '';
-  } catch {
-    return '';
-  }
-}
-
-// ---- the door
-
-function showDoor(refusal = '') {
-  session?.stop();
-  session = null;
-  $('chat').hidden = true;
-  $('door').hidden = false;
-  document.title = 'edgechat';
-  $('refusal').textContent = refusal;
-  $('refusal').hidden = !refusal;
-  $('name').value = remember('localStorage', 'edgechat.name');
-  $('room').value = roomOfAddress() || room || 'general';
-  $('name').required = !token;
-  ($('name').value ? $('room') : $('name')).focus();
-}
-
-$('join').addEventListener('submit', (event) => {
-  event.preventDefault();
-  const wanted = $('room').value.trim();
-  if ($('token').value) {
-    token = remember('sessionStorage', 'edgechat.token', $('token').value.trim());
-    $('token').value = '';
-  }
-  remember('localStorage', 'edgechat.name', $('name').value.trim());
-  const address = `${base.pathname}room/${encodeURIComponent(wanted)}`;
-  if (location.pathname !== address) history.pushState(null, '', address);
-  join(wanted);
-});
-
-$('leave').addEventListener('click', () => {
-  savePending();
-  history.pushState(null, '', base.pathname);
-  showDoor();
-});
-
-// ---- the chat
-
-function join(wanted) {
-  session?.stop();
-  room = wanted;
-  username = remember('localStorage', 'edgechat.name');
-  maxContent = connections = unread = 0;
-  log.clear();
-  log.me = username;
-  for (const timer of typists.values()) clearTimeout(timer);
-  typists.clear();
-  showTyping();
-  $('notice').hidden = true;
-  $('door').hidden = true;
-  $('chat').hidden = false;
-  $('title').textContent = room;
-  $('members-button').hidden = true;
-  $('member-list').replaceChildren();
-  showMembers(window.matchMedia('(min-width: 60rem)').matches);
-  showTitle();
-  session = new Session({ base, room, username, token, pending: loadPending(), on });
-  session.start();
-  $('text').focus();
+function stop() {
+  const old = client;
+  client = rooms = place = null;
+  moderates = new Set();
+  log.show(null);
+  compose.show(null);
+  old?.stop();
 }
 
 const on = {
-  state(name, detail) {
-    const texts = { connecting: 'Connecting…', open: 'Connected', waiting: 'No connection, trying again…' };
-    $('state').textContent = texts[name] ?? '';
-    $('state').dataset.state = name;
-    if (name === 'stopped' && detail.text) refused(detail);
+  me: () => client?.username,
+  notice,
+  changed: () => {
+    listTimer ||= setTimeout(() => {
+      listTimer = 0;
+      if (rooms) showList();
+    }, 50);
   },
-  subscribed(frame) {
-    log.me = username = frame.username;
-    log.resumed();
-    maxContent = frame.max_content_bytes;
-    connections = frame.members;
-    clearTimeout(membersTimer);
-    membersTimer = 0;
-    listMembers(Math.min(5_000, connections)); // at once, or nearly: there is no number before it
+  unread(other, item, live) {
+    const looks = other === place && !document.hidden;
+    if (looks && !log.keepsAll) other.seen();
+    else if (live && !looks) alerts.said(other, item);
   },
-  message(frame, live) {
-    log.message(frame, live);
-    stopTyping(frame.username);
-    if (live && document.hidden && frame.username !== username) {
-      unread++;
-      showTitle();
+  subscribed(other, frame) {
+    if (other === place) {
+      log.replaying();
+      other.people.load(frame.members);
+      askModerator(other);
     }
+    on.changed();
   },
-  revised: (frame) => log.revised(frame),
-  event(frame) {
-    if (frame.type === 'typing') {
-      if (frame.username !== username) startTyping(frame.username);
+  people(other) {
+    if (other !== place) return;
+    showPeople($('people-list'), other.people.names);
+    showState();
+    $('typing').replaceChildren(...typingParts(other.people.typing));
+  },
+  ended(other, refusal) {
+    if (!rooms || rooms.get(other.name) !== other || refusal.code === 'left' || client.state === 'stopped') return;
+    rooms.forget(other.name);
+    const text = refusal.message;
+    if (refusal.code === 'invalid_room' || refusal.code === 'not_found') rooms.leave(other.name);
+    if (other !== place) {
+      on.changed();
       return;
     }
-    log.note(`${frame.username} ${frame.type}`);
-    if (frame.type === 'left') stopTyping(frame.username);
-    listMembers();
+    const rest = rooms.all[0];
+    if (rest) {
+      choose(rest.name);
+      notice(t('ended', { room: other.name, why: text }));
+    } else {
+      leaveTo(text, refusal.code === 'forbidden');
+    }
   },
-  gap: () => log.note('Some messages are missing here.', 'gap'),
-  pending(entry) {
-    log.pending(entry);
-    queueMicrotask(savePending);
-  },
-  acked(entry, frame) {
-    log.acked(entry, frame);
-    savePending();
-  },
-  failed(entry, text) {
-    log.failed(entry, text);
-    savePending();
-  },
-  error: (text) => notice(text),
 };
 
-function refused({ text, status, code }) {
-  if (status === 401 || code === 'forbidden') { // not what a moderator has decided: the token is right
-    token = remember('sessionStorage', 'edgechat.token', '');
-    $('token-row').hidden = false;
+// leaveTo ends the chat and shows the door, with a reason.
+function leaveTo(text = '', withToken = false) {
+  const room = place?.name ?? '';
+  stop();
+  door.show(room, text, withToken);
+}
+
+function choose(name) {
+  panels.close();
+  search.close();
+  if (location.pathname !== addressOf(name)) history.pushState(null, '', addressOf(name));
+  place = rooms.enter(name);
+  $('title').textContent = name;
+  $('notice').hidden = true;
+  log.show(place.timeline, place.unread > 0 || !place.joined ? place.read >= 0 ? place.read : Infinity : Infinity);
+  compose.show(place);
+  place.people.forget();
+  if (place.joined) {
+    place.people.load();
+    askModerator(place);
   }
-  showDoor(text);
+  on.people(place);
+  showList();
+  compose.focus();
+  seen();
 }
 
-// What was not acknowledged survives a reload of the page, under the same keys.
-function savePending() {
-  const entries = session?.pending() ?? [];
-  remember('sessionStorage', 'edgechat.pending', entries.length > 0 ? JSON.stringify({ room, entries }) : '');
-}
-
-function loadPending() {
+// askModerator asks whether we may delete what others have said: the rules of a room are told to moderators alone.
+async function askModerator({ name }) {
+  if (!client.verified || moderates.has(name)) return;
   try {
-    const saved = JSON.parse(remember('sessionStorage', 'edgechat.pending') || '{}');
-    return saved.room === room ? saved.entries : [];
+    await client.request(`room/${encodeURIComponent(name)}/moderation`);
+    moderates.add(name);
   } catch {
-    return [];
+    // we may not
   }
+}
+
+// ---- what is shown
+
+function showList() {
+  showRooms($('room-list'), rooms.all, place.name, choose);
+  const elsewhere = rooms.unread - place.unread;
+  $('elsewhere').hidden = elsewhere === 0;
+  $('elsewhere').textContent = elsewhere > 99 ? '99+' : elsewhere;
+  $('rooms-button').setAttribute('aria-label', elsewhere ? `${t('rooms')}, ${t('unreadRoom', { n: elsewhere })}` : t('rooms'));
+  alerts.unreadIs(rooms.unread, place.name);
+  $('compose').hidden = place.readOnly;
+  $('read-only').hidden = !place.readOnly;
+}
+
+async function listOthers() {
+  try {
+    const { rooms: there } = await client.request('rooms');
+    const others = there.filter(({ room }) => !rooms.get(room)).slice(0, 50);
+    $('others').hidden = others.length === 0;
+    showOthers($('other-list'), others, choose);
+  } catch {
+    $('others').hidden = true;
+  }
+}
+
+function showState() {
+  const known = client?.state === 'open' && place?.people.known;
+  const n = place?.people.names.length ?? 0;
+  $('state').textContent = known ? t('hereCount', { n }) : client?.state === 'open' ? '' : t(client?.state === 'waiting' ? 'offline' : 'connecting');
+  $('people-count').textContent = known ? n : '';
+  $('people-button').setAttribute('aria-label', known ? `${t('here')}: ${n}` : t('here'));
+}
+
+function connection(state, detail) {
+  document.documentElement.dataset.connection = state;
+  clearInterval(waitTimer);
+  $('offline').hidden = state !== 'waiting';
+  if (state === 'stopped') {
+    if (!client) return; // we did
+    const needsToken = detail.code === 'unauthorized' || detail.code === 'token_revoked';
+    if (needsToken) kept.set('token', '');
+    leaveTo(detail.text, needsToken);
+    return;
+  }
+  if (state === 'waiting') {
+    const end = Date.now() + detail.delay;
+    const show = () => { $('offline-text').textContent = `${t('waiting', { n: Math.max(0, Math.ceil((end - Date.now()) / 1000)) })}${detail.text ? ` ${detail.text}` : ''}`; };
+    show();
+    waitTimer = setInterval(show, 1_000);
+  }
+  showState();
 }
 
 function notice(text) {
@@ -198,120 +211,83 @@ function notice(text) {
   noticeTimer = setTimeout(() => { $('notice').hidden = true; }, NOTICE_SHOWN);
 }
 
-function showTitle() {
-  document.title = `${unread ? `(${unread}) ` : ''}${room} · edgechat`;
+// seen says that the reader has seen the end of the room.
+function seen() {
+  if (place?.joined && !document.hidden && !log.keepsAll) place.seen();
 }
 
-// ---- writing
+// ---- what somebody does
 
-const text = $('text');
+log.onEnd = seen;
 
-text.addEventListener('input', () => {
-  if (text.value && Date.now() - typedAt > TYPING_EVERY) {
-    typedAt = Date.now();
-    session?.typing();
-  }
+$('items').addEventListener('click', (event) => {
+  const button = event.target.closest('.more');
+  if (button) openActions(log.itemOf(button), place, { compose, notice, mayDelete: moderates.has(place.name) });
 });
 
-text.addEventListener('keydown', (event) => {
-  // isComposing: Enter chooses a word in an input method.
-  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    $('compose').requestSubmit();
-  }
-});
-
-$('compose').addEventListener('submit', (event) => {
+$('room-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  const content = text.value.trim();
-  if (!content || !session) return;
-  const bytes = new TextEncoder().encode(content).length;
-  if (maxContent && bytes > maxContent) {
-    notice(`This is ${bytes} bytes long, and a message holds ${maxContent}. Send it in parts.`);
-    return;
-  }
-  text.value = '';
-  session.send(content);
-  text.focus();
+  const name = $('room-name').value.trim();
+  $('room-name').value = '';
+  if (name) choose(name);
 });
 
-// ---- who is here
+$('rooms-button').addEventListener('click', listOthers);
+$('people-button').addEventListener('click', () => place.people.load());
+$('try-now').addEventListener('click', () => client?.check());
 
-function startTyping(name) {
-  clearTimeout(typists.get(name));
-  typists.set(name, setTimeout(() => stopTyping(name), TYPING_SHOWN));
-  showTyping();
+$('menu-button').addEventListener('click', () => {
+  showSheet(place.name,
+    action(t('search'), () => search.open()),
+    action(t('invite'), () => invite(place.name, notice)),
+    action(t('settings'), () => settings.open(redraw, () => leaveTo())),
+    action(t('leave'), leaveRoom));
+});
+
+function leaveRoom() {
+  rooms.leave(place.name);
+  const rest = rooms.all[0];
+  if (rest) {
+    choose(rest.name);
+  } else {
+    history.pushState(null, '', base.pathname);
+    leaveTo();
+  }
 }
 
-function stopTyping(name) {
-  if (!typists.has(name)) return;
-  clearTimeout(typists.get(name));
-  typists.delete(name);
-  showTyping();
-}
-
-function showTyping() {
-  const names = [...typists.keys()];
-  const texts = ['', `${names[0]} is typing…`, `${names[0]} and ${names[1]} are typing…`];
-  $('typing').textContent = texts[names.length] ?? 'Several people are typing…';
-}
-
-// Names are counted: who has two pages open is here once.
-function showCount(names) {
-  $('members-button').textContent = `${names} here`;
-  $('members-button').hidden = false;
-}
-
-function showMembers(shown) {
-  $('members').hidden = !shown;
-  $('members-button').setAttribute('aria-expanded', String(shown));
-}
-
-$('members-button').addEventListener('click', () => showMembers($('members').hidden));
-
-// One who joins a room of a thousand makes a thousand pages ask: they spread out, and
-// ask once for many who come and go.
-function listMembers(spread = Math.min(60_000, connections ** 2)) {
-  if (membersTimer) return;
-  membersTimer = setTimeout(async () => {
-    membersTimer = 0;
-    const asked = session;
-    try {
-      const headers = token ? { Authorization: `Bearer ${token}` } : {};
-      const answer = await fetch(new URL(`chat/room/${encodeURIComponent(room)}/members`, base), { headers });
-      if (!answer.ok || asked !== session) return;
-      const { members } = await answer.json();
-      connections = members.reduce((sum, member) => sum + member.connections, 0);
-      showCount(members.length);
-      $('member-list').replaceChildren(...members.map((member) => {
-        const item = document.createElement('li');
-        item.dir = 'auto';
-        item.textContent = member.username;
-        return item;
-      }));
-    } catch {
-      // The list stays as it was; the next who comes or goes asks again.
-    }
-  }, 100 + Math.random() * spread);
+// redraw heeds changed settings.
+function redraw() {
+  log.reset();
+  on.people(place);
+  showList();
 }
 
 // ---- the browser
 
-window.addEventListener('online', () => session?.replace());
-window.addEventListener('pageshow', (event) => { if (event.persisted) session?.replace(); });
-window.addEventListener('popstate', route);
+kept.onOwn((id) => { for (const other of rooms?.all ?? []) other.timeline.ours(id); });
+
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden || !session) return;
-  unread = 0;
-  showTitle();
-  session.wake();
+  if (!place) return;
+  if (document.hidden) log.unreadFrom(place.head);
+  else seen();
 });
 
-// Who comes with the address of a room and has a name goes straight in.
+// The keyboard of iOS lies over the page and shrinks nothing but this.
+window.visualViewport?.addEventListener('resize', () => {
+  const { height, scale } = window.visualViewport;
+  if (scale === 1) document.documentElement.style.setProperty('--height', `${height}px`);
+});
+
+window.addEventListener('popstate', route);
+
+// Who comes with the address of a room and has a name goes straight in; who comes without goes where they were.
 function route() {
-  const wanted = roomOfAddress();
-  if (wanted && (token || remember('localStorage', 'edgechat.name'))) join(wanted);
-  else showDoor();
+  const wanted = roomOf(location);
+  if (rooms && wanted) choose(wanted);
+  else if (wanted && (kept.get('token') || kept.get('name'))) start(wanted);
+  else if (place) leaveTo();
+  else door.show(Rooms.kept()[0]);
 }
 
-route();
+if (takeToken()) door.show(Rooms.kept()[0]);
+else route();

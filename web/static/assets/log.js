@@ -1,204 +1,230 @@
-// The list of messages on the page: history, live ones, and those of ours that are
-// still under way, which stay at its end.
-//
-// What others wrote becomes text by textContent alone, never markup.
+// The list of messages on the page. It shows one timeline, follows what is new while the reader is at the end, keeps
+// still while older messages come in above, and lets go of nothing that somebody reads.
 
-const ITEMS_MAX = 1_000; // what a phone scrolls with ease; older ones leave the page
-const GROUP = 5 * 60_000; // ms; messages of one author within it share a headline
+import { element, fill, place } from './item.js';
+import { t } from './strings.js';
+
+const NEAR = 40; // px from the end at which a reader is there
+const AHEAD = 800; // px from the top at which older messages are read
 const QUIET = 500; // ms without a message after which a replay is over
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const calendar = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-
 export class Log {
-  #list; #newer;
-  #own = new Map(); // by key: {item, entry, id} of what waits for its acknowledgement
-  #items = new Map(); // by id of the message
-  #day = '';
+  #box; #list; #newer; #beginning;
+  #nodes = new Map(); // by item
+  #items = new WeakMap(); // by element
+  #timeline = null;
+  #follow = true;
+  #height = 0; // of the box, when it was last looked at
   #busy = 0; // timer
-  me = ''; // the name under which the server knows us
+  #reading = false;
+  #unreadAfter = Infinity; // offset behind which what is unread begins
+  #unread; // the first item of it
+  onEnd = () => {}; // called when the reader is at the end
 
-  constructor(list, newer) {
-    this.#list = list;
-    this.#newer = newer;
-    newer.addEventListener('click', () => this.#toEnd());
-    list.addEventListener('scroll', () => { if (this.#atEnd()) newer.hidden = true; });
+  constructor() {
+    [this.#box, this.#list, this.#newer, this.#beginning] = ['log', 'items', 'newer', 'beginning'].map((id) => document.getElementById(id));
+    this.#newer.addEventListener('click', () => this.toEnd());
+    this.#box.addEventListener('scroll', () => this.#scrolled(), { passive: true });
+    // The box shrinks when the keyboard comes up or a draft grows; the list grows when a font is loaded or a text unfolds.
+    const observer = new ResizeObserver(() => {
+      this.#height = this.#box.clientHeight;
+      if (this.#follow) this.toEnd();
+    });
+    observer.observe(this.#box);
+    observer.observe(this.#list);
+    this.#box.addEventListener('copy', (event) => this.#copy(event));
   }
 
-  clear() {
-    this.#list.replaceChildren();
-    this.#own.clear();
-    this.#items.clear();
-    this.#day = '';
-    this.#newer.hidden = true;
+  get keepsAll() { return !this.#follow; }
+
+  get timeline() { return this.#timeline; }
+
+  itemOf(element) { return this.#items.get(element.closest('li')); }
+
+  // show has the log show a timeline from its end. What has a greater offset than unreadAfter is unread.
+  show(timeline, unreadAfter = Infinity) {
+    this.#timeline?.show(null);
+    this.#timeline = timeline;
+    this.#unreadAfter = unreadAfter;
+    this.#follow = true;
+    this.reset();
+    timeline?.show(this);
+  }
+
+  // reset makes all elements anew.
+  reset() {
+    this.#nodes.clear();
+    const nodes = this.#timeline ? [...this.#timeline.items, ...this.#timeline.own.filter((own) => !own.as)].map((item) => this.#node(item)) : [];
+    this.#list.replaceChildren(...nodes);
+    for (const node of nodes) this.#place(node);
+    this.#unread = undefined;
+    if (this.#timeline) this.#mark();
+    this.#showBeginning();
+    this.replaying();
+    if (this.#follow) this.toEnd();
+    this.#fillTop();
+  }
+
+  // unreadFrom moves the line: the reader has looked away, or is back.
+  unreadFrom(offset) {
+    this.#unreadAfter = offset;
+    this.#mark();
   }
 
   // replaying keeps a screen reader from reading the history aloud.
   replaying() {
-    this.#list.setAttribute('aria-busy', 'true');
+    this.#box.setAttribute('aria-busy', 'true');
     clearTimeout(this.#busy);
-    this.#busy = setTimeout(() => this.#list.setAttribute('aria-busy', 'false'), QUIET);
+    this.#busy = setTimeout(() => {
+      this.#box.setAttribute('aria-busy', 'false');
+      if (!this.#unread && !document.hidden) this.#unreadAfter = Infinity;
+      this.#showBeginning();
+      this.#fillTop();
+    }, QUIET);
   }
 
-  // resumed is told of a new connection. What was not acknowledged is sent again and may
-  // come back under another id, if the server lost it: it counts as under way once more.
-  resumed() {
-    for (const own of this.#own.values()) {
-      this.#items.delete(own.id);
-      own.id = '';
-      this.#add(own.item, null);
+  added(item) {
+    const node = this.#node(item);
+    this.#list.insertBefore(node, this.#after(item));
+    this.#place(node);
+    if (node.nextElementSibling) this.#place(node.nextElementSibling);
+    if (item.kind === 'message') {
+      if (!this.#follow && !item.mine && this.#unreadAfter === Infinity) this.#unreadAfter = item.offset - 1;
+      this.#mark();
     }
-    this.replaying();
+    if (item.kind === 'own' && !item.entry.failed) this.toEnd();
+    else if (this.#follow) this.toEnd();
+    else if (item.kind === 'message') this.#newer.hidden = false;
   }
 
-  message(frame, live) {
-    if (!live) this.replaying();
-    const item = this.#items.get(frame.id) ?? this.#claim(frame) ?? newItem(frame.username === this.me);
-    const date = new Date(frame.timestamp);
-    this.#items.set(frame.id, item);
-    item.dataset.id = frame.id;
-    item.dataset.time = date.getTime();
-    fill(item, frame.username, frame.content, date);
-    if (frame.edited || frame.deleted) change(item, frame);
-    this.#separate(date);
-    this.#add(item, this.#firstWaiting());
+  changed(item) {
+    const node = this.#nodes.get(item);
+    if (!node) return;
+    fill(node, item);
+    this.#place(node);
   }
 
-  // revised is told that a message says something else now. One that has left the page is nobody's loss.
-  revised(frame) {
-    const item = this.#items.get(frame.target);
-    if (item) change(item, frame);
+  removed(item) {
+    const node = this.#nodes.get(item);
+    if (!node) return;
+    const next = node.nextElementSibling;
+    node.remove();
+    this.#nodes.delete(item);
+    if (next) this.#place(next);
+    if (item === this.#unread) this.#mark();
   }
 
-  note(text, kind = 'note') {
-    const item = document.createElement('li');
-    item.className = kind;
-    item.textContent = text;
-    this.#add(item, this.#firstWaiting());
+  // prepended keeps in place what the reader looks at.
+  prepended(items) {
+    const below = this.#box.scrollHeight - this.#box.scrollTop;
+    const first = this.#list.firstElementChild;
+    const nodes = items.map((item) => this.#node(item));
+    this.#list.prepend(...nodes);
+    for (const node of nodes) this.#place(node);
+    if (first) this.#place(first);
+    this.#mark();
+    this.#showBeginning();
+    this.#box.scrollTop = this.#box.scrollHeight - below;
   }
 
-  pending(entry) {
-    const item = newItem(true);
-    item.classList.add('pending');
-    fill(item, this.me, entry.content, null);
-    say(item, 'sending…');
-    this.#own.set(entry.key, { item, entry, id: '' });
-    this.#add(item, null);
-    this.#toEnd();
-  }
-
-  acked(entry, frame) {
-    const own = this.#own.get(entry.key);
-    if (!own) return;
-    this.#own.delete(entry.key);
-    if (!own.id && this.#items.has(frame.id)) {
-      own.item.remove(); // it came by without being taken for ours
-      return;
-    }
-    if (!own.id) this.#items.set(frame.id, own.item); // it is still to come
-    own.item.classList.remove('pending');
-    say(own.item, frame.durable ? '' : 'not on disk');
-  }
-
-  failed(entry, text) {
-    const own = this.#own.get(entry.key);
-    if (!own) return;
-    this.#own.delete(entry.key);
-    own.item.classList.replace('pending', 'failed');
-    say(own.item, `not sent: ${text}`);
-  }
-
-  // #claim finds the item of ours that this message is. Frames carry no key, so the
-  // oldest that waits with the same words is taken; whether it was really that one
-  // makes no difference to who reads.
-  #claim(frame) {
-    if (frame.username !== this.me) return undefined;
-    for (const own of this.#own.values()) {
-      if (!own.id && own.entry.sent && own.entry.content === frame.content) {
-        own.id = frame.id;
-        return own.item;
-      }
-    }
-    return undefined;
-  }
-
-  #firstWaiting() {
-    for (const own of this.#own.values()) {
-      if (!own.id) return own.item;
-    }
-    return null;
-  }
-
-  #separate(date) {
-    const day = calendar.format(date);
-    if (day === this.#day) return;
-    if (this.#day || day !== calendar.format(new Date())) this.note(day, 'day');
-    this.#day = day;
-  }
-
-  // #add puts item before another, or at the end, and follows it if the reader was at the end.
-  #add(item, before) {
-    const follow = this.#atEnd();
-    this.#list.insertBefore(item, before === item ? item.nextSibling : before);
-    const previous = item.previousElementSibling;
-    item.classList.toggle('follows', item.classList.contains('message') && previous?.dataset.author === item.dataset.author &&
-      (item.dataset.time ?? Date.now()) - (previous.dataset.time ?? Date.now()) < GROUP);
-    while (this.#list.childElementCount > ITEMS_MAX) {
-      this.#items.delete(this.#list.firstElementChild.dataset.id);
-      this.#list.firstElementChild.remove();
-    }
-    if (follow) this.#toEnd();
-    else this.#newer.hidden = false;
-  }
-
-  #atEnd() {
-    return this.#list.scrollHeight - this.#list.scrollTop - this.#list.clientHeight < 40;
-  }
-
-  #toEnd() {
-    this.#list.scrollTop = this.#list.scrollHeight;
+  toEnd() {
+    this.#follow = true;
+    this.#box.scrollTop = this.#box.scrollHeight;
     this.#newer.hidden = true;
+    this.onEnd();
   }
-}
 
-function newItem(mine) {
-  const item = document.createElement('li');
-  item.className = mine ? 'message mine' : 'message';
-  for (const part of ['head', 'text', 'status']) {
-    item.append(document.createElement('div'));
-    item.lastChild.className = part;
+  // find returns the elements of the messages that hold a text, oldest first.
+  find(text) {
+    const wanted = text.toLocaleLowerCase();
+    return [...this.#list.querySelectorAll('.message')].filter((node) => {
+      const item = this.#items.get(node);
+      return wanted && !item.deleted && `${item.username}\n${item.content}`.toLocaleLowerCase().includes(wanted);
+    });
   }
-  item.firstChild.append(document.createElement('bdi'), document.createElement('time'));
-  item.children[1].dir = 'auto';
-  return item;
-}
 
-function fill(item, author, content, date) {
-  const [name, time] = item.querySelector('.head').children;
-  item.dataset.author = name.textContent = author;
-  name.style.setProperty('--hue', hueOf(author));
-  item.querySelector('.text').textContent = content;
-  if (date) {
-    time.textContent = clock.format(date);
-    time.dateTime = date.toISOString();
-    time.title = date.toLocaleString();
+  // reveal scrolls to a message.
+  reveal(node) {
+    this.#follow = false;
+    node.scrollIntoView({ block: 'center' });
   }
-}
 
-// change has an item say what frame, which is about it, says that it does now.
-function change(item, frame) {
-  const deleted = frame.deleted || frame.type === 'deleted';
-  item.dataset.now = deleted ? 'deleted' : 'edited';
-  item.querySelector('.text').textContent = deleted ? 'deleted' : frame.content;
-}
+  #node(item) {
+    const node = element('li');
+    this.#nodes.set(item, node);
+    this.#items.set(node, item);
+    fill(node, item);
+    return node;
+  }
 
-function say(item, text) {
-  item.querySelector('.status').textContent = text;
-}
+  // #place heeds what stands before a message.
+  #place(node) {
+    let before = node.previousElementSibling;
+    while (before && !before.classList.contains('message')) before = before.previousElementSibling;
+    const item = this.#items.get(node);
+    place(node, item, before && this.#items.get(before), item === this.#unread);
+  }
 
-// One author, one color, on every page and after every reload.
-function hueOf(name) {
-  let hash = 0;
-  for (const c of name) hash = (hash * 31 + c.codePointAt(0)) >>> 0;
-  return hash % 360;
+  // #mark moves the line to where what is unread begins.
+  #mark() {
+    const first = this.#unreadAfter === Infinity ? undefined : this.#timeline.items.find((item) => item.offset > this.#unreadAfter && !item.mine);
+    if (first === this.#unread) return;
+    const nodes = [this.#nodes.get(this.#unread), this.#nodes.get(first)];
+    this.#unread = first;
+    for (const node of nodes) if (node) this.#place(node);
+  }
+
+  // #after returns the element before which that of an item belongs.
+  #after(item) {
+    const { items, own } = this.#timeline;
+    const list = item.kind === 'own' ? own.filter((own) => !own.as) : [...items.slice(items.indexOf(item)), ...own.filter((own) => !own.as)];
+    return this.#nodes.get(list[list.indexOf(item) + 1]) ?? null;
+  }
+
+  // What the reader scrolls says whether to follow; a box that was resized scrolls by itself.
+  #scrolled() {
+    if (this.#box.clientHeight !== this.#height) return;
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    this.#follow = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.#follow) {
+      this.#newer.hidden = true;
+      this.onEnd();
+    }
+    this.#fillTop();
+  }
+
+  // #fillTop reads older messages until the reader has some above.
+  async #fillTop() {
+    if (this.#reading || !this.#timeline) return;
+    this.#reading = true;
+    const timeline = this.#timeline;
+    try {
+      while (timeline === this.#timeline && this.#box.scrollTop < AHEAD && timeline.items.some((item) => item.kind === 'message')) {
+        if (!await timeline.older()) break;
+        await new Promise((painted) => { setTimeout(painted, 0); });
+      }
+    } finally {
+      this.#reading = false;
+      this.#showBeginning();
+    }
+    if (timeline !== this.#timeline) this.#fillTop();
+  }
+
+  #showBeginning() {
+    const { complete, items } = this.#timeline ?? {};
+    this.#beginning.hidden = !complete;
+    this.#beginning.textContent = t(items?.some((item) => item.kind === 'message') ? 'beginning' : 'empty');
+  }
+
+  // #copy names who said what, where more than one message is copied.
+  #copy(event) {
+    const selection = getSelection();
+    const nodes = [...this.#list.querySelectorAll('.message')].filter((node) => selection.containsNode(node, true));
+    if (nodes.length < 2) return;
+    event.preventDefault();
+    event.clipboardData.setData('text/plain', nodes.map((node) => {
+      const item = this.#items.get(node);
+      return `${item.username}${item.date ? ` (${item.date.toLocaleString()})` : ''}: ${item.deleted ? t('deleted') : item.content}`;
+    }).join('\n'));
+  }
 }

@@ -1,0 +1,54 @@
+// A line that can die: everything between a client and a server goes through it, and it stops forwarding when it is
+// told to, as a router does that has lost its power: nobody is told that a connection has ended.
+
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
+
+export class Relay {
+  #pairs = new Set();
+  #held = false;
+
+  static async to(t, port) {
+    const relay = new Relay();
+    relay.server = createServer((near) => relay.#forward(near, port)).listen(0, '127.0.0.1');
+    await once(relay.server, 'listening');
+    t.after(() => relay.end());
+    return relay;
+  }
+
+  get port() { return this.server.address().port; }
+  get http() { return `http://127.0.0.1:${this.port}`; }
+
+  #forward(near, port) {
+    const far = connect(port, '127.0.0.1');
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    for (const [from, to] of [[near, far], [far, near]]) {
+      from.on('data', (data) => { if (!pair.dead && !this.#held) to.write(data); });
+      from.on('error', () => {});
+      from.on('close', () => {
+        if (pair.dead || this.#held) return;
+        to.destroy();
+        this.#pairs.delete(pair);
+      });
+    }
+  }
+
+  // hold forwards nothing from now on. What was sent meanwhile is lost, so those connections stay dead.
+  hold() {
+    this.#held = true;
+    for (const pair of this.#pairs) pair.dead = true;
+  }
+
+  resume() {
+    this.#held = false;
+  }
+
+  end() {
+    for (const { near, far } of this.#pairs) {
+      near.destroy();
+      far.destroy();
+    }
+    return new Promise((done) => { this.server.close(done); });
+  }
+}

@@ -1,0 +1,38 @@
+// What happens is told to those who asked for it.
+
+export class Events {
+  #listeners = new Map(); // by type
+
+  // on calls listener with what belongs to each event of a type from now on. It returns a function that ends that.
+  on(type, listener) {
+    const listeners = this.#listeners.get(type) ?? new Set();
+    this.#listeners.set(type, listeners.add(listener));
+    return () => { listeners.delete(listener); };
+  }
+
+  // emit tells of an event. A listener that throws keeps no other from hearing of it, nor a connection from working.
+  emit(type, ...values) {
+    for (const listener of [...this.#listeners.get(type) ?? []]) {
+      try {
+        listener(...values);
+      } catch (error) {
+        if (globalThis.reportError) globalThis.reportError(error);
+        else console.error(error);
+      }
+    }
+  }
+}
+
+// sentence makes one of what the server says.
+export function sentence(text) {
+  return text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}` : '';
+}
+
+// A Refusal is what a promise is rejected with: code is that of docs/protocol.md, section 6.
+export class Refusal extends Error {
+  constructor(code, text) {
+    super(text);
+    this.name = 'Refusal';
+    this.code = code;
+  }
+}

@@ -1,0 +1,291 @@
+// A client of edgechat, in a browser, node or whatever else has WebSocket and fetch: many rooms over one
+// connection, and as many connections as it takes. It loses nothing and says nothing twice.
+//
+//   const client = connect({ url: 'http://pi.local:3000', username: 'Alice' });
+//   const room = client.join('general', { since: 'all' });
+//   room.on('message', (frame) => console.log(frame.username, frame.content));
+//   await room.send('Hello everyone!'); // it is on the server's disk
+//
+// docs/protocol.md of the project is the contract.
+
+import { Events, Refusal, sentence } from './edgechat-events.js';
+import { Outbox, memory } from './edgechat-outbox.js';
+import { Room, newKey } from './edgechat-room.js';
+
+export { Refusal, Room };
+
+const PROTOCOL = 'edgechat.v1.json';
+const BACKOFF_MIN = 500; // ms
+const BACKOFF_MAX = 30_000; // ms
+const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
+const HANDSHAKE = 10_000; // ms; a connection that takes longer to come about is given up
+const ANSWER = 5_000; // ms to the answer of a ping
+const ANSWER_SOON = 3_000; // ms, when somebody looks or the network has changed
+const PING_INTERVAL = 25_000; // ms, until the server has said what it is
+
+// What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
+const FINAL = new Set([400, 401, 403, 404, 421]);
+
+export function connect(options) {
+  return new Client(options);
+}
+
+// A Client tells its listeners
+//
+//   state(name, detail)   'connecting', 'open', 'waiting' with {delay, text}, or 'stopped' with {code, text}, which is final
+//   welcome(frame)        once for each connection
+//   error(refusal)        the server said what was wrong
+export class Client extends Events {
+  #base; #username; #token; #outbox; #WebSocket; #authorKey;
+  #rooms = new Map(); // by name
+  #leaving = new Set(); // names of rooms of which the server has not said yet that we are out
+  #socket = null;
+  #attempt = 0;
+  #openedAt = 0;
+  #startedAt = 0; // when the socket was made
+  #heardAt = 0;
+  #retry = 0; // timer until the next try
+  #answer = 0; // timer until which something must be heard
+  #answerBy = 0; // when that ends
+  #silence = 0; // timer after which the server is asked
+  #interval = PING_INTERVAL;
+  #unwatch = () => {};
+  state = '';
+  username = ''; // under which the server knows us, once it has said so
+  verified = false; // the name is that of a token
+  maxContentBytes = 0; // 0 until the server has said so
+  maxRooms = 0; // the same
+
+  // url is the http(s) address of the server, with the path where a proxy has it. storage keeps what was not
+  // acknowledged (edgechat-outbox.js says how); authorKey is what edits and deletions without a token are shown by: keep it with
+  // the storage. WebSocket is for where there is none, such as node before version 22: that of the package ws.
+  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket }) {
+    super();
+    if (!WebSocket) throw new TypeError('there is no WebSocket here: give one, such as that of the package ws');
+    this.#base = new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/'));
+    this.#username = username;
+    this.#token = token;
+    this.#WebSocket = WebSocket;
+    this.#authorKey = authorKey;
+    this.#outbox = new Outbox({
+      open: (room) => this.state === 'open' && this.#rooms.get(room)?.state === 'joined',
+      send: ({ key, room, type, id, content }) => this.#send({ type, room, id, content, idempotency_key: key, author_key: token ? undefined : authorKey }),
+      late: () => this.#connect(),
+      failed: (entry) => this.#rooms.get(entry.room)?.failed(entry),
+    }, storage);
+    this.#unwatch = this.#watch();
+    queueMicrotask(() => { if (!this.state) this.#connect(); }); // who made it listens by then
+  }
+
+  // join enters a room. since is the id of a message: what came after it is replayed; or 'all'. limit is how many at most the
+  // first time. announce false: nobody hears of us.
+  join(name, { since, limit, announce } = {}) {
+    const known = this.#rooms.get(name);
+    if (known && known.state !== 'ended') return known;
+    const line = { send: (frame) => this.#send(frame), leave: () => this.#leave(name), request: (path, query) => this.request(path, query) };
+    const room = new Room(name, { since, limit, announce }, line, this.#outbox);
+    this.#rooms.set(name, room);
+    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client has stopped.')));
+    else queueMicrotask(() => room.begin());
+    if (this.state === 'open' && !this.#leaving.has(name)) room.join();
+    return room;
+  }
+
+  // rooms returns the rooms that we are in, or about to be.
+  rooms() {
+    return [...this.#rooms.values()].filter((room) => room.state !== 'ended');
+  }
+
+  // check is for when somebody looks again, or the network may have changed: a wait ends, and a connection that
+  // does not answer soon is replaced.
+  check() {
+    if (this.state === 'waiting') this.#connect();
+    else if (this.state === 'open') this.#ask(ANSWER_SOON);
+    else if (this.state === 'connecting' && Date.now() - this.#startedAt > ANSWER_SOON) this.#connect();
+  }
+
+  stop() {
+    this.#end('', '');
+  }
+
+  // request reads what the server has over plain HTTP, below /chat/.
+  async request(path, query = {}) {
+    const answer = await this.#fetch(path, query);
+    const body = await answer.json();
+    if (!answer.ok) throw new Refusal(body.error?.code ?? `http_${answer.status}`, sentence(body.error?.message ?? `the server answers ${answer.status}`));
+    return body;
+  }
+
+  #fetch(path, query) {
+    const headers = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
+    return fetch(this.#address(path, { ...query, username: this.#token ? '' : this.#username }), { headers, cache: 'no-store', signal: AbortSignal.timeout?.(HANDSHAKE) });
+  }
+
+  #address(path, query) {
+    const url = new URL(`chat${path ? `/${path}` : ''}`, this.#base);
+    for (const [name, value] of Object.entries(query)) {
+      if (value) url.searchParams.set(name, value);
+    }
+    return url;
+  }
+
+  // A browser says when the network or the user is back. offline is no more than a hint: the board may be near all the same.
+  #watch() {
+    if (typeof document === 'undefined' || typeof addEventListener === 'undefined') return () => {};
+    const check = () => { if (!document.hidden) this.check(); };
+    const pairs = [[window, 'online'], [window, 'offline'], [window, 'pageshow'], [window, 'focus'], [document, 'visibilitychange'], [navigator.connection, 'change']];
+    for (const [target, type] of pairs) target?.addEventListener?.(type, check);
+    return () => { for (const [target, type] of pairs) target?.removeEventListener?.(type, check); };
+  }
+
+  #to(state, detail = {}) {
+    this.state = state;
+    this.emit('state', state, detail);
+  }
+
+  #connect() {
+    this.#drop();
+    this.#openedAt = 0;
+    this.#startedAt = Date.now();
+    const url = this.#address('', { username: this.#token ? '' : this.#username, token: this.#token });
+    url.protocol = url.protocol.replace('http', 'ws');
+    const socket = new this.#WebSocket(url, PROTOCOL);
+    let opened = false;
+    this.#socket = socket;
+    socket.onopen = () => { opened = true; };
+    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    socket.onerror = () => {}; // the close that follows says all; without a listener that of ws ends the program
+    socket.onclose = (event) => {
+      if (opened) this.#closed(event);
+      else this.#refused(socket);
+    };
+    this.#answer = setTimeout(() => this.#wait(0), HANDSHAKE);
+    this.#to('connecting');
+  }
+
+  // #drop forgets the socket without waiting for its closing, which a dead network never ends.
+  #drop() {
+    for (const timer of [this.#retry, this.#answer, this.#silence]) clearTimeout(timer);
+    this.#retry = this.#answer = this.#silence = 0;
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = null;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#leaving.clear();
+    for (const room of this.#rooms.values()) room.lost();
+  }
+
+  #closed({ code, reason }) {
+    this.#drop();
+    if (code === 1008) {
+      const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
+      this.#end(why, text ? sentence(text) : 'The server has closed this connection.');
+      return;
+    }
+    if (code === 1007 || code === 1009) this.#outbox.failSent(reason || 'the server could not read it');
+    if (this.#openedAt && Date.now() - this.#openedAt > STEADY) this.#attempt = 0;
+    this.#wait(0);
+  }
+
+  // A browser does not tell why a handshake was refused. A plain request that has the same guards is answered with a text.
+  async #refused(socket) {
+    let status = 0;
+    let after = 0;
+    let error;
+    try {
+      const answer = await this.#fetch('rooms', {});
+      status = answer.status;
+      after = Number(answer.headers.get('Retry-After')) * 1000 || 0;
+      error = (await answer.json()).error;
+    } catch {
+      // Nobody is there, or no server of ours: try again.
+    }
+    if (this.#socket !== socket) return; // replaced meanwhile
+    if (FINAL.has(status)) {
+      this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
+      return;
+    }
+    if (status === 200 && this.#attempt > 0) {
+      this.emit('error', new Refusal('no_websocket', 'The server is there but takes no WebSocket: a proxy may be in the way.'));
+    }
+    this.#wait(after, error?.message ? sentence(error.message) : '');
+  }
+
+  // Full jitter: a thousand clients of a server that restarts come back spread out.
+  #wait(atLeast, text = '') {
+    this.#drop();
+    const most = Math.min(BACKOFF_MAX, 2 * BACKOFF_MIN * 2 ** this.#attempt++);
+    const delay = Math.max(BACKOFF_MIN, Math.random() * most, atLeast);
+    this.#retry = setTimeout(() => this.#connect(), delay);
+    this.#to('waiting', { delay, text });
+  }
+
+  #end(code, text) {
+    if (this.state === 'stopped') return;
+    this.#drop();
+    this.#outbox.stop();
+    this.#unwatch();
+    this.#to('stopped', { code, text });
+    for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client has stopped.'));
+  }
+
+  #leave(name) {
+    if (this.#send({ type: 'leave', room: name })) this.#leaving.add(name);
+  }
+
+  #send(frame) {
+    if (this.state !== 'open') return false;
+    this.#socket.send(JSON.stringify(frame));
+    return true;
+  }
+
+  #receive(frame) {
+    this.#heardAt = Date.now();
+    if (this.#openedAt) {
+      clearTimeout(this.#answer);
+      this.#answer = 0;
+    }
+    if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
+    else if (frame.room !== undefined) this.#rooms.get(frame.room)?.receive(frame);
+    else if (frame.type === 'welcome') this.#welcome(frame);
+    else if (frame.type === 'error') this.emit('error', new Refusal(frame.code, sentence(frame.message)));
+  }
+
+  #welcome(frame) {
+    clearTimeout(this.#answer);
+    this.#answer = 0;
+    this.#openedAt = Date.now();
+    this.username = frame.username;
+    this.verified = frame.verified;
+    this.maxContentBytes = frame.max_content_bytes;
+    this.maxRooms = frame.max_rooms ?? 0;
+    this.#interval = frame.ping_interval_ms || PING_INTERVAL;
+    this.state = 'open';
+    for (const room of this.rooms()) room.join();
+    this.#to('open');
+    this.emit('welcome', frame);
+    this.#listen();
+  }
+
+  // #listen asks whether somebody is there when nothing was heard for the interval. A timer that is far too late
+  // has slept with the device.
+  #listen() {
+    clearTimeout(this.#silence);
+    const due = this.#heardAt + this.#interval;
+    this.#silence = setTimeout(() => {
+      if (Date.now() - this.#heardAt >= this.#interval) this.#ask(Date.now() - due > ANSWER ? ANSWER_SOON : ANSWER);
+      this.#listen();
+    }, Math.max(due - Date.now(), 100, this.#answer ? this.#interval : 0));
+  }
+
+  // #ask has the connection replaced unless something is heard within ms.
+  #ask(ms) {
+    if (!this.#send({ type: 'ping' })) return;
+    const until = Date.now() + ms;
+    if (this.#answer && this.#answerBy <= until) return;
+    clearTimeout(this.#answer);
+    this.#answerBy = until;
+    this.#answer = setTimeout(() => this.#connect(), ms);
+  }
+}
