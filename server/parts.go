@@ -95,7 +95,7 @@ func (s *Server) open() (err error) {
 // webRoutes adds the pages for browsers. They are served to everyone: who may
 // read and write is decided where the page connects.
 func (s *Server) webRoutes(pages http.Handler) {
-	for _, path := range []string{"/", "/room/:roomId", "/assets/*filepath"} {
+	for _, path := range web.Routes() {
 		s.router.HTTP(http.MethodGet, path, func(w http.ResponseWriter, r *ws.Request) error {
 			pages.ServeHTTP(w, r.Request)
 			return nil

@@ -126,8 +126,8 @@ func read(folder string) map[string][]byte {
 	return found
 }
 
-// lean leaves out what is for people who read the source: indentation, and lines that are a comment and nothing
-// else. Lines stay where they are, so that a browser that names one names the right one.
+// lean leaves out what is for people who read the source: indentation, and comments that stand alone on their line or,
+// in scripts, behind what holds no string and no slash. Lines stay where they are, so that a browser that names one names the right one.
 func lean(name string, body []byte) []byte {
 	comment := map[string]string{".js": "//", ".css": "/*", ".html": "<!--"}[path.Ext(name)]
 	if comment == "" {
@@ -138,6 +138,9 @@ func lean(name string, body []byte) []byte {
 		line = bytes.TrimSpace(line)
 		whole := comment != "/*" && comment != "<!--" || bytes.HasSuffix(line, []byte("*/")) || bytes.HasSuffix(line, []byte("-->"))
 		if !bytes.HasPrefix(line, []byte(comment)) || !whole {
+			if code, _, ok := bytes.Cut(line, []byte("//")); ok && comment == "//" && !bytes.ContainsAny(code, "'\"`/") {
+				line = bytes.TrimSpace(code)
+			}
 			b.Write(line)
 		}
 		b.WriteByte('\n')

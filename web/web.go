@@ -18,6 +18,15 @@ import (
 	"edgechat/refusal"
 )
 
+// Routes returns the paths that the handler answers for, as the router writes them.
+func Routes() []string {
+	routes := []string{"/", "/room/:roomId", "/assets/*filepath", "/qr.svg"}
+	for name := range read("npm") {
+		routes = append(routes, "/"+name)
+	}
+	return routes
+}
+
 // A Config says what the page may be used for. The zero value works.
 type Config struct {
 	// FrameAncestors are origins whose pages may have this one inside a frame, such as "https://intranet.example"; "*" is

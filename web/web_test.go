@@ -3,13 +3,13 @@ package web
 import (
 	"compress/gzip"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -19,14 +19,18 @@ func get(t *testing.T, method, target string, headers ...string) *http.Response 
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	h, err := Handler(Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
+	handlerOnce().ServeHTTP(w, r)
 	return w.Result()
 }
+
+var handlerOnce = sync.OnceValue(func() http.Handler {
+	h, err := Handler(Config{})
+	if err != nil {
+		panic(err)
+	}
+	return h
+})
 
 func body(t *testing.T, res *http.Response) string {
 	t.Helper()
@@ -49,7 +53,13 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/room/K%C3%BCche?token=x", 200, "text/html; charset=utf-8"},
 		{"GET", "/room/a%2Fb", 200, "text/html; charset=utf-8"}, // one segment; the chat's route says what is wrong with the name
 		{"GET", "/assets/app.js", 200, "text/javascript; charset=utf-8"},
-		{"HEAD", "/assets/session.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/edgechat.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/edgechat-room.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/edgechat.d.ts", 200, "text/plain; charset=utf-8"},
+		{"GET", "/assets/app.webmanifest", 200, "application/manifest+json"},
+		{"GET", "/assets/icon-180.png", 200, "image/png"},
+		{"GET", "/package.json", 404, "application/json; charset=utf-8"},
+		{"HEAD", "/assets/edgechat.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/assets/style.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
 		{"GET", "/room/", 404, "application/json; charset=utf-8"},
@@ -213,38 +223,84 @@ func TestPolicyOf(t *testing.T) {
 // What somebody wrote never becomes markup, and the whole stays light enough for a
 // slow link.
 func TestScripts(t *testing.T) {
-	total := 0
-	err := fs.WalkDir(static, "static", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+	all := load()
+	plain, wire := len(all.page.plain.body), len(all.page.zipped.body)
+	for name, f := range all.others {
+		if f.forever == "" || !strings.HasPrefix(name, f.forever) {
+			continue // the same once more
 		}
-		b, err := static.ReadFile(name)
-		zipped := get(t, "GET", strings.TrimSuffix(strings.TrimPrefix(name, "static"), "index.html"), "Accept-Encoding", "gzip")
-		if zipped.StatusCode != 200 || zipped.Header.Get("Content-Encoding") != "gzip" {
-			t.Errorf("%s is not served compressed: %d", name, zipped.StatusCode)
+		plain += len(f.plain.body)
+		wire += len(f.zipped.body)
+		if f.zipped.body == nil {
+			wire += len(f.plain.body)
 		}
-		total += len(body(t, zipped))
-		if contentTypes[path.Ext(name)] == "" {
+		if f.contentType == "" {
 			t.Errorf("%s has no content type", name)
 		}
 		for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "setHTML", "HTMLUnsafe", "DOMParser",
 			"createContextualFragment", "srcdoc", "document.write", "eval(", "new Function", "randomUUID("} {
-			if path.Ext(name) == ".js" && strings.Contains(string(b), never) {
+			if path.Ext(name) == ".js" && strings.Contains(string(f.plain.body), never) {
 				t.Errorf("%s has %s", name, never)
 			}
 		}
-		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(string(b), -1) {
-			if res := get(t, "GET", "/assets/"+m[1]); res.StatusCode != 200 {
-				t.Errorf("%s imports %s: %d", name, m[1], res.StatusCode)
+		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(string(f.plain.body), -1) {
+			if all.others[f.forever+m[1]] == nil {
+				t.Errorf("%s imports %s, which there is not", name, m[1])
+			}
+			if !strings.Contains(string(all.page.plain.body), strings.TrimPrefix(f.forever, "/")+m[1]+`">`) {
+				t.Errorf("%s is not preloaded", m[1])
 			}
 		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	if total > 15_000 {
-		t.Errorf("the page and its parts are %d bytes compressed, and 15000 are the limit", total)
+	if plain > 100<<10 || wire > 60<<10 {
+		t.Errorf("the page and its parts are %d bytes, %d compressed, and 102400 and 61440 are the limits", plain, wire)
 	}
-	t.Logf("the page and its parts are %d bytes compressed", total)
+	t.Logf("the page and its parts are %d bytes, %d compressed", plain, wire)
+}
+
+// Parts in the folder of their hash are kept for ever, the others asked for each time.
+func TestForever(t *testing.T) {
+	html := body(t, get(t, "GET", "/room/den"))
+	at := regexp.MustCompile(`src="\.\.(/assets/[0-9a-f]{12}/app\.js)"`).FindStringSubmatch(html)
+	if at == nil {
+		t.Fatalf("no script of the hash in %s", html)
+	}
+	if res := get(t, "GET", at[1]); res.StatusCode != 200 || res.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+		t.Errorf("%s: %d, Cache-Control %q", at[1], res.StatusCode, res.Header.Get("Cache-Control"))
+	}
+	if res := get(t, "GET", "/assets/000000000000/app.js"); res.StatusCode != 404 {
+		t.Errorf("a folder of another hash: %d", res.StatusCode)
+	}
+}
+
+// What is left out of a part is for people alone, and lines stay where they are.
+func TestLean(t *testing.T) {
+	for _, c := range []struct{ name, in, out string }{
+		{"a.js", "// why\n  let a = 'x'; // stays\n\t// gone\nb(); // gone\n", "\nlet a = 'x'; // stays\n\nb();\n"},
+		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na { b: c }\n/* two\nlines */\n"},
+		{"a.svg", "  <svg/>\n", "  <svg/>\n"},
+	} {
+		if got := string(lean(c.name, []byte(c.in))); got != c.out {
+			t.Errorf("%s: %q becomes %q, want %q", c.name, c.in, got, c.out)
+		}
+	}
+}
+
+func TestQR(t *testing.T) {
+	res := get(t, "GET", "/qr.svg?text="+url.QueryEscape("http://192.168.1.5:3000/room/family"))
+	svg := body(t, res)
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "image/svg+xml" || !strings.HasPrefix(svg, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 37 37"`) {
+		t.Errorf("%d %s %.200s", res.StatusCode, res.Header.Get("Content-Type"), svg)
+	}
+	if !strings.Contains(svg, "M4 4h7v1h-7z") {
+		t.Error("the upper edge of the first finder pattern is not there")
+	}
+	for _, bad := range []string{"", "javascript:alert(1)", "192.168.1.5", "http://", "http://a/" + strings.Repeat("x", 300), "\x00"} {
+		if res := get(t, "GET", "/qr.svg?text="+url.QueryEscape(bad)); res.StatusCode != 400 {
+			t.Errorf("text %q: %d, want 400", bad, res.StatusCode)
+		}
+	}
+	if res := get(t, "POST", "/qr.svg?text=http://a"); res.StatusCode != 405 {
+		t.Errorf("POST: %d", res.StatusCode)
+	}
 }

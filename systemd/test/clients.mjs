@@ -1,11 +1,11 @@
 // Twenty members of one room who talk while the guest script does what it likes to their
-// server: the web page's own session, whose cursor, keys and back-off are the client contract.
+// server: the web page's own client, whose cursor, keys and back-off are the client contract.
 // They begin at once and end when the guest makes the file `stop` in the shared folder. What
 // was acknowledged must then have reached everyone, once, in one order, and nobody may have
 // been told that something is missing.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -17,15 +17,7 @@ const pause = 2000; // ms between two messages of a member
 const patience = 90_000; // ms; the machine is emulated
 
 const WebSocket = createRequire(path.join(root, 'test/e2e/package.json'))('ws');
-// A browser's socket reports an error as an event that may be ignored; that of ws throws it.
-globalThis.WebSocket = class extends WebSocket {
-  constructor(...args) {
-    super(...args);
-    this.on('error', () => {});
-  }
-};
-const source = readFileSync(path.join(root, 'web/static/assets/session.js'), 'utf8');
-const { Session } = await import(`data:text/javascript,${encodeURIComponent(source)}`);
+const { connect } = await import(path.join(root, 'web/npm/edgechat.js'));
 
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 async function until(what, condition) {
@@ -44,35 +36,28 @@ class Member {
 
   constructor(name) {
     this.name = name;
-    this.session = new Session({
-      base, room: 'den', username: name,
-      on: {
-        // Sooner than the page would, so that some of them knock while the server is away.
-        state: (state, detail) => {
-          if (state === 'waiting') setTimeout(() => this.session.wake(), 200 + Math.random() * 800);
-          if (state === 'stopped' && detail.text) this.complaints.push(`stopped: ${detail.text}`);
-        },
-        subscribed: () => { this.opened++; },
-        message: (frame) => {
-          this.ids.push(frame.id);
-          this.contents.set(frame.id, frame.content);
-        },
-        event: () => {},
-        gap: () => this.complaints.push('gap'),
-        pending: () => {},
-        acked: (entry, frame) => {
-          if (!frame.durable) this.complaints.push(`not durable: ${entry.content}`);
-          this.acked.set(entry.content, frame.id);
-        },
-        failed: (entry, text) => this.complaints.push(`refused: ${entry.content}: ${text}`),
-        error: () => {}, // of a try to connect; what matters is what arrives
-      },
+    this.client = connect({ url: base, username: name, WebSocket });
+    // Sooner than the page would, so that some of them knock while the server is away.
+    this.client.on('state', (state, detail) => {
+      if (state === 'waiting') setTimeout(() => this.client.check(), 200 + Math.random() * 800);
+      if (state === 'stopped' && detail.text) this.complaints.push(`stopped: ${detail.text}`);
     });
-    this.session.start();
+    this.room = this.client.join('den', { since: 'all' });
+    this.room.on('subscribed', () => { this.opened++; });
+    this.room.on('message', (frame) => {
+      this.ids.push(frame.id);
+      this.contents.set(frame.id, frame.content);
+    });
+    this.room.on('gap', () => this.complaints.push('gap'));
+    this.room.on('acked', (entry, frame) => {
+      if (!frame.durable) this.complaints.push(`not durable: ${entry.content}`);
+      this.acked.set(entry.content, frame.id);
+    });
+    this.room.on('failed', (entry) => this.complaints.push(`refused: ${entry.content}: ${entry.failed}`));
   }
 
   talk() {
-    this.session.send(`${this.name} ${this.said++}`);
+    this.room.send(`${this.name} ${this.said++}`);
     this.timer = setTimeout(() => this.talk(), pause * (0.5 + Math.random()));
   }
 }
@@ -85,7 +70,7 @@ writeFileSync(path.join(job, 'talking'), '');
 
 while (!existsSync(path.join(job, 'stop'))) await sleep(100);
 for (const m of all) clearTimeout(m.timer);
-await until(() => `${all.reduce((n, m) => n + m.session.pending().length, 0)} without acknowledgement`, () => all.every((m) => m.session.pending().length === 0));
+await until(() => `${all.reduce((n, m) => n + m.room.pending().length, 0)} without acknowledgement`, () => all.every((m) => m.room.pending().length === 0));
 
 const acked = new Map(all.flatMap((m) => [...m.acked]).map(([content, id]) => [id, content]));
 await until(() => 'what was acknowledged, with everyone', () => all.every((m) => [...acked.keys()].every((id) => m.contents.has(id))));

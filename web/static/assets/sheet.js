@@ -9,7 +9,7 @@ const body = document.getElementById('sheet-body');
 
 dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
 document.getElementById('sheet-close').addEventListener('click', () => dialog.close());
-dialog.addEventListener('close', () => body.replaceChildren());
+dialog.addEventListener('close', () => { if (!dialog.open) body.replaceChildren(); }); // it may show something else by now
 
 export function show(heading, ...children) {
   title.textContent = heading;
