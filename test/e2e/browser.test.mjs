@@ -289,7 +289,7 @@ test('the page', async (t) => {
     const tara = await Person.arrive(t, browser);
     await tara.page.goto(`${guarded.http}/room/den?token=${token}`);
     await tara.connected();
-    await tara.sees('Tara joined');
+    await tara.page.locator('#people-list').getByText('Tara').waitFor();
     assert.equal(tara.page.url(), `${guarded.http}/room/den`, 'the address no longer holds the token');
     await tara.page.reload();
     await tara.connected();
@@ -390,7 +390,9 @@ test('moderation, on the page', async (t) => {
     admin('unmute', '--name', 'Alice');
     admin('read-only', 'wall');
     await failed('words on the wall', 'not sent: this room is read-only: moderators alone write here');
+    assert.ok(await alice.page.locator('#compose').isHidden(), 'a room that may not be written in has no input');
     admin('read-only', 'wall', '--off');
+    await alice.page.locator('#write').click();
     admin('slow', 'wall', '--every', '2s');
     await alice.say('one');
     await alice.say('two'); // is sent again when it may be

@@ -22,6 +22,9 @@ const $ = (id) => document.getElementById(id);
 
 settings.apply();
 
+// The address changes with the room, and a browser looks for what is relative to it anew then.
+for (const link of document.querySelectorAll('link')) link.href = link.href;
+
 let client = null;
 let rooms = null;
 let place = null; // the room that is shown
@@ -234,6 +237,12 @@ $('room-form').addEventListener('submit', (event) => {
 
 $('rooms-button').addEventListener('click', listOthers);
 $('people-button').addEventListener('click', () => place.people.load());
+// Nobody is told when a room may be written in again.
+$('write').addEventListener('click', () => {
+  place.readOnly = false;
+  showList();
+  compose.focus();
+});
 $('try-now').addEventListener('click', () => client?.check());
 
 $('menu-button').addEventListener('click', () => {
