@@ -52,7 +52,7 @@ var table = []row{
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
 	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "moderation", "admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.

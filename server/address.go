@@ -33,6 +33,18 @@ func urls(addr net.Addr, hosts func() []netip.Addr) []string {
 	return list
 }
 
+// URLs returns where people can reach a server that listens on addr: on all addresses, "http://localhost:PORT"
+// first, then those of this machine.
+func URLs(addr net.Addr) []string { return urls(addr, localHosts) }
+
+// URLs returns where people can reach s.
+func (s *Server) URLs() (list []string) {
+	for _, l := range s.listeners {
+		list = append(list, URLs(l.Addr())...)
+	}
+	return list
+}
+
 // localHosts lists the addresses of the interfaces that are up, as reachable
 // orders them. A sandbox may forbid to ask; then there are none.
 func localHosts() []netip.Addr {

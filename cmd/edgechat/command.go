@@ -48,6 +48,7 @@ func commands() []command {
 		adminCommand(),
 		joinCommand(),
 		sendCommand(),
+		qrCommand(),
 		benchCommand(),
 		doctorCommand(),
 		{name: "version", summary: "print the version", run: showVersion},

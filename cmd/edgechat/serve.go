@@ -81,6 +81,7 @@ func serve(ctx context.Context, a *app) error {
 	}
 	started()
 	super.ready(srv.Status()) // who connects from here on waits in the kernel's queue
+	a.welcome(srv.URLs())
 	watching, unwatched := context.WithCancel(ctx)
 	defer unwatched() // a listener that fails ends Serve, not ctx
 	wg.Go(func() { super.watch(watching, srv.Alive, srv.Status) })

@@ -11,6 +11,7 @@ complete -c edgechat -n __fish_use_subcommand -a import -d 'put exported message
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
 complete -c edgechat -n __fish_use_subcommand -a join -d 'talk in a room: lines in, lines out'
 complete -c edgechat -n __fish_use_subcommand -a send -d 'say something in a room, and wait until it is stored'
+complete -c edgechat -n __fish_use_subcommand -a qr -d 'show the address as a QR code, for phones'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board and say what will hurt'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
@@ -213,6 +214,9 @@ complete -c edgechat -n '__fish_seen_subcommand_from send' -l token-file -r -F -
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l key -x -d 'idempotency key: the same one under the same name makes no second message'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l timeout -x -d 'time for the message to be acknowledged, other tries included'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l json -d 'print the acknowledgement as a JSON object'
+complete -c edgechat -n '__fish_seen_subcommand_from qr' -l url -x -d 'the address to show'
+complete -c edgechat -n '__fish_seen_subcommand_from qr' -l wifi -x -d 'also show a code with which phones enter this Wi-Fi'
+complete -c edgechat -n '__fish_seen_subcommand_from qr' -l wifi-password-file -r -F -d 'file that holds the password of the Wi-Fi and nothing else'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l url -x -d 'the server to put under load, which must be running'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l token -x -d 'bearer token; the environment variable EDGECHAT_TOKEN hides it from ps'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l clients -x -d 'connections'
@@ -240,6 +244,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a import
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a join
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a send
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a qr
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a doctor
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
