@@ -54,6 +54,8 @@ func TestProxies(t *testing.T) {
 				var idle sync.WaitGroup
 				idle.Go(b.survives)
 				b.served()
+				b.streams("http://chat.example/")
+				b.streams("http://home.example/talk/")
 				b.origins()
 				idle.Wait()
 			})
