@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz mutate kill powercut cards soak hostile bench compare lint generate dist deb install uninstall test-pi clean
+.PHONY: help run build test check race e2e fuzz vuln mutate kill powercut cards soak hostile bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ e2e: build ## the node and browser tests against the built binary
 
 fuzz: ## each fuzz target for FUZZTIME (default 10s), one after the other
 	@bash scripts/fuzz
+
+vuln: ## govulncheck and gosec; SECURITY.md answers what they say; needs a network and jq
+	@bash scripts/vuln
 
 mutate: ## a package's tests on mutated code; PKG=./codec, MUTATETIME=30m
 	@bash scripts/mutate $(PKG)

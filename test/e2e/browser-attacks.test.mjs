@@ -111,10 +111,8 @@ test('pages from elsewhere', async (t) => {
         assert.deepEqual(await said(strict, 'forged'), [], name);
 
         const published = (await said(open, 'forged')).length;
-        const unsupported = await refusals(open, 'unsupported_media_type');
         await let_in(attack);
-        if (name === 'a form, multipart') await refusedSince(open, 'unsupported_media_type', unsupported, name); // let in, and of a kind that nobody takes
-        else await until(`message by ${name} where it is allowed`, async () => (await said(open, 'forged')).length > published);
+        await until(`message by ${name} where it is allowed`, async () => (await said(open, 'forged')).length > published);
       }
     });
 
@@ -187,7 +185,7 @@ test('pages from elsewhere', async (t) => {
   await t.test('a page that is allowed may do all that a program may', async (t) => {
     const { page } = await visit(t, browser, attacker.site);
     const tried = await run(page, [], async (at) => {
-      const headers = { 'Content-Type': 'application/json', 'Author-Key': 'mine', 'Idempotency-Key': 'k-1' };
+      const headers = { 'Content-Type': 'application/json', 'Author-Key': 'mine' };
       const call = async (method, to, body) => {
         try {
           const answer = await fetch(to, { method, headers, body });
@@ -196,9 +194,9 @@ test('pages from elsewhere', async (t) => {
           return { status: error.message };
         }
       };
-      const posted = await call('POST', at, '{"content":"from a friend"}');
-      const edited = await call('PATCH', `${at}/${posted.id}`, '{"content":"from a good friend"}');
-      const deleted = await call('DELETE', `${at}/${posted.id}`);
+      const posted = await call('POST', at, '{"content":"from a friend","username":"Ann"}');
+      const edited = await call('PATCH', `${at}/${posted.id}?username=Ann`, '{"content":"from a good friend"}');
+      const deleted = await call('DELETE', `${at}/${posted.id}?username=Ann`);
       return [posted.status, edited.status, deleted.status];
     }, `${open.http}/chat/room/friends/messages`);
     assert.deepEqual(tried, [201, 200, 200]);
