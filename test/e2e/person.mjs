@@ -1,0 +1,81 @@
+// A person at the web page, in a real browser. EDGECHAT_SHOTS=FOLDER keeps pictures of it.
+
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { until } from './harness.mjs';
+
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
+export const desktop = { viewport: { width: 1280, height: 800 }, colorScheme: 'light' };
+
+// A person at a page of their own: another browser profile, so nothing is shared.
+export class Person {
+  static async arrive(t, browser, options = desktop) {
+    const person = new Person();
+    person.context = await browser.newContext(options);
+    person.page = await person.context.newPage();
+    person.page.setDefaultTimeout(10_000);
+    person.complaints = [];
+    person.page.on('pageerror', (error) => person.complaints.push(error.message));
+    person.page.on('console', (message) => {
+      // A browser asks for /favicon.ico where a document names no icon; our page does.
+      if (message.location().url.endsWith('/favicon.ico')) return;
+      if (['error', 'warning'].includes(message.type())) person.complaints.push(`${message.text()} ${message.location().url}`);
+    });
+    t.after(() => person.context.close());
+    return person;
+  }
+
+  async join(server, name, room) {
+    await this.page.goto(server.http);
+    await this.enter(name, room);
+    await this.connected();
+  }
+
+  async enter(name, room) {
+    await this.page.locator('#name').fill(name);
+    await this.page.locator('#room').fill(room);
+    await this.back();
+  }
+
+  // back is for who stands at the door with a name.
+  back() { return this.page.getByRole('button', { name: 'Join', exact: true }).click(); }
+
+  here(n) { return this.page.locator('#state').getByText(`${n} here`).waitFor(); }
+
+  people() { return this.page.locator('#people-list .name').allTextContents(); }
+
+  is(state) { return this.page.locator(`html[data-connection=${state}]`).waitFor({ state: 'attached' }); }
+
+  async menu(name) {
+    await this.page.locator('#menu-button').click();
+    await this.page.getByRole('button', { name, exact: true }).click();
+  }
+
+  async connected() {
+    await this.is('open');
+    await this.page.locator('#state').getByText('here').waitFor();
+  }
+
+  async say(text) {
+    await this.page.locator('#text').fill(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  sees(text) { return this.page.locator('#log').getByText(text, { exact: true }).first().waitFor(); }
+
+  // said returns the messages on the page; waiting has those that are not acknowledged.
+  said() { return this.page.locator('#log .message .text').allTextContents(); }
+
+  settled() { return until('acknowledgement of all', async () => await this.page.locator('#log .pending').count() === 0); }
+
+  async shot(name) {
+    if (process.env.EDGECHAT_SHOTS) await this.page.screenshot({ path: path.join(process.env.EDGECHAT_SHOTS, `${name}.png`) });
+  }
+}
+
+export async function launch(t) {
+  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
+  t.after(() => browser.close());
+  return browser;
+}
