@@ -144,7 +144,7 @@ test('a dead line is noticed', async (t) => {
   relay.hold();
   let from = Date.now();
   await until('another connection', () => seen.states.length > 2);
-  assert.ok(Date.now() - from < 2_000 + 5_000 + 1_500, `after ${Date.now() - from} ms`);
+  assert.ok(Date.now() - from < 2_000 + 5_000 + 5_000, `after ${Date.now() - from} ms`);
   relay.resume();
   client.check();
   await room.send('between');
@@ -155,7 +155,7 @@ test('a dead line is noticed', async (t) => {
   from = Date.now();
   client.check();
   await until('another connection', () => seen.states.length > count);
-  assert.ok(Date.now() - from < 3_000 + 1_000, `after ${Date.now() - from} ms`);
+  assert.ok(Date.now() - from < 3_000 + 5_000, `after ${Date.now() - from} ms`);
   relay.resume();
   client.check();
   await room.send('after');

@@ -17,7 +17,7 @@ export const root = path.resolve(here, '../..');
 // What EDGECHAT_... says here is for the tests, not for the servers they start.
 const serverEnv = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDGECHAT_')));
 const binary = path.resolve(process.env.EDGECHAT_BIN ?? path.join(root, 'bin/edgechat'));
-const patience = 10_000; // ms; a board under load is slow, a test that hangs is slower
+const patience = 30_000; // ms; a board under load is slow, a test that hangs is slower
 
 export const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 

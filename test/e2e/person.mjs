@@ -14,7 +14,7 @@ export class Person {
     const person = new Person();
     person.context = await browser.newContext(options);
     person.page = await person.context.newPage();
-    person.page.setDefaultTimeout(10_000);
+    person.page.setDefaultTimeout(30_000);
     person.complaints = [];
     person.page.on('pageerror', (error) => person.complaints.push(error.message));
     person.page.on('console', (message) => {
