@@ -29,6 +29,7 @@ type row struct {
 // they meet in server.
 var table = []row{
 	{0, "refusal", nil},
+	{0, "names", []string{"golang.org/x/text/secure/precis", "golang.org/x/text/secure/bidirule", "golang.org/x/text/unicode/bidi", "golang.org/x/text/unicode/norm", "golang.org/x/text/cases", "go.mau.fi/util/confusable"}},
 	{0, "limit", nil},
 	{0, "systemd", nil},
 	{0, "internal/settings", nil},
@@ -40,13 +41,13 @@ var table = []row{
 	{0, "ws/internal/frame", nil},
 	{0, "ws/internal/loop", nil},
 	{1, "ws/internal/outbox", []string{"refusal", "ws/internal/frame"}},
-	{1, "codec", []string{"refusal", "github.com/tinylib/msgp/msgp"}},
 	{1, "internal/load", []string{"client", "github.com/tinylib/msgp/msgp"}},
 	{1, "web", []string{"refusal", "rsc.io/qr"}},
+	{1, "codec", []string{"names", "refusal", "github.com/tinylib/msgp/msgp"}},
 	{1, "browser", []string{"refusal"}},
-	{1, "moderation", []string{"refusal", "internal/durable"}},
+	{1, "moderation", []string{"names", "refusal", "internal/durable"}},
 	{2, "admin", []string{"refusal", "metrics", "moderation"}},
-	{2, "auth", []string{"refusal", "codec", "internal/durable"}},
+	{2, "auth", []string{"names", "refusal", "codec", "internal/durable"}},
 	{2, "ws", []string{"limit", "refusal", "ws/internal/frame", "ws/internal/loop", "ws/internal/outbox", "github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{2, "hub", []string{"refusal", "codec", "metrics"}},
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
@@ -70,6 +71,8 @@ var productModules = map[string]string{
 	"go.etcd.io/bbolt":                    "the store's file",
 	"golang.org/x/sys":                    "bbolt's system calls",
 	"rsc.io/qr":                           "the QR code of an invitation; it has no tables of kanji, which others fill at start with half a megabyte",
+	"golang.org/x/text":                   "PRECIS, for names",
+	"go.mau.fi/util":                      "what looks alike, for names",
 }
 
 // The modules that tests may import besides.

@@ -33,7 +33,7 @@ func New(cfg Config) (*Checker, error) {
 	case a == Unset:
 		a = None
 	}
-	return &Checker{cfg.Tokens, &Identity{Access: a, Anonymous: true}}, nil
+	return &Checker{cfg.Tokens, &Identity{Access: a, Anonymous: true, tokens: cfg.Tokens}}, nil
 }
 
 // Identify returns whose token r bears. Without a token that is the anonymous

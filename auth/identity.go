@@ -16,10 +16,18 @@ type Identity struct {
 	Access    Access   // in the rooms that Rooms names
 	Rooms     []string // exact names, or prefixes with a trailing "*"; empty: all rooms
 	Anonymous bool     // came without a token
+
+	tokens *Tokens // of Anonymous: whose names are not to be had
 }
 
-// May reports whether id has access a (Read, Write or Moderate) to room. Names are
-// compared byte by byte, as rooms are told apart. A nil id may do nothing.
+// Taken reports whether name, as codec.CleanUsername returns it, is that of a token which id does not bear, or could pass
+// for one. It changes as the token file is read again.
+func (id *Identity) Taken(name string) bool {
+	return id.Anonymous && id.tokens != nil && id.tokens.set.Load().names.Has(name)
+}
+
+// May reports whether id has access a (Read, Write or Moderate) to room. room is in
+// the form of codec.CleanRoom, as patterns are. A nil id may do nothing.
 func (id *Identity) May(a Access, room string) bool {
 	if id == nil || a < Read || a > Moderate || id.Access < a || id.Access > Moderate {
 		return false
@@ -49,7 +57,7 @@ func (id *Identity) MayAll(a Access) bool {
 func checkName(s string) error {
 	clean, err := codec.CleanUsername(s)
 	if err == nil && clean != s {
-		err = errors.New("it begins or ends with a space")
+		err = fmt.Errorf("it is not in the form in which names are compared: write %q", clean)
 	}
 	if err != nil {
 		return fmt.Errorf("name %q: %s", s, reason(err))
@@ -69,8 +77,12 @@ func checkPattern(p string) error {
 	case strings.Contains(name, "*"):
 		return fmt.Errorf("room pattern %q: \"*\" may stand only at the end", p)
 	}
-	if err := codec.CheckRoom(name); err != nil {
+	form, err := codec.CleanRoom(name)
+	if err != nil {
 		return fmt.Errorf("room pattern %q: %s", p, reason(err))
+	}
+	if form != name {
+		return fmt.Errorf("room pattern %q: %q is not in the form in which rooms are compared: write %q", p, name, form)
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"os"
 	"sync/atomic"
+
+	"edgechat/names"
 )
 
 // Tokens is a token file in memory. All methods may be called from any
@@ -13,7 +15,13 @@ import (
 type Tokens struct {
 	path string
 	log  *slog.Logger
-	set  atomic.Pointer[map[[32]byte]*Identity] // replaced, never changed
+	set  atomic.Pointer[tokenSet] // replaced, never changed
+}
+
+// A tokenSet is what one reading of the file gave.
+type tokenSet struct {
+	byHash map[[32]byte]*Identity
+	names  names.Set
 }
 
 // Load reads the token file at path. An error names the file, the line, and
@@ -36,11 +44,12 @@ func (t *Tokens) Reload() error {
 	if err != nil {
 		return err
 	}
-	set := make(map[[32]byte]*Identity, len(entries))
+	set := &tokenSet{byHash: make(map[[32]byte]*Identity, len(entries))}
 	for _, e := range entries {
-		set[e.hash] = &Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}
+		set.byHash[e.hash] = &Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}
+		set.names.Add(e.Name)
 	}
-	t.set.Store(&set)
+	t.set.Store(set)
 	t.warnMode()
 	return nil
 }
@@ -66,7 +75,7 @@ func (t *Tokens) warnMode() {
 func (t *Tokens) Path() string { return t.path }
 
 // Len returns the number of tokens.
-func (t *Tokens) Len() int { return len(*t.set.Load()) }
+func (t *Tokens) Len() int { return len(t.set.Load().byHash) }
 
 // Lookup returns the identity of token.
 //
@@ -75,6 +84,6 @@ func (t *Tokens) Len() int { return len(*t.set.Load()) }
 // rest of the hash says nothing of a token of 256 random bits, and only the whole one lets
 // its bearer in.
 func (t *Tokens) Lookup(token string) (*Identity, bool) {
-	id, ok := (*t.set.Load())[sha256.Sum256([]byte(token))]
+	id, ok := t.set.Load().byHash[sha256.Sum256([]byte(token))]
 	return id, ok
 }

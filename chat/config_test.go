@@ -98,7 +98,7 @@ func TestKeyScopes(t *testing.T) {
 	ann, bob := strings.TrimPrefix(header["Ann"], bearer), strings.TrimPrefix(header["Bob"], bearer)
 	r := newRig(t, config)
 	seen := map[string]string{}
-	for _, caller := range []string{"token=" + ann, "token=" + bob, "username=Ann", "username=Bob"} {
+	for _, caller := range []string{"token=" + ann, "token=" + bob, "username=Carl", "username=Dora"} {
 		post := func(text string) string {
 			t.Helper()
 			status, _, body := r.do("POST", "/chat/room/den/messages?"+caller, text, "Idempotency-Key: k")

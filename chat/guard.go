@@ -10,11 +10,26 @@ import (
 	"edgechat/ws"
 )
 
+// roomKey is where checkRoom leaves the name of a room that was spelled in another form.
+type roomKey struct{}
+
 // roomOf returns the room of a route with ":roomId", as checkRoom let it through.
-func roomOf(r *ws.Request) string { return r.Param("roomId") }
+func roomOf(r *ws.Request) string {
+	if form, ok := r.Value(roomKey{}).(string); ok {
+		return form
+	}
+	return r.Param("roomId")
+}
 
 // checkRoom is a guard: the path names a room.
-func checkRoom(r *ws.Request) error { return codec.CheckRoom(roomOf(r)) }
+func checkRoom(r *ws.Request) error {
+	name := r.Param("roomId")
+	form, err := codec.CleanRoom(name)
+	if err == nil && form != name {
+		r.Set(roomKey{}, form)
+	}
+	return err
+}
 
 // identityKey is where guards leave the caller's *auth.Identity.
 type identityKey struct{}
@@ -85,9 +100,13 @@ func username(id *auth.Identity, wanted string) (string, error) {
 	case !id.Anonymous:
 		return id.Name, nil
 	case wanted == "":
-		return nameless, nil
+		wanted = nameless
 	}
-	return codec.CleanUsername(wanted)
+	name, err := codec.CleanUsername(wanted)
+	if err == nil && id.Taken(name) {
+		return "", refusal.Errorf(refusal.NameTaken, "the name %q is kept for somebody who has a token, or looks like such a name; take another, or come with the token", name)
+	}
+	return name, err
 }
 
 // checkUsername is a guard: a name in the query can be had. It comes after those that find

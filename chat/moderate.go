@@ -57,7 +57,7 @@ func described(by Moderator, act moderation.Act) []any {
 
 func (ctl *Controller) moderate(ctx context.Context, by Moderator, act moderation.Act) (done moderation.Done, err error) {
 	if act.Room != "" {
-		if err := codec.CheckRoom(act.Room); err != nil {
+		if act.Room, err = codec.CleanRoom(act.Room); err != nil {
 			return done, err
 		}
 	}

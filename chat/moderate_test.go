@@ -103,7 +103,7 @@ func TestModeratorOverHTTP(t *testing.T) {
 	r.does(`{"act":"ban","name":"Lab"}`)
 	lab := r.room("lab-1", "", jsonHeader, header["Lab"])
 	lab.JSONOf("subscribed")
-	if c := edgetest.TryDial(t, r.ws+"/chat/room/den?username=Lab"); c.Response.StatusCode != 403 {
+	if c := edgetest.TryDial(t, r.ws+"/chat/room/den?username=Lab"); c.Response.StatusCode != 409 {
 		t.Errorf("the name without the token: %s", c.Response.Status)
 	}
 	r.does(`{"act":"ban","identity":"Lab"}`)

@@ -136,7 +136,7 @@ func TestReviseTokens(t *testing.T) {
 		expect(t, c, "subscribed")
 		return c
 	}
-	for name, query := range map[string]string{"Bob": "", "nobody": "username=Ann", "Eve": ""} {
+	for name, query := range map[string]string{"Bob": "", "nobody": "username=Anton", "Eve": ""} {
 		c := other(name, query)
 		for _, frame := range []string{revision("edit", ids[0], `,"content":"x","author_key":"k"`), revision("delete", ids[0], `,"author_key":"k"`)} {
 			c.Text(frame)

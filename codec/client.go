@@ -3,6 +3,7 @@ package codec
 import (
 	"unicode/utf8"
 
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -75,6 +76,7 @@ func (l Limits) DecodeClient(binary bool, data []byte) (Client, error) {
 	if problem == nil {
 		problem = nameProblem
 	}
+	room = roomForm(room)
 	c := Client{Type: typ, Room: room}
 	if problem == nil {
 		switch typ {
@@ -106,8 +108,8 @@ func (c *Client) readJoin(f *fields) *refusal.Error {
 	if c.Type == TypeLeave {
 		return nil
 	}
-	if err := checkRoom(c.Room); err != nil {
-		return err
+	if _, err := names.Room(c.Room); err != nil {
+		return refusal.New(refusal.InvalidRoom, err.Error())
 	}
 	var problem *refusal.Error
 	if c.Join.Replay, c.Join.Since, problem = f.since.readSince(); problem != nil {

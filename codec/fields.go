@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -143,8 +144,8 @@ func (f *field) readType() (Type, *refusal.Error) {
 // readNames reads room and key, each "" if it is absent or wrong, in one allocation.
 func (f *fields) readNames() (room, key string, problem *refusal.Error) {
 	roomProblem := f.room.check("room")
-	if roomProblem == nil && f.room.size > maxRoom*utf8.UTFMax {
-		roomProblem = refusal.Errorf(refusal.InvalidRoom, "the name of the room is longer than %d characters", maxRoom)
+	if roomProblem == nil && f.room.size > names.MaxRoom*utf8.UTFMax {
+		roomProblem = refusal.Errorf(refusal.InvalidRoom, "the name of the room is longer than %d characters", names.MaxRoom)
 	}
 	keyProblem := f.key.check("idempotency_key")
 	if keyProblem == nil && f.key.size > maxKey*utf8.UTFMax {

@@ -2,83 +2,48 @@ package codec
 
 import (
 	"strconv"
-	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
-const (
-	maxRoom     = 64 // characters (runes) of the name of a room
-	maxUsername = 32 // characters (runes) of the name of a member
-	maxKey      = 64 // characters (runes) of an idempotency key
-)
+const maxKey = 64 // characters (runes) of an idempotency key
 
-// CheckRoom reports what is wrong with s as the name of a room: it has 1-64
-// characters, which are letters, decimal digits and marks of any script, "-",
-// "_" and ".", and is neither "." nor "..", which paths take away. Names are
-// compared byte by byte; no normal form is applied. The error is a *refusal.Error of
-// refusal.InvalidRoom.
-func CheckRoom(s string) error {
-	if problem := checkRoom(s); problem != nil {
-		return problem
+// CleanRoom returns the one form of s as the name of a room, as names.Room has it. The error is a
+// *refusal.Error of refusal.InvalidRoom.
+func CleanRoom(s string) (string, error) {
+	form, err := names.Room(s)
+	if err != nil {
+		return "", refusal.New(refusal.InvalidRoom, err.Error())
 	}
-	return nil
+	return form, nil
 }
 
-func checkRoom(s string) *refusal.Error {
-	switch {
-	case s == "":
-		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is empty; give it 1-%d characters", maxRoom)
-	case !utf8.ValidString(s):
-		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is not valid UTF-8")
-	case tooLong(s, maxRoom):
-		return refusal.Errorf(refusal.InvalidRoom, "the name of the room is longer than %d characters", maxRoom)
-	case s == "." || s == "..":
-		return refusal.Errorf(refusal.InvalidRoom, "a room cannot be named %q, which is a step in a path", s)
-	}
-	for _, r := range s {
-		if r != '-' && r != '_' && r != '.' && !unicode.In(r, unicode.L, unicode.Nd, unicode.M) {
-			return refusal.Errorf(refusal.InvalidRoom,
-				"the name of the room may not hold %s; use letters, digits, marks, - _ and .", quoteRune(r))
-		}
-	}
-	return nil
-}
-
-// CleanUsername returns s without the spaces around it, or what is wrong with
-// it as the name of a member: it has 1-32 characters, at least one of which can
-// be seen, and none that controls, breaks lines or changes the direction of
-// the text around it. The error is a *refusal.Error of refusal.InvalidUsername.
-//
-// Of the invisible format characters only U+200C and U+200D pass: Persian,
-// Indic scripts and many emoji are written with them. Characters that this
-// version of Unicode does not know yet pass too, or new emoji would be refused.
-func CleanUsername(s string) (string, error) {
-	if !utf8.ValidString(s) {
-		return "", refusal.Errorf(refusal.InvalidUsername, "the username is not valid UTF-8")
-	}
-	s = strings.TrimSpace(s)
+// roomForm is CleanRoom for a name that may be wrong, which stays as it is.
+func roomForm(s string) string {
 	if s == "" {
-		return "", refusal.Errorf(refusal.InvalidUsername, "the username is empty; give it 1-%d characters", maxUsername)
+		return s
 	}
-	if tooLong(s, maxUsername) {
-		return "", refusal.Errorf(refusal.InvalidUsername, "the username is longer than %d characters", maxUsername)
+	if form, err := names.Room(s); err == nil {
+		return form
 	}
-	seen := false
-	for _, r := range s {
-		if !printable(r) {
-			return "", refusal.Errorf(refusal.InvalidUsername,
-				"the username may not hold %s; use characters that can be printed", quoteRune(r))
-		}
-		seen = seen || visible(r)
-	}
-	if !seen {
-		return "", refusal.Errorf(refusal.InvalidUsername, "nothing of the username can be seen; add a letter or a digit")
-	}
-	return s, nil
+	return s
 }
+
+// CleanUsername returns the one form of s, without the white space around it, as the name of a member, as names.User has it. The
+// error is a *refusal.Error of refusal.InvalidUsername.
+func CleanUsername(s string) (string, error) {
+	form, err := names.User(s)
+	if err != nil {
+		return "", refusal.New(refusal.InvalidUsername, err.Error())
+	}
+	return form, nil
+}
+
+// PastUsername reports whether s was let in as the name of a member before names had one form: see names.Past.
+func PastUsername(s string) bool { return names.Past(s) }
 
 // CheckKey reports what is wrong with s as an idempotency key: it has 1-64
 // characters of valid UTF-8 and no control characters. The error is a *refusal.Error of
@@ -124,25 +89,6 @@ func checkKey(name, s string) *refusal.Error {
 // of a very long s.
 func tooLong(s string, most int) bool {
 	return len(s) > most*utf8.UTFMax || len(s) > most && utf8.RuneCountInString(s) > most
-}
-
-// printable reports whether r may be part of a username.
-func printable(r rune) bool {
-	switch {
-	case r == '\u200c' || r == '\u200d':
-		return true
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Zl, unicode.Zp):
-		return false // controls, bidirectional overrides and isolates, private use, line separators
-	}
-	return !unicode.Is(unicode.Noncharacter_Code_Point, r)
-}
-
-// visible reports whether r leaves a trace on the screen by itself: not spaces,
-// joiners and marks, nor the fillers and the empty Braille cell, which are letters
-// and symbols to Unicode but blank.
-func visible(r rune) bool {
-	return r != '\u2800' &&
-		!unicode.In(r, unicode.Z, unicode.Cf, unicode.M, unicode.Other_Default_Ignorable_Code_Point)
 }
 
 // quoteRune names a character in an error message by its number as well, since

@@ -194,7 +194,7 @@ func (f found) assemble() (want Client, ok bool) {
 		want.Key = key
 	}
 	if roomOK = roomOK && len(room) <= 256; roomOK {
-		want.Room = room
+		want.Room = roomForm(room)
 	}
 	if !typOK || !contentOK || !roomOK || !keyOK || len(content) > fuzzLimits.MaxContent {
 		return want, false
@@ -221,7 +221,8 @@ func (f found) assemble() (want Client, ok bool) {
 		return want, room != ""
 	case "join":
 		ok := f.join(&want.Join)
-		return want, ok && CheckRoom(room) == nil
+		_, err := CleanRoom(room)
+		return want, ok && err == nil
 	default:
 		return want, false
 	}

@@ -67,7 +67,7 @@ func TestDecodersAllocateLittle(t *testing.T) {
 			t.Errorf("%s: %v allocations, at most %v; %v", in.name, got, in.allocs, err)
 		}
 	}
-	none(t, "CheckRoom", func() { _ = CheckRoom("general") })
+	none(t, "CleanRoom", func() { _, _ = CleanRoom("general") })
 	none(t, "CleanUsername", func() { _, _ = CleanUsername(" Alice ") })
 	none(t, "ParseID", func() { _, _ = ParseID("k3f9q2-1042") })
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -33,7 +34,7 @@ type scope struct {
 
 // people are rules about people.
 type people struct {
-	identities, names map[string]*Rule
+	identities, names map[string]*Rule // names by both their keys
 	addresses         map[netip.Prefix]*Rule
 	bits              []int // that prefixes in addresses have
 }
@@ -68,9 +69,11 @@ func newIndex(rules []Rule) *index {
 func (p *people) add(rule *Rule) {
 	switch {
 	case rule.Identity != "":
-		put(&p.identities, NameKey(rule.Identity), rule)
+		put(&p.identities, rule.Identity, rule)
 	case rule.Name != "":
-		put(&p.names, NameKey(rule.Name), rule)
+		for _, key := range names.KeysOf(rule.Name) {
+			put(&p.names, key, rule)
+		}
 	default:
 		put(&p.addresses, rule.address, rule)
 		if n := rule.address.Bits(); !slices.Contains(p.bits, n) {
@@ -83,21 +86,27 @@ func put[K comparable](m *map[K]*Rule, key K, rule *Rule) {
 	if *m == nil {
 		*m = make(map[K]*Rule)
 	}
-	(*m)[key] = rule
+	if x := (*m)[key]; x == nil || !x.end.IsZero() && (rule.end.IsZero() || rule.end.After(x.end)) { // of two, as a file of before may have, the longer
+		(*m)[key] = rule
+	}
 }
 
 // find returns a rule that is about w, or nil.
 func (p *people) find(w Who, now time.Time) *Rule {
 	if w.Identity != "" {
-		if rule := inForce(p.identities[NameKey(w.Identity)], now); rule != nil {
+		if rule := inForce(p.identities[w.Identity], now); rule != nil {
 			return rule
 		}
 	}
 	if w.Moderator {
 		return nil
 	}
-	if rule := inForce(p.names[NameKey(w.Name)], now); rule != nil {
-		return rule
+	if len(p.names) > 0 {
+		for _, key := range names.KeysOf(w.Name) {
+			if rule := inForce(p.names[key], now); rule != nil {
+				return rule
+			}
+		}
 	}
 	if len(p.bits) == 0 || !w.Address.IsValid() {
 		return nil
@@ -177,7 +186,7 @@ func (r *Rules) Pace(room string, w Who) *Refusal {
 			return nil
 		}
 		every := time.Duration(rule.Every) * time.Millisecond
-		wait := r.pace.take(paceKey{room, NameKey(w.Identity), NameKey(w.Name), w.Address}, every, now)
+		wait := r.pace.take(paceKey{room, w.Identity, names.KeysOf(w.Name)[0], w.Address}, every, now)
 		if wait == 0 {
 			return nil
 		}

@@ -206,6 +206,9 @@ func (r *Rules) change(rule Rule, ends, must bool) error {
 	now := time.Now()
 	rules := slices.DeleteFunc(slices.Clone(r.rules), func(x Rule) bool { return x.over(now) })
 	i := slices.IndexFunc(rules, rule.same)
+	if i >= 0 { // and of a file of before, or by way of a name that looks like two others, more of them
+		rules = slices.Concat(rules[:i+1], slices.DeleteFunc(rules[i+1:], rule.same))
+	}
 	switch {
 	case ends && i < 0 && must:
 		return refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, cmp.Or(rule.About(), fmt.Sprintf("room %q", rule.Room)), rule.where())

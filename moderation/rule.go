@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"edgechat/names"
 )
 
 // A Kind is what a rule forbids.
@@ -71,7 +73,7 @@ func (r *Rule) About() string { return about(r.Identity, r.Name, r.Address) }
 
 // same reports whether r and x cannot both be.
 func (r Rule) same(x Rule) bool {
-	return r.Kind == x.Kind && r.Room == x.Room && NameKey(r.Identity) == NameKey(x.Identity) && NameKey(r.Name) == NameKey(x.Name) && r.address == x.address
+	return r.Kind == x.Kind && r.Room == x.Room && r.Identity == x.Identity && names.Alike(r.Name, x.Name) && r.address == x.address
 }
 
 // where is for messages to people.
@@ -106,6 +108,11 @@ func (r *Rule) check() (err error) {
 	}
 	if people != want || r.Kind == KindSlow && r.Every <= 0 || r.Left < 0 {
 		return fmt.Errorf("a rule of kind %s that makes no sense", r.Kind)
+	}
+	for name, form := range map[*string]func(string) (string, error){&r.Room: names.Room, &r.Identity: names.User, &r.Name: names.User} {
+		if clean, err := form(*name); err == nil { // a file of before may have another
+			*name = clean
+		}
 	}
 	if r.Address != "" {
 		r.address, err = ParseAddress(r.Address)

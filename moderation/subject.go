@@ -3,12 +3,14 @@ package moderation
 import (
 	"fmt"
 	"net/netip"
+
+	"edgechat/names"
 )
 
 // A Subject is whom a rule is about: one of the three.
 type Subject struct {
 	Identity string       // the name of a token
-	Name     string       // that is shown, with a token or without
+	Name     string       // that is shown, with a token or without, and what could pass for it
 	Address  netip.Prefix // of a connection
 }
 
@@ -37,17 +39,14 @@ type Who struct {
 func (s Subject) Is(w Who) bool {
 	switch {
 	case s.Identity != "":
-		return w.Identity != "" && NameKey(s.Identity) == NameKey(w.Identity)
+		return s.Identity == w.Identity
 	case w.Moderator:
 		return false
 	case s.Name != "":
-		return NameKey(s.Name) == NameKey(w.Name)
+		return names.Alike(s.Name, w.Name)
 	}
 	return s.Address.IsValid() && s.Address.Contains(w.Address.Unmap().WithZone(""))
 }
-
-// NameKey is the same for two names that are one to this server. They are compared byte by byte, as everywhere else.
-func NameKey(name string) string { return name }
 
 // sitePrefix is how many bits of IPv6 one site has, as in limits by address.
 const sitePrefix = 64

@@ -21,6 +21,7 @@ const (
 	InvalidMessage       Code = "invalid_message"        // a frame or a body from a client
 	InvalidRoom          Code = "invalid_room"           // the name of a room
 	InvalidUsername      Code = "invalid_username"       // the name of a member
+	NameTaken            Code = "name_taken"             // the name of a token, or what could pass for it
 	InvalidQuery         Code = "invalid_query"          // a parameter behind the "?", an id included
 	Unauthorized         Code = "unauthorized"           // no token, or one that is not valid
 	Forbidden            Code = "forbidden"              // a valid identity that may not do this here, or somebody else's message
@@ -59,6 +60,8 @@ func (c Code) Status() int {
 		return http.StatusUnauthorized
 	case Forbidden, OriginNotAllowed, Banned, Muted, ReadOnly, RoomClosed:
 		return http.StatusForbidden
+	case NameTaken:
+		return http.StatusConflict
 	case Misdirected:
 		return http.StatusMisdirectedRequest
 	case NotFound:

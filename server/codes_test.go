@@ -110,6 +110,8 @@ func TestCodes(t *testing.T) {
 	if n := open.Stats().Chat.TooManyRooms; n != 1 {
 		t.Errorf("%d joins over the limit counted", n)
 	}
+	mixed := start(t, Config{Tokens: tokens, Anonymous: auth.Write})
+	check(mixed, []errorTest{{"name_taken", 409, publish + "?username=%D0%B0nn\n\nhi", ""}}) // a Cyrillic a
 	closed := start(t, Config{Tokens: tokens, Anonymous: auth.None})
 	check(closed, []errorTest{
 		{"unauthorized", 401, "GET /chat/rooms", "WWW-Authenticate"},

@@ -69,14 +69,16 @@ func parseLine(b []byte) (codec.Record, error) {
 	if l.Time < 0 {
 		return codec.Record{}, fmt.Errorf("its time is %d, and has to be milliseconds since 1970", l.Time)
 	}
-	r := codec.Record{Room: l.Room, Key: l.Key}
+	r := codec.Record{Key: l.Key}
 	m := &r.Message
 	m.Time, m.Edited, m.Deleted = l.Time, l.Edited, l.Deleted
-	if err := codec.CheckRoom(l.Room); err != nil {
+	if r.Room, err = codec.CleanRoom(l.Room); err != nil {
 		return codec.Record{}, withoutCode(err)
 	}
-	if m.Username, err = codec.CleanUsername(l.Username); err != nil {
-		return codec.Record{}, withoutCode(err)
+	if m.Username = l.Username; !codec.PastUsername(l.Username) { // as it was said then
+		if m.Username, err = codec.CleanUsername(l.Username); err != nil {
+			return codec.Record{}, withoutCode(err)
+		}
 	}
 	if m.ID, err = parseNumber(l.ID); err != nil {
 		return codec.Record{}, err
