@@ -204,6 +204,7 @@ type Member struct {
 type Reloaded struct {
 	Path   string `json:"path,omitempty"` // of the token file; "" if there is none
 	Tokens int    `json:"tokens"`
+	Closed int    `json:"closed"` // connections of tokens that were taken back, allow less than before or have expired
 }
 
 // Level is the answer to a change of the log's level.

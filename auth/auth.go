@@ -5,12 +5,16 @@
 // One rule for callers: an [Identity] is shared by everyone who presented the
 // same token and is never changed.
 //
-// Rights are looked up when a connection is made. A token that is revoked opens
-// nothing new after the next [Tokens.Reload]; connections that it opened
-// earlier stay until they close.
+// Rights are looked up when a connection is made, and looked at again by whoever has connections: after a
+// [Tokens.Reload], and when [Checker.Due] says that a token may have expired, [Checker.Lost] says whose are to end.
+//
+// Expiry goes by the wall clock. On a board without a clock battery a token that has expired counts until the clock is set.
 package auth
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrNoToken says that there is no token where one is needed. Answer 401.
@@ -19,11 +23,14 @@ var (
 	// ErrBadToken says that the token is not one of ours. Answer 401.
 	ErrBadToken = errors.New("auth: token is not valid")
 
+	// ErrExpired says that the token was one of ours. It is an ErrBadToken.
+	ErrExpired = fmt.Errorf("%w: it has expired", ErrBadToken)
+
 	// ErrRequest says that it cannot be told which token is meant. Answer 400
 	// (RFC 6750, section 3.1, invalid_request).
 	ErrRequest = errors.New("auth: token cannot be read from the request")
 
-	// ErrFile says that a token file holds a line that is not understood.
+	// ErrFile says that a token file cannot be used, or holds a line that is not understood.
 	ErrFile = errors.New("auth: bad token file")
 
 	// ErrExists says that a token of that name exists already.

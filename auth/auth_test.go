@@ -21,7 +21,7 @@ func must[T any](t *testing.T) func(v T, err error) T {
 }
 
 func TestAccessText(t *testing.T) {
-	for a, s := range map[Access]string{None: "none", Read: "read", Write: "write"} {
+	for a, s := range map[Access]string{None: "none", Read: "read", Write: "write", Moderate: "moderate", Admin: "admin", Metrics: "metrics"} {
 		if got, err := ParseAccess(s); got != a || err != nil {
 			t.Errorf("ParseAccess(%q) = %v, %v", s, got, err)
 		}
@@ -29,7 +29,7 @@ func TestAccessText(t *testing.T) {
 			t.Errorf("%d prints %q, want %q", a, a, s)
 		}
 	}
-	for _, s := range []string{"", "Read", "admin", "readwrite"} {
+	for _, s := range []string{"", "Read", "root", "readwrite"} {
 		a := Write
 		if err := a.UnmarshalText([]byte(s)); err == nil || a != Write {
 			t.Errorf("UnmarshalText(%q) gave %v and %v, want an error and the value kept", s, a, err)
@@ -64,7 +64,7 @@ func TestMay(t *testing.T) {
 				t.Errorf("%s: May(Write, %q) = %v", test.name, room, got)
 			}
 		}
-		for _, a := range []Access{Unset, None, Write + 1} {
+		for _, a := range []Access{Unset, None, Metrics, Moderate, Admin} {
 			if test.id.May(a, "den") {
 				t.Errorf("%s: May(%v) is no question and must be false", test.name, a)
 			}
@@ -165,8 +165,9 @@ func TestChecker(t *testing.T) {
 		{"token where none is needed", Config{Tokens: tokens, Anonymous: Write}, "/?token=" + alice, 0, "Alice", nil},
 		{"wrong token", Config{Tokens: tokens}, "/?token=edc_x", 0, "", ErrBadToken},
 		{"wrong token where none is needed", Config{Tokens: tokens, Anonymous: Write}, "/?token=edc_x", 0, "", ErrBadToken},
-		{"token without a file", Config{}, "/?token=" + alice, 0, "", ErrBadToken},
-		{"unreadable", Config{}, "/?token=a&token=b", 0, "", ErrRequest},
+		{"token without a file", Config{}, "/?token=" + alice, Write, "", nil},
+		{"two without a file", Config{}, "/?token=a&token=b", Write, "", nil},
+		{"unreadable", Config{Tokens: tokens}, "/?token=a&token=b", 0, "", ErrRequest},
 	}
 	for _, test := range tests {
 		c := must[*Checker](t)(New(test.cfg))

@@ -28,6 +28,14 @@ type Token struct {
 	Created time.Time // zero if the file does not say
 }
 
+// A Grant says what a token is to stand for.
+type Grant struct {
+	Name    string
+	Access  Access
+	Rooms   []string  // as in Identity; none for Metrics and Admin, which are about all
+	Expires time.Time // from when on it is not valid any more, in whole seconds; zero is never
+}
+
 // List returns the tokens of the file at path, in its order.
 func List(path string) ([]Token, error) {
 	_, entries, err := readFile(path)
@@ -36,7 +44,7 @@ func List(path string) ([]Token, error) {
 	}
 	var list []Token
 	for _, e := range entries {
-		t := Token{Identity: Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}}
+		t := Token{Identity: *e.identity()}
 		if e.Created != nil {
 			t.Created = *e.Created
 		}
@@ -45,19 +53,30 @@ func List(path string) ([]Token, error) {
 	return list, nil
 }
 
-// Create adds a token to the file at path, which it makes with mode 0600 if
+// Create is CreateGrant for a token that does not expire.
+func Create(path, name string, access Access, rooms []string) (token string, err error) {
+	return CreateGrant(path, Grant{Name: name, Access: access, Rooms: rooms})
+}
+
+// CreateGrant adds a token to the file at path, which it makes with mode 0600 if
 // there is none, and returns it: "edc_" and 32 random bytes in base64url. It is
 // not kept anywhere else. No rooms means all rooms.
 //
 // The file is replaced in one step, with its mode and owner kept: a server that
 // reads it meanwhile sees the old one or the new one, and two Creates at once
 // both count. The error is ErrExists if the name is taken.
-func Create(path, name string, access Access, rooms []string) (token string, err error) {
+func CreateGrant(path string, g Grant) (token string, err error) {
+	name, access, rooms := g.Name, g.Access, g.Rooms
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)
 	}
-	if access < None || access > Moderate {
-		return "", fmt.Errorf("%w: access of %q must be none, read, write or moderate", ErrInvalid, name)
+	switch now := time.Now(); {
+	case access < None || access > Admin:
+		return "", fmt.Errorf("%w: access of %q must be none, metrics, read, write, moderate or admin", ErrInvalid, name)
+	case access.wholeServer() && len(rooms) > 0:
+		return "", fmt.Errorf("%w: access %v is about the whole server: leave rooms out", ErrInvalid, access)
+	case !g.Expires.IsZero() && !g.Expires.After(now):
+		return "", fmt.Errorf("%w: %q would expire at %s, which is not in the future", ErrInvalid, name, g.Expires.UTC().Format(time.RFC3339))
 	}
 	for _, p := range rooms {
 		if err := checkPattern(p); err != nil {
@@ -69,7 +88,12 @@ func Create(path, name string, access Access, rooms []string) (token string, err
 	token = Prefix + base64.RawURLEncoding.EncodeToString(secret[:])
 	sum := sha256.Sum256([]byte(token))
 	now := time.Now().UTC().Truncate(time.Second)
-	line, err := json.Marshal(record{name, hex.EncodeToString(sum[:]), access, rooms, &now})
+	r := record{name, hex.EncodeToString(sum[:]), access, rooms, &now, nil}
+	if !g.Expires.IsZero() {
+		end := g.Expires.UTC().Truncate(time.Second)
+		r.Expires = &end
+	}
+	line, err := json.Marshal(r)
 	if err != nil {
 		return "", fmt.Errorf("auth: create token %q: %w", name, err)
 	}
@@ -88,6 +112,9 @@ func Create(path, name string, access Access, rooms []string) (token string, err
 	return token, nil
 }
 
+// emptied is what a file has whose last token was revoked: without it, it could have been emptied by mishap.
+const emptied = "# no token is left\n"
+
 // Revoke takes the token of that name out of the file at path and leaves every
 // other line as it is. The error is ErrNotFound if there is none.
 func Revoke(path, name string) error {
@@ -102,6 +129,9 @@ func Revoke(path, name string) error {
 			if n++; n != entries[i].line {
 				kept = append(kept, line...)
 			}
+		}
+		if len(bytes.TrimSpace(kept)) == 0 {
+			kept = []byte(emptied) // an empty file is refused
 		}
 		return kept, nil
 	})

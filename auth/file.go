@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"time"
 )
 
@@ -16,7 +14,7 @@ import (
 // character is "#", are kept and ignored.
 //
 //	# the NAS announces its backups
-//	{"name":"nas","sha256":"9f86...","access":"write","rooms":["backup","nas-*"],"created":"2026-11-22T12:00:00Z"}
+//	{"name":"nas","sha256":"9f86...","access":"write","rooms":["backup","nas-*"],"created":"2026-11-22T12:00:00Z","expires":"2027-01-01T00:00:00Z"}
 //
 // It holds the SHA-256 of each token, in hex. A token has 256 random bits, so a
 // plain hash is enough: there is nothing to guess that salt or stretching would
@@ -29,6 +27,7 @@ type record struct {
 	Access  Access     `json:"access"`
 	Rooms   []string   `json:"rooms,omitempty"`
 	Created *time.Time `json:"created,omitempty"`
+	Expires *time.Time `json:"expires,omitempty"`
 }
 
 // entry is a line that was read and is valid.
@@ -38,27 +37,22 @@ type entry struct {
 	line int // from 1
 }
 
+func (e *entry) identity() *Identity {
+	id := &Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms, hash: e.hash}
+	if e.Expires != nil {
+		id.Expires = e.Expires.Unix()
+	}
+	return id
+}
+
 // maxFile bounds what is read as a token file: some 50,000 tokens.
 const maxFile = 16 << 20
 
 // readFile returns the raw bytes of the file at path, and its entries.
 func readFile(path string) ([]byte, []entry, error) {
-	f, err := os.Open(path)
+	raw, _, err := readRegular(path)
 	if err != nil {
-		return nil, nil, fmt.Errorf("auth: read token file: %w", err)
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil {
-		return nil, nil, fmt.Errorf("auth: read token file: %w", err)
-	} else if !st.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("auth: read token file: %w", &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")})
-	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, nil, fmt.Errorf("auth: read token file: %w", err)
-	}
-	if len(raw) > maxFile {
-		return nil, nil, fmt.Errorf("%w: %s is larger than %d MiB", ErrFile, path, maxFile>>20)
+		return nil, nil, err
 	}
 	entries, err := parse(path, raw)
 	return raw, entries, err
@@ -100,7 +94,7 @@ func parseLine(line []byte) (entry, error) {
 	// A misspelled "rooms" would open all rooms.
 	d.DisallowUnknownFields()
 	if err := d.Decode(&e.record); err != nil {
-		return e, fmt.Errorf("not a JSON object with name, sha256, access, rooms, created: %w", err)
+		return e, fmt.Errorf("not a JSON object with name, sha256, access, rooms, created, expires: %w", err)
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return e, errors.New("there is more after the JSON object: put one on each line")
@@ -114,7 +108,13 @@ func parseLine(line []byte) (entry, error) {
 		e.hash = [32]byte(b)
 	}
 	if e.Access == Unset {
-		return e, fmt.Errorf("access of %q is missing: write \"read\", \"write\", \"moderate\" or \"none\"", e.Name)
+		return e, fmt.Errorf("access of %q is missing: write \"read\", \"write\", \"moderate\", \"admin\", \"metrics\" or \"none\"", e.Name)
+	}
+	if e.Access.wholeServer() && e.Rooms != nil {
+		return e, fmt.Errorf("access %v of %q is about the whole server: leave rooms out", e.Access, e.Name)
+	}
+	if e.Expires != nil && e.Expires.Unix() <= 0 {
+		return e, fmt.Errorf("expires of %q is before 1970: write a time such as \"2027-01-01T00:00:00Z\"", e.Name)
 	}
 	// Whoever deletes the last room of a list hardly means to open all of them.
 	if e.Rooms != nil && len(e.Rooms) == 0 {

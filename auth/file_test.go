@@ -65,7 +65,11 @@ func TestBadFile(t *testing.T) {
 		{`{"name":"Ann","sha256":"` + hashA[:62] + `zz","access":"read"}`, "64 hex digits"},
 		{`{"name":"Ann","access":"read"}`, "64 hex digits"},
 		{`{"name":"Ann","sha256":"` + hashA + `"}`, "access of \"Ann\" is missing"},
-		{`{"name":"Ann","sha256":"` + hashA + `","access":"admin"}`, `"admin" must be none, read, write or moderate`},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"root"}`, `"root" must be none, metrics, read, write, moderate or admin`},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"admin","rooms":["den"]}`, "about the whole server"},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"metrics","rooms":["*"]}`, "about the whole server"},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","expires":"tomorrow"}`, "not a JSON object"},
+		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","expires":"1960-01-01T00:00:00Z"}`, "before 1970"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":[]}`, "rooms of \"Ann\" is empty"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a*b"]}`, "only at the end"},
 		{`{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a b"]}`, "may not hold"},
@@ -246,7 +250,7 @@ func TestReload(t *testing.T) {
 		t.Error("a failed Reload changed the tokens")
 	}
 
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("# nobody"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := tokens.Reload(); err != nil {
@@ -260,9 +264,8 @@ func TestReload(t *testing.T) {
 func TestModeWarning(t *testing.T) {
 	for mode, want := range map[os.FileMode]string{
 		0o600: "", 0o640: "", 0o611: "", 0o644: "can be read by others", 0o604: "can be read by others",
-		0o660: "can be changed by others", 0o666: "can be changed by others", 0o620: "can be changed by others", 0o602: "can be changed by others",
 	} {
-		path := write(t, "")
+		path := write(t, `{"name":"Ann","sha256":"`+hashA+`","access":"read"}`)
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("# x\n" + `{"name":"Ann","sha256":"` + hashA + `","access":"read","rooms":["a*"]}` + "\n"))
 	f.Add([]byte(`{"name":"Ann","sha256":"","access":"none"}`))
+	f.Add([]byte(`{"name":"Ann","sha256":"` + hashB + `","access":"admin","expires":"2027-01-01T00:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		entries, err := parse("tokens", raw)
 		if err != nil {
@@ -20,7 +21,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, e := range entries {
-			if checkName(e.Name) != nil || e.Access < None || e.Access > Write || e.hash == [32]byte{} && !strings.Contains(e.SHA256, "00") {
+			if checkName(e.Name) != nil || e.Access < None || e.Access > Admin || e.Access.wholeServer() && e.Rooms != nil || e.hash == [32]byte{} && !strings.Contains(e.SHA256, "00") {
 				t.Fatalf("took %+v", e)
 			}
 			for _, p := range e.Rooms {

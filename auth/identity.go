@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/refusal"
@@ -16,9 +17,38 @@ type Identity struct {
 	Access    Access   // in the rooms that Rooms names
 	Rooms     []string // exact names, or prefixes with a trailing "*"; empty: all rooms
 	Anonymous bool     // came without a token
+	Expires   int64    // when it ends, in seconds since 1970; 0 is never
 
-	tokens *Tokens // of Anonymous: whose names are not to be had
+	hash   [32]byte // of the token in the file; zero for others
+	tokens *Tokens  // of Anonymous: whose names are not to be had
 }
+
+// expired reports whether id has ended at this time.
+func (id *Identity) expired(now time.Time) bool { return id.Expires != 0 && now.Unix() >= id.Expires }
+
+// covers reports whether id may do all that old may, under the same name.
+func (id *Identity) covers(old *Identity) bool {
+	if id.Name != old.Name || id.Access < old.Access {
+		return false
+	}
+	if len(id.Rooms) == 0 {
+		return true
+	}
+	return len(old.Rooms) > 0 && !slices.ContainsFunc(old.Rooms, func(p string) bool {
+		return !slices.ContainsFunc(id.Rooms, func(q string) bool { return includes(q, p) })
+	})
+}
+
+// includes reports whether pattern p stands for all that q does.
+func includes(p, q string) bool {
+	if prefix, ok := strings.CutSuffix(p, "*"); ok {
+		return strings.HasPrefix(strings.TrimSuffix(q, "*"), prefix)
+	}
+	return p == q
+}
+
+// MayScrape reports whether id may read /metrics from another machine.
+func (id *Identity) MayScrape() bool { return id != nil && id.Access.wholeServer() }
 
 // Taken reports whether name, as codec.CleanUsername returns it, is that of a token which id does not bear, or could pass
 // for one. It changes as the token file is read again.
@@ -29,7 +59,7 @@ func (id *Identity) Taken(name string) bool {
 // May reports whether id has access a (Read, Write or Moderate) to room. room is in
 // the form of codec.CleanRoom, as patterns are. A nil id may do nothing.
 func (id *Identity) May(a Access, room string) bool {
-	if id == nil || a < Read || a > Moderate || id.Access < a || id.Access > Moderate {
+	if id == nil || a < Read || a > Moderate || id.Access < a || id.Access > Admin {
 		return false
 	}
 	if len(id.Rooms) == 0 {
@@ -49,7 +79,7 @@ func (id *Identity) May(a Access, room string) bool {
 
 // MayAll reports whether id has access a to all rooms.
 func (id *Identity) MayAll(a Access) bool {
-	return id != nil && a >= Read && id.Access >= a && id.Access <= Moderate && (len(id.Rooms) == 0 || slices.Contains(id.Rooms, "*"))
+	return id != nil && a >= Read && a <= Moderate && id.Access >= a && id.Access <= Admin && (len(id.Rooms) == 0 || slices.Contains(id.Rooms, "*"))
 }
 
 // checkName says what is wrong with s as the name of a token: it becomes the username

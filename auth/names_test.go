@@ -83,27 +83,35 @@ func TestTokenBytes(t *testing.T) {
 
 // No access beyond those that there are is ever granted, nor may anyone be given it.
 func TestAccessRange(t *testing.T) {
-	for a := range Moderate + 3 {
+	for a := range Admin + 3 {
 		id := &Identity{Access: a}
-		if got, want := id.May(Read, "den"), a >= Read && a <= Moderate; got != want {
-			t.Errorf("%v may read: %v", a, got)
+		for want, from := range map[Access]Access{Read: Read, Write: Write, Moderate: Moderate} {
+			if got := id.May(want, "den"); got != (a >= from && a <= Admin) || id.MayAll(want) != got {
+				t.Errorf("%v may %v: %v", a, want, got)
+			}
 		}
-		if got, want := id.May(Write, "den"), a == Write || a == Moderate; got != want {
-			t.Errorf("%v may write: %v", a, got)
+		for _, no := range []Access{Unset, None, Metrics, Admin, Admin + 1} {
+			if id.May(no, "den") || id.MayAll(no) {
+				t.Errorf("%v may %v, which is no question about a room", a, no)
+			}
 		}
-		if got, want := id.May(Moderate, "den"), a == Moderate; got != want {
-			t.Errorf("%v may moderate: %v", a, got)
+		if got, want := id.MayScrape(), a == Metrics || a == Admin; got != want {
+			t.Errorf("%v may read the metrics: %v", a, got)
 		}
 		path := filepath.Join(t.TempDir(), "tokens")
 		_, err := Create(path, "Ann", a, nil)
-		if want := a >= None && a <= Moderate; (err == nil) != want {
+		if want := a >= None && a <= Admin; (err == nil) != want {
 			t.Errorf("Create with access %v: %v", a, err)
 		}
-		if _, err := New(Config{Anonymous: a}); (err == nil) != (a <= Write) {
+		_, err = Create(path, "Bob", a, []string{"den"})
+		if want := a >= None && a <= Moderate && a != Metrics; (err == nil) != want {
+			t.Errorf("Create with access %v in a room: %v", a, err)
+		}
+		if _, err := New(Config{Anonymous: a}); (err == nil) != (a <= Write && a != Metrics) {
 			t.Errorf("Anonymous %v: %v", a, err)
 		}
 	}
-	if got := fmt.Sprint(Unset, None, Read, Write, Moderate, Moderate+1); got != " none read write moderate Access(5)" {
+	if got := fmt.Sprint(Unset, None, Metrics, Read, Write, Moderate, Admin, Admin+1); got != " none metrics read write moderate admin Access(7)" {
 		t.Errorf("they print as %q", got)
 	}
 }

@@ -7,12 +7,15 @@ import (
 	"strings"
 )
 
-// queryKey names the token in a query: browsers cannot set a header on a
-// WebSocket. A URL ends up in logs and histories, so the header is preferred.
+// queryKey names the token in a query. A URL ends up in logs and histories, so the others are preferred.
 const queryKey = "token"
 
+// offerPrefix begins a subprotocol that is a token, which a client offers beside a real one: browsers cannot
+// set another header on a WebSocket.
+const offerPrefix = "bearer."
+
 // FromRequest returns the token of r: "Authorization: Bearer x" (RFC 6750; the
-// scheme in any case) or "?token=x". ok is false if there is none; other
+// scheme in any case), a subprotocol "bearer.x", or "?token=x". ok is false if there is none; other
 // schemes are not looked at, since a proxy in front may use them. The error is
 // ErrRequest for two tokens that differ, or a query that cannot be parsed, and
 // ErrBadToken for one that is empty or malformed. It never holds the token.
@@ -22,7 +25,7 @@ func FromRequest(r *http.Request) (token string, ok bool, err error) {
 			return fmt.Errorf("%w: the one in the %s is empty or has characters that no token has", ErrBadToken, where)
 		}
 		if ok && t != token {
-			return fmt.Errorf("%w: there are two and they differ: send one, in the Authorization header or as ?%s=", ErrRequest, queryKey)
+			return fmt.Errorf("%w: there are two and they differ: send one, in the Authorization header, as a subprotocol %sTOKEN or as ?%s=TOKEN", ErrRequest, offerPrefix, queryKey)
 		}
 		token, ok = t, true
 		return nil
@@ -34,6 +37,18 @@ func FromRequest(r *http.Request) (token string, ok bool, err error) {
 		}
 		if err := add(strings.Trim(rest, " \t"), "Authorization header"); err != nil {
 			return "", false, err
+		}
+	}
+	for _, h := range r.Header["Sec-Websocket-Protocol"] {
+		if !strings.Contains(h, offerPrefix) {
+			continue
+		}
+		for offer := range strings.SplitSeq(h, ",") {
+			if t, bears := strings.CutPrefix(strings.Trim(offer, " \t"), offerPrefix); bears {
+				if err := add(t, "subprotocol"); err != nil {
+					return "", false, err
+				}
+			}
 		}
 	}
 	if r.URL == nil || r.URL.RawQuery == "" {

@@ -1,10 +1,10 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/sha256"
-	"io/fs"
+	"fmt"
 	"log/slog"
-	"os"
 	"sync/atomic"
 
 	"edgechat/names"
@@ -25,7 +25,8 @@ type tokenSet struct {
 }
 
 // Load reads the token file at path. An error names the file, the line, and
-// what to mend there. A file that others may read or change is used, with a
+// what to mend there. So is one that others may change, or that is empty: what has emptied it was no revocation, which
+// leaves a comment. One that others may read is used, with a
 // warning to log; a nil log discards.
 func Load(path string, log *slog.Logger) (*Tokens, error) {
 	if log == nil {
@@ -40,35 +41,34 @@ func Load(path string, log *slog.Logger) (*Tokens, error) {
 
 // Reload reads the file again. On an error the tokens stay as they were.
 func (t *Tokens) Reload() error {
-	_, entries, err := readFile(t.path)
+	raw, st, err := readRegular(t.path)
+	if err != nil {
+		return err
+	}
+	if err := checkOwner(t.path, st); err != nil {
+		return err
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return fmt.Errorf("%w: %s is empty: make a token with \"edgechat token create NAME --tokens %[2]s\"", ErrFile, t.path)
+	}
+	entries, err := parse(t.path, raw)
 	if err != nil {
 		return err
 	}
 	set := &tokenSet{byHash: make(map[[32]byte]*Identity, len(entries))}
 	for _, e := range entries {
-		set.byHash[e.hash] = &Identity{Name: e.Name, Access: e.Access, Rooms: e.Rooms}
+		set.byHash[e.hash] = e.identity()
 		set.names.Add(e.Name)
 	}
 	t.set.Store(set)
-	t.warnMode()
-	return nil
-}
-
-// warnMode complains of permissions that let others in. Who may change the file
-// can make a token; who may read it learns names and rooms, but no token.
-func (t *Tokens) warnMode() {
-	st, err := os.Stat(t.path)
-	if err != nil {
-		return
-	}
-	const writable, readable fs.FileMode = 0o022, 0o004
-	mode := st.Mode().Perm()
-	switch {
-	case mode&writable != 0:
-		t.log.Warn("token file can be changed by others", "path", t.path, "mode", mode.String(), "hint", "chmod 600 "+t.path)
-	case mode&readable != 0:
+	// Who may read the file learns names and rooms, but no token.
+	if mode := st.Mode().Perm(); mode&0o004 != 0 {
 		t.log.Warn("token file can be read by others", "path", t.path, "mode", mode.String(), "hint", "chmod 600 "+t.path)
 	}
+	if len(set.byHash) == 0 {
+		t.log.Warn("token file holds no token", "path", t.path, "hint", "edgechat token create NAME --tokens "+t.path)
+	}
+	return nil
 }
 
 // Path returns the file's name, as given to Load.
@@ -77,7 +77,7 @@ func (t *Tokens) Path() string { return t.path }
 // Len returns the number of tokens.
 func (t *Tokens) Len() int { return len(t.set.Load().byHash) }
 
-// Lookup returns the identity of token.
+// Lookup returns the identity of token, which may have expired.
 //
 // How long it takes may tell how far the hash of token agrees with one that is there: with
 // work, a caller could find tokens that agree in some first bits. That helps nobody: the
@@ -87,3 +87,6 @@ func (t *Tokens) Lookup(token string) (*Identity, bool) {
 	id, ok := t.set.Load().byHash[sha256.Sum256([]byte(token))]
 	return id, ok
 }
+
+// current returns what the token of id stands for now, nil if it is revoked.
+func (t *Tokens) current(id *Identity) *Identity { return t.set.Load().byHash[id.hash] }

@@ -107,10 +107,16 @@ func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func
 	return nil
 }
 
-// enter registers x, which is an occupant with this client, and ends it at once if rules keep it out, which may have been made
-// since guards have asked.
+func (c *client) bearer() *auth.Identity { return c.identity }
+
+// enter registers x, which is a connection with this client, and ends it at once if rules keep it out, or its token is lost: both
+// may have come since guards have asked.
 func (c *client) enter(x occupant) {
 	c.ctl.here.add(x)
+	if why := c.ctl.cfg.Auth.Lost(c.identity); why != "" {
+		x.expel(&moderation.Refusal{Code: refusal.TokenRevoked, Text: why})
+		return
+	}
 	c.recheck(x)
 }
 
@@ -123,7 +129,7 @@ func (c *client) recheck(x occupant) {
 	}
 }
 
-// cut closes the connection, which is x, for a moderator. What the frame says fits the close frame in part.
+// cut closes the connection, which is x, for a moderator or since its token is lost. What the frame says fits the close frame in part.
 func (c *client) cut(x occupant, no *moderation.Refusal) {
 	c.ctl.here.remove(x)
 	c.refuse(&codec.Error{Code: no.Code, Message: no.Text, RetryAfter: no.Wait})

@@ -52,13 +52,19 @@ func (ctl *Controller) identify(r *ws.Request) error {
 		return nil
 	case errors.Is(err, auth.ErrRequest):
 		return refusal.Errorf(refusal.InvalidQuery, "%v", err)
+	case errors.Is(err, auth.ErrExpired):
+		l.failures.Take(r.Source(), 1)
+		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token has expired: get another")
 	case errors.Is(err, auth.ErrBadToken):
 		l.failures.Take(r.Source(), 1)
 		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: it may have been revoked, or copied in part")
 	default:
-		return challenge(`Bearer realm="edgechat"`, "a token is needed: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN")
+		return challenge(`Bearer realm="edgechat"`, "a token is needed: "+sendIt)
 	}
 }
+
+// sendIt says how a token is sent.
+const sendIt = "send it as \"Authorization: Bearer TOKEN\", as a subprotocol bearer.TOKEN or as ?token=TOKEN"
 
 // challenge is a 401 (RFC 6750 section 3).
 func challenge(header, message string) error {
@@ -85,7 +91,7 @@ func (ctl *Controller) require(access auth.Access) ws.Guard {
 // denied says why id may not do this in room.
 func denied(id *auth.Identity, access auth.Access, room string) string {
 	if id.Anonymous {
-		return "a token is needed to " + access.String() + " here: send it as \"Authorization: Bearer TOKEN\" or as ?token=TOKEN"
+		return "a token is needed to " + access.String() + " here: " + sendIt
 	}
 	return fmt.Sprintf("%s may not %s in room %q", id.Name, access, room)
 }

@@ -9,12 +9,13 @@ import (
 	"edgechat/ws"
 )
 
-// An occupant is what moderators may end: a connection, or the place of one in a room. A session is both.
+// An occupant is what moderators, and whoever takes a token back, may end: a connection, or the place of one in a room. A session is both.
 type occupant interface {
 	place() *int32
 	who(room string) moderation.Who // as rules of that room see it; "" is the server as such
 	in() string                     // the room; "" for a connection that may be in several
 	connection() bool               // if it ends, a connection does
+	bearer() *auth.Identity         // whose it is
 	expel(no *moderation.Refusal)   // ends it, from any goroutine; more than once does nothing
 }
 
@@ -78,7 +79,7 @@ func whoIs(id *auth.Identity, name, room string, source limit.Addr, low uint64) 
 // who moderates any: each room is looked at when it is joined.
 func moderates(id *auth.Identity, room string) bool {
 	if room == "" {
-		return !id.Anonymous && id.Access == auth.Moderate
+		return !id.Anonymous && id.Access >= auth.Moderate
 	}
 	return id.May(auth.Moderate, room)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/hub"
 	"edgechat/moderation"
@@ -134,6 +135,7 @@ func (s *seat) place() *int32                  { return &s.at }
 func (s *seat) who(room string) moderation.Who { return s.many.who(room) }
 func (s *seat) in() string                     { return s.room }
 func (s *seat) connection() bool               { return false }
+func (s *seat) bearer() *auth.Identity         { return s.many.identity }
 
 // expel takes the client out of the room, and leaves it the connection.
 func (s *seat) expel(no *moderation.Refusal) {

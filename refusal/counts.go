@@ -7,7 +7,7 @@ import (
 
 // codes are all that there are, in the order of their declaration.
 var codes = [...]Code{
-	InvalidMessage, InvalidRoom, InvalidUsername, NameTaken, InvalidQuery, Unauthorized, Forbidden, OriginNotAllowed, Misdirected, NotFound, MethodNotAllowed,
+	InvalidMessage, InvalidRoom, InvalidUsername, NameTaken, InvalidQuery, Unauthorized, TokenRevoked, Forbidden, OriginNotAllowed, Misdirected, NotFound, MethodNotAllowed,
 	TooLarge, UnsupportedMediaType, UpgradeRequired, BadHandshake, NotJoined, AlreadyJoined, TooManyRooms, RateLimited, TooManyConnections, RoomFull,
 	Banned, Kicked, Muted, ReadOnly, SlowMode, RoomClosed, TooManyRules, Unavailable, Internal,
 }

@@ -24,6 +24,7 @@ const (
 	NameTaken            Code = "name_taken"             // the name of a token, or what could pass for it
 	InvalidQuery         Code = "invalid_query"          // a parameter behind the "?", an id included
 	Unauthorized         Code = "unauthorized"           // no token, or one that is not valid
+	TokenRevoked         Code = "token_revoked"          // the token of an open connection was taken back, allows less or has expired
 	Forbidden            Code = "forbidden"              // a valid identity that may not do this here, or somebody else's message
 	OriginNotAllowed     Code = "origin_not_allowed"     // a web page from elsewhere
 	Misdirected          Code = "misdirected"            // a Host that is not this server's

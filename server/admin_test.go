@@ -142,7 +142,7 @@ func TestAdminRooms(t *testing.T) {
 // TestAdminActs: what changes something is done, and logged with who asked for it.
 func TestAdminActs(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, nil, 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("# nobody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	level := new(slog.LevelVar)
@@ -163,6 +163,15 @@ func TestAdminActs(t *testing.T) {
 	}
 	if _, err := c.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), tokens) {
 		t.Errorf("a broken token file: %v", err)
+	}
+	if st, err := c.Status(t.Context()); err != nil || len(st.Warnings) != 1 || st.Warnings[0].Code != "tokens" || !strings.Contains(st.Warnings[0].Message, tokens+":1") || !strings.Contains(s.Status(), "tokens not reloaded, the old ones stay: ") {
+		t.Errorf("and the status does not say so: %+v, %v, %s", st.Warnings, err, s.Status())
+	}
+	if err := os.WriteFile(tokens, []byte("# nobody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Reload(t.Context()); err != nil || strings.Contains(s.Status(), "not reloaded") {
+		t.Errorf("once it is mended: %v, %s", err, s.Status())
 	}
 	who := fmt.Sprintf(`by="uid %d gid %d pid %d"`, os.Getuid(), os.Getgid(), os.Getpid())
 	for _, want := range []string{"msg=admin act=log-level " + who + " level=debug before=info", "act=reload " + who, "msg=access who=\"who has a token may do what it allows, and nobody else anything\""} {

@@ -128,6 +128,9 @@ func (s *Server) Status() string {
 	if err := s.store.Ready(); err != nil {
 		text += "; degraded: " + err.Error()
 	}
+	if err := s.stale.Load(); err != nil {
+		text += "; tokens not reloaded, the old ones stay: " + (*err).Error()
+	}
 	return text
 }
 

@@ -138,6 +138,24 @@ func TestCodes(t *testing.T) {
 	}
 	check(strict, []errorTest{{"too_many_connections", 503, strings.Replace(upgrade, "den", "attic", 1), "Retry-After"}})
 
+	// A token that is taken back while its connection is open.
+	revoking := filepath.Join(t.TempDir(), "tokens")
+	gone, err := auth.Create(revoking, "Ann", auth.Write, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	losing := start(t, Config{Tokens: revoking})
+	lost := edgetest.Dial(t, losing.url+"/chat/room/den", jsonProtocol, "Authorization: Bearer "+gone)
+	lost.JSONOf("subscribed")
+	if err := auth.Revoke(revoking, "Ann"); err != nil {
+		t.Fatal(err)
+	}
+	losing.Reload()
+	if m := lost.JSONOf("error"); m["code"] != "token_revoked" {
+		t.Errorf("%v", m)
+	}
+	got["token_revoked frame"] = true
+
 	// What moderators do.
 	moderated, operator := startAdmin(t, Config{ModerationRules: 5})
 	do := func(act string) {

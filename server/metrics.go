@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"edgechat/auth"
 	"edgechat/metrics"
 	"edgechat/refusal"
 	"edgechat/ws"
@@ -16,16 +17,18 @@ import (
 var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via"}
 
 // mayScrape is the guard of /metrics where everyone can connect: whoever asks is on this machine, and is no proxy
-// nor a web page that has made a name of its own stand for it. A token with a right to metrics would
-// be looked for here.
+// nor a web page that has made a name of its own stand for it; or has a token with that right.
 func (s *Server) mayScrape(r *ws.Request) error {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	local := err == nil && peer.Addr().Unmap().IsLoopback() && isLocalHost(r.Host)
 	for _, h := range forwarded {
 		local = local && r.Header.Get(h) == ""
 	}
+	if _, has, err := auth.FromRequest(r.Request); !local && s.tokens != nil && (has || err != nil) {
+		return s.chat.MayScrape(r)
+	}
 	if !local {
-		return refusal.New(refusal.Forbidden, "metrics are for this machine, at http://localhost; --metrics-listen opens them elsewhere")
+		return refusal.New(refusal.Forbidden, "metrics are for this machine, at http://localhost, and for a token with the access metrics or admin; --metrics-listen opens them elsewhere")
 	}
 	return nil
 }

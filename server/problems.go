@@ -28,6 +28,10 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 		warnings = append(warnings, admin.Problem{Code: "store", Message: err.Error(),
 			Hint: "put --data on a card or a disk that takes writes, and see the log for what failed"})
 	}
+	if err := s.stale.Load(); err != nil {
+		warnings = append(warnings, admin.Problem{Code: "tokens", Message: "tokens not reloaded, the old ones stay: " + (*err).Error(),
+			Hint: "mend that, then edgechat admin reload"})
+	}
 	if err := s.rules.Warning(); err != nil {
 		warnings = append(warnings, admin.Problem{Code: "moderation", Message: err.Error(),
 			Hint: "edgechat admin bans lists the rules that hold; put --data on a card that takes writes, and make those again that are missing"})

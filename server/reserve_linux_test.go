@@ -62,7 +62,7 @@ func TestFewDescriptorsServer(t *testing.T) {
 func TestFewDescriptors(t *testing.T) {
 	folder := t.TempDir()
 	tokens := filepath.Join(folder, "tokens")
-	if err := os.WriteFile(tokens, nil, 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("# nobody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	log := new(edgetest.Log)

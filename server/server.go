@@ -8,8 +8,9 @@
 //
 // Time: a board without a clock battery starts in 1970 or at its last shutdown, and jumps
 // later. So order, replay, trimming, epochs and resumption go by offsets, every interval
-// and deadline by the monotonic clock or the sweeper's ticks; tokens do not expire, and pages
-// are cached by ETag and asked for each time. The wall clock is only shown: timestamp of
+// and deadline by the monotonic clock or the sweeper's ticks, and pages
+// are cached by ETag and asked for each time. The wall clock says when a token expires, so that one counts too long
+// where the clock is late. Else it is only shown: timestamp of
 // a message (stored as it was), since of a member, created of a token, the name of a file
 // that was put aside. A member's typing, limited to one a second, passes if the
 // clock went back.
@@ -41,7 +42,9 @@ import (
 type Server struct {
 	cfg       Config
 	log       *slog.Logger
-	tokens    *auth.Tokens // nil without a token file
+	tokens    *auth.Tokens          // nil without a token file
+	reloads   sync.Mutex            // held while it is read again
+	stale     atomic.Pointer[error] // why it could not be, the last time; nil if it could
 	listeners []net.Listener
 	entries   []net.Listener // the same, as they are accepted from
 	store     *store.Store
@@ -113,23 +116,6 @@ func New(cfg Config) (_ *Server, err error) {
 	return s, nil
 }
 
-// Reload reads the token file again, if there is one, and logs the outcome. If
-// it cannot be read the tokens stay as they were. Connections stay in any case.
-func (s *Server) Reload() { _, _ = s.reload() }
-
-func (s *Server) reload() (admin.Reloaded, error) {
-	if s.tokens == nil {
-		s.log.Info("nothing to reload: there is no token file")
-		return admin.Reloaded{}, nil
-	}
-	if err := s.tokens.Reload(); err != nil {
-		s.log.Error("tokens not reloaded, the old ones stay", "err", err)
-		return admin.Reloaded{}, err
-	}
-	s.log.Info("tokens reloaded", "path", s.tokens.Path(), "tokens", s.tokens.Len())
-	return admin.Reloaded{Path: s.tokens.Path(), Tokens: s.tokens.Len()}, nil
-}
-
 // Serve serves until ctx ends and then stops in order: see stop. It returns nil
 // after a stop in which nothing was lost, also if slow clients were cut; an error
 // of the store says what could not be written. If a listener fails it stops as
@@ -145,6 +131,7 @@ func (s *Server) Serve(ctx context.Context) error {
 		})
 	}
 	s.serveSides(ctx)
+	s.expireTokens(ctx)
 	s.logAddrs()
 	s.log.Info("access", "who", s.access(), "tokens", s.tokenCount())
 	<-ctx.Done()

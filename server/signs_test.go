@@ -114,10 +114,12 @@ func TestSignOfRevokedToken(t *testing.T) {
 	if got := ask(); got != http.StatusOK {
 		t.Fatalf("with the token: %d", got)
 	}
+	open := edgetest.Dial(t, s.url+"/chat/room/den", jsonProtocol, "Authorization: Bearer "+token)
+	open.JSONOf("subscribed")
 	if err := auth.Revoke(tokens, "ann"); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := c.Reload(t.Context()); err != nil || r.Tokens != 0 {
+	if r, err := c.Reload(t.Context()); err != nil || r.Tokens != 0 || r.Closed != 1 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	for range 3 {
@@ -125,7 +127,7 @@ func TestSignOfRevokedToken(t *testing.T) {
 			t.Errorf("with what was revoked: %d", got)
 		}
 	}
-	signs(t, s, c, []string{`msg=refused code=unauthorized addr=127.0.0.1:\d+ path=/chat/room/den/messages others=0`, `act=reload by="uid`},
+	signs(t, s, c, []string{`msg=refused code=unauthorized addr=127.0.0.1:\d+ path=/chat/room/den/messages others=0`, `act=reload by="uid`, `msg="tokens reloaded" path=\S+ tokens=0 closed=1`},
 		[]string{`^edgechat_requests_refused_total\{reason="unauthorized"\} 3$`}, []string{`^access +who has a token may do what it allows, and nobody else anything$`})
 	if n := strings.Count(s.log.String(), "msg=refused"); n != 1 || s.log.Has(token) {
 		t.Errorf("told %d times:\n%s", n, s.log)

@@ -148,7 +148,7 @@ func adminReload(ctx context.Context, a *app) error {
 			_, err := fmt.Fprintln(w, "there is nothing to read: the server has no token file")
 			return err
 		}
-		_, err := fmt.Fprintf(w, "%d tokens in %s\n", r.Tokens, r.Path)
+		_, err := fmt.Fprintf(w, "%d tokens in %s, %d connections closed\n", r.Tokens, r.Path, r.Closed)
 		return err
 	})
 }

@@ -191,6 +191,7 @@ func tokens(s settings.Setting, dst *string, getenv func(string) string) setting
 		}
 		return "", "default"
 	}
+	s.Empty = "empty: name the token file, or leave --tokens out and let everyone in"
 	return settings.Path(s, dst)
 }
 

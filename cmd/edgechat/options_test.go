@@ -112,6 +112,8 @@ Beyond ` + "`--history-bytes`" + ` the room that takes the most gives its oldest
 has, and those that say more than their share come out equal. A message counts the bytes of its texts and 64, a room 700 and its name.
 
 The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `) and ` + "`edgechat admin reload`" + `; ` + "`edgechat admin log-level`" + ` changes the level of the log. Everything else takes effect at the next start.
+With that the connections of tokens that were taken back or allow less end, as do those of tokens that expire; what a token allows more, it does from the next connection on. A file that cannot be used leaves the
+tokens as they are: one that is no regular file, is empty (a comment is enough if there are to be no tokens), that others can change, or that belongs to somebody who is neither root nor the user of the server.
 
 ## What else the environment says
 
@@ -121,7 +123,7 @@ The server reads the token file again on SIGHUP (` + "`kill -HUP PID`" + `) and 
 | ` + "`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`" + ` | a .socket unit | sockets to serve on in place of ` + "`--listen`" + `: TCP and unix streams, Accept=no. Who connects during a restart waits in their queues |
 | ` + "`NOTIFY_SOCKET`" + ` | Type=notify | where to say that the start, a reload or a stop begins and ends, and what ` + "`systemctl status`" + ` shows |
 | ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 10 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
-| ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file, if ` + "`--tokens`" + ` is not set. It is a copy made at the start: restart after a change |
+| ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file ` + "`tokens`" + ` in it, if ` + "`--tokens`" + ` is not set; the log says if there is none. It is a copy made at the start: restart after a change |
 | ` + "`STATE_DIRECTORY`" + ` | StateDirectory= | the data folder, if ` + "`--data`" + ` is not set |
 | ` + "`RUNTIME_DIRECTORY`" + ` | RuntimeDirectory= | where the admin socket is, if ` + "`--admin`" + ` is not set |
 | ` + "`JOURNAL_STREAM`" + ` | systemd | the log goes to the journal: lines begin with their priority (` + "`journalctl -p warning`" + `) and text has no times |

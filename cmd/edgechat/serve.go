@@ -36,6 +36,10 @@ func serve(ctx context.Context, a *app) error {
 	o.Level, o.LogDropped, o.Version = &o.level, lines.droppedLines, releaseName()
 	a.logStrays(o.Logger)
 	useLimits(o.Logger, a.getenv)
+	if folder := a.getenv("CREDENTIALS_DIRECTORY"); folder != "" && o.Tokens == "" {
+		// An installed service is so until there are tokens: no reason to warn at each start.
+		o.Logger.Info("no token file among the credentials", "folder", folder, "credential", credential, "hint", "LoadCredential=tokens:FILE in the unit, or --tokens FILE")
+	}
 	super := newSupervisor(o.Logger)
 	if o.Listeners, err = handedOver(o.Logger, values); err != nil {
 		return err

@@ -24,7 +24,7 @@ import (
 func TestNotify(t *testing.T) {
 	m := newManager(t)
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	if err := os.WriteFile(tokens, nil, 0o600); err != nil {
+	if err := os.WriteFile(tokens, []byte("# nobody\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := runServe(t, nil, "NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=2000000",

@@ -9,17 +9,20 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"edgechat/auth"
 	"edgechat/internal/settings"
+	"edgechat/moderation"
 )
 
 // tokenOptions are the settings of the token commands. The file alone has an
 // environment variable: it is the one that serve reads too.
 type tokenOptions struct {
-	file   string
-	rooms  []string
-	access auth.Access
+	file    string
+	rooms   []string
+	access  auth.Access
+	expires time.Duration // from now; 0 is never
 }
 
 func (o *tokenOptions) table(func(string) string) []settings.Setting {
@@ -34,7 +37,19 @@ func (o *tokenOptions) createTable(getenv func(string) string) []settings.Settin
 			Usage: "rooms that the token opens; a trailing * stands for anything; repeatable, or separated by commas"}, &o.rooms,
 			func(string) error { return nil }), // auth checks, for it keeps the rules
 		access(settings.Setting{Name: "access", Default: "write", NoEnv: true,
-			Usage: "what the token allows there"}, &o.access, "read", "write", "moderate"))
+			Usage: "what the token allows there"}, &o.access, "read", "write", "moderate", "admin", "metrics", "none"),
+		expires(settings.Setting{Name: "expires", Default: "ever", NoEnv: true,
+			Usage: "how long the token is valid"}, &o.expires))
+}
+
+// expires takes how long something lasts from now.
+func expires(s settings.Setting, dst *time.Duration) settings.Setting {
+	s.Takes, s.Allowed = "TIME", "1s to 3650d, such as 12h or 30d, or ever"
+	s.Set = func(v []string) (err error) {
+		*dst, err = moderation.ParseSpan(v[0])
+		return err
+	}
+	return s
 }
 
 func tokenCommand() command {
@@ -70,20 +85,28 @@ func createToken(_ context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	secret, err := auth.Create(o.file, name, o.access, o.rooms)
+	g := auth.Grant{Name: name, Access: o.access, Rooms: o.rooms}
+	if o.expires > 0 {
+		g.Expires = time.Now().Add(o.expires)
+	}
+	secret, err := auth.CreateGrant(o.file, g)
 	if err != nil {
 		return tokenFailure(err, o.file, name)
 	}
 	rooms := "all rooms"
+	until := ""
+	if !g.Expires.IsZero() {
+		until = ", until " + g.Expires.UTC().Format(time.RFC3339)
+	}
 	if len(o.rooms) > 0 {
 		rooms = strings.Join(o.rooms, ", ")
 	}
 	if _, err := fmt.Fprintln(a.stdout, secret); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q for %s (%v) is in %s as a hash; it is not shown again\n"+
-		"edgechat: hint: send it as \"Authorization: Bearer TOKEN\", or ?token=TOKEN from a browser; "+
-		"a server that runs already takes it after: %s\n", name, rooms, o.access, o.file, rereads(o.file))
+	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q for %s (%v%s) is in %s as a hash; it is not shown again\n"+
+		"edgechat: hint: send it as \"Authorization: Bearer TOKEN\", or as a subprotocol bearer.TOKEN from a browser; "+
+		"a server that runs already takes it after: %s\n", name, rooms, o.access, until, o.file, rereads(o.file))
 	return err
 }
 
@@ -102,16 +125,24 @@ func listTokens(_ context.Context, a *app) error {
 		return tokenFailure(err, o.file, "NAME")
 	}
 	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
-	fmt.Fprint(w, "NAME\tACCESS\tROOMS\tCREATED\n")
+	fmt.Fprint(w, "NAME\tACCESS\tROOMS\tCREATED\tEXPIRES\n")
+	now := time.Now()
 	for _, t := range tokens {
 		rooms, created := "*", "-"
 		if len(t.Rooms) > 0 {
 			rooms = strings.Join(t.Rooms, ",")
 		}
 		if !t.Created.IsZero() {
-			created = t.Created.UTC().Format("2006-01-02T15:04:05Z")
+			created = t.Created.UTC().Format(time.RFC3339)
 		}
-		fmt.Fprintf(w, "%s\t%v\t%s\t%s\n", t.Name, t.Access, rooms, created)
+		end := "-"
+		if t.Expires != 0 {
+			at := time.Unix(t.Expires, 0)
+			if end = at.UTC().Format(time.RFC3339); !at.After(now) {
+				end += " (has expired)"
+			}
+		}
+		fmt.Fprintf(w, "%s\t%v\t%s\t%s\t%s\n", t.Name, t.Access, rooms, created, end)
 	}
 	return w.Flush()
 }
@@ -130,7 +161,7 @@ func revokeToken(_ context.Context, a *app) error {
 		return tokenFailure(err, o.file, name)
 	}
 	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q is no longer in %s\n"+
-		"edgechat: hint: a server that runs already forgets it after: %s\n", name, o.file, rereads(o.file))
+		"edgechat: hint: a server that runs already forgets it, and closes its connections, after: %s\n", name, o.file, rereads(o.file))
 	return err
 }
 
@@ -166,7 +197,9 @@ func tokenFailure(err error, file, name string) error {
 func tokenHint(err error, file string) string {
 	switch {
 	case errors.Is(err, auth.ErrFile):
-		return "mend that line, or put a # before it"
+		if _, why, _ := strings.Cut(err.Error(), auth.ErrFile.Error()+": "); strings.HasPrefix(why, file+":") {
+			return "mend that line, or put a # before it"
+		}
 	case errors.Is(err, fs.ErrNotExist):
 		if _, e := os.Stat(file); errors.Is(e, fs.ErrNotExist) {
 			return fmt.Sprintf("make it with its first token: edgechat token create NAME --tokens %s", file)

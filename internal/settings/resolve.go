@@ -83,7 +83,9 @@ func Resolve(settings []Setting, args []string, getenv func(string) string) (res
 		if s.List {
 			vs = split(text)
 		}
-		if err := s.Set(vs); err != nil {
+		if text == "" && from == "flag" && s.Empty != "" {
+			wrong = append(wrong, fmt.Errorf("%s: %s", label, s.Empty))
+		} else if err := s.Set(vs); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", label, err))
 		}
 		values = append(values, Resolved{s.Name, text, from})

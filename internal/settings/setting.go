@@ -19,6 +19,7 @@ type Setting struct {
 	Usage       string // one line
 	List        bool   // may be repeated, and takes several separated by commas
 	NoEnv       bool   // no environment variable
+	Empty       string // what is wrong with a flag whose value is empty; "" leaves that to Set
 
 	// Preset finds a default that depends on something, and where it came from.
 	// Settings are resolved in order, so it may look at those before it.
