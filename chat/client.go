@@ -109,22 +109,15 @@ func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func
 
 func (c *client) bearer() *auth.Identity { return c.identity }
 
-// enter registers x, which is a connection with this client, and ends it at once if rules keep it out, or its token is lost: both
-// may have come since guards have asked.
+// enter registers x, which is a connection with this client, and ends it at once if it is unwanted: that may have come since
+// guards have asked.
 func (c *client) enter(x occupant) {
 	c.ctl.here.add(x)
-	if why := c.ctl.cfg.Auth.Lost(c.identity); why != "" {
-		x.expel(&moderation.Refusal{Code: refusal.TokenRevoked, Text: why})
-		return
-	}
 	c.recheck(x)
 }
 
 func (c *client) recheck(x occupant) {
-	if c.ctl.rules.None() {
-		return
-	}
-	if no := c.ctl.rules.Enter(x.in(), x.who(x.in())); no != nil {
+	if no := c.ctl.unwanted(x); no != nil {
 		x.expel(no)
 	}
 }

@@ -120,7 +120,15 @@ func TestKeyScopes(t *testing.T) {
 
 // The challenge tells a client with a wrong token from one without (RFC 6750, section 3.1).
 func TestChallenges(t *testing.T) {
-	checker, err := auth.New(auth.Config{Anonymous: auth.None})
+	path := filepath.Join(t.TempDir(), "tokens")
+	if _, err := auth.Create(path, "Ann", auth.Read, nil); err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := auth.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checker, err := auth.New(auth.Config{Tokens: loaded})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,19 @@ func (ctl *Controller) Recheck() (closed int) {
 	return closed
 }
 
+// unwanted returns why x, which is registered, is to end: its token is lost, or a rule keeps it out; nil if it may stay.
+func (ctl *Controller) unwanted(x occupant) *moderation.Refusal {
+	if x.connection() {
+		if why := ctl.cfg.Auth.Lost(x.bearer()); why != "" {
+			return &moderation.Refusal{Code: refusal.TokenRevoked, Text: why}
+		}
+	}
+	if ctl.rules.None() {
+		return nil
+	}
+	return ctl.rules.Enter(x.in(), x.who(x.in()))
+}
+
 // Expire is Recheck if a token may have expired by now, and next to nothing if none has: it is to be called every half second, as long as
 // there are tokens.
 func (ctl *Controller) Expire(now time.Time) (closed int) {

@@ -172,10 +172,7 @@ func (s *stream) ready(room, name string, join hub.Join, joined hub.Joined, err 
 // enter registers it as client.enter does.
 func (s *stream) enter() {
 	s.ctl.here.add(s)
-	if s.ctl.rules.None() {
-		return
-	}
-	if no := s.ctl.rules.Enter(s.in(), s.who(s.in())); no != nil {
+	if no := s.ctl.unwanted(s); no != nil {
 		s.expel(no)
 	}
 }
@@ -192,8 +189,9 @@ func (s *stream) place() *int32 { return &s.at }
 func (s *stream) who(room string) moderation.Who {
 	return whoIs(s.identity, s.member.Username(), room, s.source, s.low)
 }
-func (s *stream) in() string       { return s.member.Room() }
-func (s *stream) connection() bool { return true }
+func (s *stream) in() string             { return s.member.Room() }
+func (s *stream) connection() bool       { return true }
+func (s *stream) bearer() *auth.Identity { return s.identity }
 
 func (s *stream) expel(no *moderation.Refusal) {
 	s.ctl.here.remove(s)

@@ -38,7 +38,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	fetch(t, "POST", s.url+"/nothing")
-	edgetest.TryDial(t, s.url+"/chat/room/den?token=secret")
+	fetch(t, "GET", s.url+"/chat/moderation?token=secret")
 	want := []string{
 		`edgechat_build_info{version="v9",go="go1.`, `edgechat_connections{kind="websocket"} 2`,
 		`edgechat_messages_published_total{via="websocket"} 1`, `edgechat_messages_published_total{via="http"} 0`,

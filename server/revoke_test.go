@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bufio"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -178,6 +180,40 @@ func rewrite(path, from, to string) error {
 		return err
 	}
 	return os.WriteFile(path, []byte(strings.ReplaceAll(string(raw), from, to)), 0o600)
+}
+
+// TestRevokedStream: what is read over plain HTTP ends too.
+func TestRevokedStream(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Config{Tokens: path})
+	req, err := http.NewRequest("GET", s.url+"/chat/room/den/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && !strings.Contains(lines.Text(), "subscribed") {
+	}
+	if err := auth.Revoke(path, "Ann"); err != nil {
+		t.Fatal(err)
+	}
+	s.Reload()
+	said := ""
+	for lines.Scan() { // to its end
+		said += lines.Text() + "\n"
+	}
+	if !strings.Contains(said, `"code":1008`) || !strings.Contains(said, "token_revoked: the token was taken back") || lines.Err() != nil {
+		t.Errorf("%v, %s", lines.Err(), said)
+	}
 }
 
 // TestRevokedAtOnce: whoever comes in while his token is taken back does not stay, however the two meet.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/auth"
 	"edgechat/internal/edgetest"
 	"edgechat/internal/settings"
 )
@@ -142,6 +144,10 @@ func newLimited(t *testing.T, args ...string) *limited {
 	table := slices.DeleteFunc(o.table(noEnv), func(s settings.Setting) bool { return s.Name == "data" })
 	// Of a flag that is there twice the last counts.
 	if _, _, err := settings.Resolve(table, append(append(all, "--history", "400"), args...), noEnv); err != nil {
+		t.Fatal(err)
+	}
+	o.Tokens, o.Anonymous = filepath.Join(t.TempDir(), "tokens"), auth.Write // without tokens none is looked at
+	if _, err := auth.Create(o.Tokens, "Ann", auth.Write, nil); err != nil {
 		t.Fatal(err)
 	}
 	h := &limited{t: t, url: benchServer(t, o.Config)}
