@@ -63,6 +63,11 @@ func (ctl *Controller) identify(r *ws.Request) error {
 	}
 }
 
+// lostToken answers a request whose token is lost while it is under way.
+func lostToken(why string) error {
+	return challenge(`Bearer realm="edgechat", error="invalid_token"`, why)
+}
+
 // sendIt says how a token is sent.
 const sendIt = "send it as \"Authorization: Bearer TOKEN\", as a subprotocol bearer.TOKEN or as ?token=TOKEN"
 

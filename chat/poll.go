@@ -10,6 +10,7 @@ import (
 	"edgechat/codec"
 	"edgechat/limit"
 	"edgechat/moderation"
+	"edgechat/refusal"
 	"edgechat/ws"
 )
 
@@ -48,6 +49,9 @@ func (ctl *Controller) await(r *ws.Request, after codec.ID, most time.Duration) 
 	p := &poll{identityOf(r), name, roomOf(r), r.Source(), limit.Low(r.Client()), gone, end}
 	ctl.here.add(p)
 	defer ctl.here.remove(p)
+	if why := ctl.cfg.Auth.Lost(p.identity); why != "" {
+		return false, lostToken(why)
+	}
 	if err := ctl.checkEntry(r); err != nil { // a rule may have been made since the guards have asked
 		return false, err
 	}
@@ -68,6 +72,14 @@ func (p *poll) place() *int32 { return &p.at }
 func (p *poll) who(room string) moderation.Who {
 	return whoIs(p.identity, p.name, room, p.source, p.low)
 }
-func (p *poll) in() string                   { return p.room }
-func (p *poll) connection() bool             { return true }
-func (p *poll) expel(no *moderation.Refusal) { p.end(refused(no)) }
+func (p *poll) in() string             { return p.room }
+func (p *poll) connection() bool       { return true }
+func (p *poll) bearer() *auth.Identity { return p.identity }
+
+func (p *poll) expel(no *moderation.Refusal) {
+	if no.Code == refusal.TokenRevoked {
+		p.end(lostToken(no.Text)) // over HTTP that is a 401
+		return
+	}
+	p.end(refused(no))
+}

@@ -216,6 +216,51 @@ func TestRevokedStream(t *testing.T) {
 	}
 }
 
+// TestRevokedPoll: a request that waits for what is said is answered with 401.
+func TestRevokedPoll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tokens")
+	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Config{Tokens: path})
+	if status, body := post(t, s, "den", token, "first"); status != 201 {
+		t.Fatalf("%d %s", status, body)
+	}
+	_, page := fetch(t, "GET", s.url+"/chat/room/den/messages?token="+token)
+	_, id, _ := strings.Cut(page, `"id":"`)
+	id, _, _ = strings.Cut(id, `"`)
+	answered := make(chan int, 1)
+	go func() { // ends with the answer, which is waited for
+		resp, err := http.Get(s.url + "/chat/room/den/messages?since=" + id + "&wait=25&token=" + token)
+		if err != nil {
+			t.Error(err)
+			answered <- 0
+			return
+		}
+		resp.Body.Close()
+		answered <- resp.StatusCode
+	}()
+	time.Sleep(300 * time.Millisecond) // so that it most likely waits; if it does not yet, the answer is the same
+	if err := auth.Revoke(path, "Ann"); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if r, err := s.reload(); err != nil {
+			t.Fatal(err)
+		} else if r.Closed == 1 || time.Now().After(end) {
+			break
+		}
+		// Not there yet: it is let in anew.
+		if len(answered) > 0 {
+			break
+		}
+	}
+	if got := <-answered; got != 401 {
+		t.Errorf("answered %d", got)
+	}
+}
+
 // TestRevokedAtOnce: whoever comes in while his token is taken back does not stay, however the two meet.
 func TestRevokedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
