@@ -19,6 +19,7 @@ type door struct {
 	net.Listener // the original
 	rt           *Router
 	r            *reactor // whose loop accepts
+	sealed       bool     // TLS is spoken: net/http gets everyone
 	source       loop.Door
 	fd           int32          // a duplicate of the original's; the loop closes it
 	left         chan struct{}  // closed when the loop has left it
@@ -38,7 +39,7 @@ type handed struct {
 }
 
 // openDoor opens a door in l, or returns nil if the loops cannot accept from l.
-func (rt *Router) openDoor(l net.Listener) *door {
+func (rt *Router) openDoor(l net.Listener, sealed bool) *door {
 	tcp, ok := l.(*net.TCPListener)
 	if !ok || len(rt.reactors) == 0 || rt.cfg.driver == hijackLoop {
 		return nil
@@ -54,7 +55,7 @@ func (rt *Router) openDoor(l net.Listener) *door {
 	}
 	setOptions(fd)
 	d := &door{
-		Listener: l, rt: rt, r: rt.nextReactor(), fd: fd,
+		Listener: l, rt: rt, r: rt.nextReactor(), sealed: sealed, fd: fd,
 		left: make(chan struct{}), ready: make(chan struct{}, 1),
 	}
 	d.source.Early, d.source.Took, d.source.Short, d.source.Failed = setOptions, d.took, d.short, d.failed
@@ -86,6 +87,9 @@ func (d *door) took(fd int32, peer netip.AddrPort) {
 // turnAway answers somebody who gets no connection. If he has time to take that there is a farewell of his, which ends.
 func (d *door) turnAway(fd int32, answer []byte, time bool) {
 	rt := d.rt
+	if d.sealed {
+		answer = refusedTLS
+	}
 	if !time {
 		_, _ = loop.Try(fd, answer) // it may be lost, if more comes than was read: there is nothing to wait with
 		loop.Close(fd)

@@ -145,11 +145,15 @@ func (d *onGoroutine) wake() {
 }
 
 // Try implements outbox.Transport.
-func (d *onGoroutine) Try(p []byte) (int, error) {
-	if d.raw == nil { // it cannot be tried without waiting
-		return 0, nil
+func (d *onGoroutine) Try(p []byte) (n int, full bool, err error) {
+	switch {
+	case len(p) == 0:
+		return 0, false, nil
+	case d.raw == nil: // it cannot be tried without waiting
+		return 0, true, nil
 	}
-	return tryWrite(d.raw, p)
+	n, err = tryWrite(d.raw, p)
+	return n, n < len(p), err
 }
 
 // Full has a goroutine write as the peer takes it, which ends when nothing is pending
@@ -181,7 +185,7 @@ func (d *onGoroutine) Widen() { setSendBuffer(d.nc, 2*d.c.rt.cfg.SendBuffer) }
 
 // setSendBuffer bounds what the kernel holds for the peer of nc, in bytes.
 func setSendBuffer(nc net.Conn, size int) {
-	if sized, ok := nc.(interface{ SetWriteBuffer(size int) error }); ok {
+	if sized, ok := underneath(nc).(interface{ SetWriteBuffer(size int) error }); ok {
 		_ = sized.SetWriteBuffer(size) // a smaller bound is a wish, not a need
 	}
 }

@@ -97,10 +97,8 @@ func hijack(w http.ResponseWriter, sendBuffer int) (nc net.Conn, head []byte, er
 	if p, ok := nc.(*plainConn); ok {
 		p.leave()
 		nc, head = p.Conn, append(head, p.head...)
-	} else if below, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS, which goes on through it
-		if p, ok := below.NetConn().(*plainConn); ok {
-			p.leave()
-		}
+	} else if u := underOf(nc); u != nil {
+		u.hijacked()
 	}
 	_ = nc.SetDeadline(time.Time{}) // net/http may have left one; a dead conn shows on the first read
 	setSendBuffer(nc, sendBuffer)

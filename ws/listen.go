@@ -17,16 +17,17 @@ import (
 // loops accept from a TCP listener themselves and keep the handshakes of WebSockets;
 // everyone else comes out of the returned Accept.
 func (rt *Router) Listen(l net.Listener) net.Listener {
-	if d := rt.openDoor(l); d != nil {
+	if d := rt.openDoor(l, false); d != nil {
 		return d
 	}
-	return &plainListener{l, rt}
+	return &plainListener{l, rt, false}
 }
 
 // A plainListener accepts as ever.
 type plainListener struct {
 	net.Listener
-	rt *Router
+	rt     *Router
+	sealed bool // TLS is spoken
 }
 
 func (l *plainListener) Accept() (net.Conn, error) {
@@ -37,6 +38,9 @@ func (l *plainListener) Accept() (net.Conn, error) {
 		}
 		source := l.rt.census.sourceOf(nc.RemoteAddr())
 		if answer := l.enter(nc, source); answer != nil {
+			if l.sealed {
+				answer = refusedTLS
+			}
 			l.rt.turnAway(nc, answer)
 			continue
 		}
@@ -101,6 +105,9 @@ func (c *plainConn) leave() {
 		c.rt.census.leave(c.source)
 	}
 }
+
+// NetConn returns what is below it.
+func (c *plainConn) NetConn() net.Conn { return c.Conn }
 
 func (c *plainConn) Close() error {
 	c.leave()

@@ -36,7 +36,7 @@ func (n *newcomer) Serve(events loop.Events) (more bool) {
 			events &^= loop.Readable // it was read to its end
 		}
 		p := bytes.Clone(n.r.input[:got])
-		if head := frame.HeadLen(p); head == 0 || !n.r.serveHead(n, p, head, events) {
+		if head := frame.HeadLen(p); n.door.sealed || head == 0 || !n.r.serveHead(n, p, head, events) {
 			n.handOn(p)
 		}
 	}

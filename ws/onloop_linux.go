@@ -16,7 +16,8 @@ type onLoop struct {
 	loop.Node
 	r    *reactor
 	c    *core
-	talk *talk // nil while it is parked
+	talk *talk     // nil while it is parked
+	tls  *underTLS // nil of one that is not encrypted
 
 	readable bool // there may be more to read
 	urgent   bool // a short read does not say that there is no more: TCP's urgent data is skipped
@@ -90,20 +91,47 @@ func (d *onLoop) read() (more bool) {
 	case n < inputSize && !d.urgent && !d.ending:
 		d.readable = false
 	}
+	input := d.r.input[:n]
+	if d.tls != nil && !d.over {
+		if input, err = d.unseal(input, err); len(input) == 0 && err == nil {
+			return d.wants()
+		}
+	}
 	switch {
 	case d.over && err != nil:
 		d.drop()
 	case d.over: // what comes behind the end is nobody's
 		d.c.drop(n)
 	case d.c.oneWay && err == nil:
-		d.c.ignore(n)
-	case d.talk == nil && err != nil: // nobody is there to hear it
+		d.c.ignore(len(input))
+	case d.talk == nil && err != nil && len(input) == 0: // nobody is there to hear it
 		d.c.readFailed(err)
 		d.end()
 	default:
-		d.give(d.r.input[:n], err)
+		d.give(input, err)
 	}
 	return d.wants()
+}
+
+// unseal opens what was read of a connection over TLS.
+func (d *onLoop) unseal(input []byte, err error) ([]byte, error) {
+	if d.r.opened == nil {
+		d.r.opened = make([]byte, maxOpened)
+	}
+	input, err = d.tls.unseal(d.r.opened, input, err)
+	if d.tls.holds() { // an answer of TLS itself
+		d.c.out.Push()
+	}
+	// A record that does not end is a message that does not.
+	if len(input) == 0 && d.c.unread == 0 {
+		switch {
+		case !d.tls.records.within():
+			d.c.begun.Store(0)
+		case d.c.begun.Load() == 0:
+			d.c.begun.Store(max(d.c.rt.tick.Load(), 1))
+		}
+	}
+	return input, err
 }
 
 // wants reports whether it is to be served again without being asked.
@@ -196,6 +224,10 @@ func (d *onLoop) enter() {
 
 // moveToLoop takes a connection of net/http's to a loop, if it can be there.
 func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
+	u := underOf(nc)
+	if u != nil {
+		nc = u.nc
+	}
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok || len(c.rt.reactors) == 0 {
 		return false
@@ -205,8 +237,14 @@ func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
 		return false
 	}
 	_ = nc.Close() // the duplicate keeps the connection
-	d := &onLoop{r: c.rt.nextReactor(), c: c}
+	d := &onLoop{r: c.rt.nextReactor(), c: c, tls: u}
 	d.Hold(fd)
+	if u != nil {
+		u.nc = nil
+		// What TLS has read and net/http has not. Its error comes again with the next read, which comes at the peer's end at the latest.
+		more, _ := u.unseal(make([]byte, maxOpened), u.head, nil)
+		u.head, head = nil, append(head, more...)
+	}
 	d.enter()
 	if !d.r.Post(func() { d.arrive(head) }) {
 		panic("ws: a loop has ended before its connections") // it is stopped when there is none
@@ -218,7 +256,11 @@ func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
 func (d *onLoop) arrive(head []byte) {
 	if err := d.r.Watch(d.FD(), d); err != nil {
 		d.c.rt.cfg.Logger.Error("no more connections can be watched", "addr", d.c.RemoteAddr(), "err", err)
-		_, _ = loop.Try(d.FD(), noRoom().Bytes())
+		if d.tls == nil {
+			_, _ = loop.Try(d.FD(), noRoom().Bytes())
+		} else {
+			_, _, _ = d.tls.try(noRoom().Bytes(), d.send)
+		}
 		d.closed = true
 		d.c.out.Bury(func() { loop.Close(d.FD()) })
 		d.c.rt.conns.remove(d.c)
@@ -255,12 +297,33 @@ func (d *onLoop) peerLocked() net.Addr { return net.TCPAddrFromAddrPort(loop.Pee
 func (d *onLoop) from() limit.Addr     { return d.c.source }
 
 // Try implements outbox.Transport.
-func (d *onLoop) Try(p []byte) (int, error) {
+func (d *onLoop) Try(p []byte) (n int, full bool, err error) {
+	if d.tls != nil {
+		n, full, err = d.tls.try(p, d.send)
+		if !full && err == nil && d.tls.hangUp {
+			loop.HangUp(d.FD())
+		}
+		return n, full, err
+	}
+	if len(p) == 0 {
+		return 0, false, nil
+	}
+	n, err = d.send(p)
+	return n, n < len(p), err
+}
+
+func (d *onLoop) send(p []byte) (int, error) {
 	d.r.writes.Add(1)
 	return loop.Try(d.FD(), p)
 }
 
-func (d *onLoop) Full()   {} // the loop is told when there is room
-func (d *onLoop) HangUp() { loop.HangUp(d.FD()) }
-func (d *onLoop) Cut()    { loop.CutOff(d.FD()) } // the loop sees the end, and closes it
-func (d *onLoop) Widen()  { loop.SetSendBuffer(d.FD(), 2*d.c.rt.cfg.SendBuffer) }
+func (d *onLoop) Full() {} // the loop is told when there is room
+
+func (d *onLoop) HangUp() {
+	if d.tls == nil || d.tls.end(d.send) {
+		loop.HangUp(d.FD())
+	}
+}
+
+func (d *onLoop) Cut()   { loop.CutOff(d.FD()) } // the loop sees the end, and closes it
+func (d *onLoop) Widen() { loop.SetSendBuffer(d.FD(), 2*d.c.rt.cfg.SendBuffer) }

@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// inputSize is what a turn reads from one connection at most, in bytes.
-	inputSize = 16 << 10
 	// frameBudget is how many frames of one connection a turn serves at most: messages, pings
 	// and pongs, and what a peer sends to no end.
 	frameBudget = 64
@@ -26,6 +24,7 @@ type reactor struct {
 	*loop.Loop
 	rt      *Router
 	input   [inputSize]byte
+	opened  []byte  // input of a connection over TLS; nil before the first
 	talking int     // how many have a coroutine
 	spare   []*talk // coroutines that are nobody's, the one that was used last behind the others
 	warned  time.Time

@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// inputSize is what a turn reads from one connection at most, in bytes.
+	inputSize = 16 << 10
 	// readBuffer is gws's read buffer for each connection, in bytes. A chat message
 	// fits; a longer one is read past it.
 	readBuffer = 512

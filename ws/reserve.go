@@ -40,10 +40,7 @@ func (r *reserve) crowdedConn(nc net.Conn) bool { return r.crowded(descriptorOf(
 // descriptorOf returns the descriptor of nc, -1 if it has none that is known.
 func descriptorOf(nc net.Conn) (fd int32) {
 	fd = -1
-	if below, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
-		nc = below.NetConn()
-	}
-	if sc, ok := nc.(syscall.Conn); ok {
+	if sc, ok := underneath(nc).(syscall.Conn); ok {
 		if raw, err := sc.SyscallConn(); err == nil {
 			_ = raw.Control(func(n uintptr) { fd = int32(n) }) // it fails on one that is closed
 		}

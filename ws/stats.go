@@ -14,6 +14,10 @@ type Stats struct {
 	Waiting  int    // newcomers now, that have said nothing yet, and those that were refused and have not hung up
 	Plain    int    // connections now that are no WebSockets, Waiting ones included
 	Accepted uint64 // upgrades done
+
+	Handshakes       uint64 // of TLS, that were done; one that asks for nothing is counted when it ends
+	HandshakesFailed uint64 // that were not: no TLS, none that both know, a certificate that the client does not trust, too late
+
 	Refused  uint64 // requests that were refused
 	Invalid  uint64 // messages that Decode refused
 	Violated uint64 // connections closed for frames against RFC 6455 or over a limit
@@ -40,8 +44,8 @@ type Stats struct {
 }
 
 type counters struct {
-	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled, feeds atomic.Uint64
-	crowdedAt                                                                                           atomic.Uint32 // tick of the last of them
+	accepted, crowded, invalid, violated, slow, silent, panics, acceptErrors, slowTurns, stalled, feeds, handshakes, handshakesFailed atomic.Uint64
+	crowdedAt                                                                                                                         atomic.Uint32 // tick of the last of them
 
 	refused refusal.Counts
 	closed  refusal.CloseCounts
@@ -56,6 +60,7 @@ func (rt *Router) Stats() Stats {
 		Violated: s.violated.Load(), Slow: s.slow.Load(), Silent: s.silent.Load(), Panics: s.panics.Load(),
 		AcceptErrors: s.acceptErrors.Load(), Stalled: s.stalled.Load(), SlowTurns: s.slowTurns.Load(),
 		RefusedBy: s.refused.Read(), ClosedBy: s.closed.Read(), Crowded: s.crowded.Load(), Crowding: rt.crowding(), Waiting: rt.lobby.len(),
+		Handshakes: s.handshakes.Load(), HandshakesFailed: s.handshakesFailed.Load(),
 		Limits: rt.census.counts.stats(), Plain: int(rt.census.plain.Load()),
 	}
 	conns, feeds, waits := rt.conns.len()

@@ -25,9 +25,26 @@ func (b *Box) Flush() (done bool) {
 func (b *Box) Writable() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.full {
-		b.full = false
-		b.flushLocked()
+	if !b.full {
+		return
+	}
+	b.full = false
+	if _, more := b.tryLocked(nil); !more {
+		return
+	}
+	if b.ended && b.pend == nil {
+		b.closeWrittenLocked()
+		return
+	}
+	b.flushLocked()
+}
+
+// Push writes what the transport holds by itself.
+func (b *Box) Push() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.full && !b.dead {
+		b.tryLocked(nil)
 	}
 }
 
@@ -57,7 +74,7 @@ func (b *Box) flushLocked() (done bool) {
 
 // tryLocked writes some of p. It reports whether the transport takes more.
 func (b *Box) tryLocked(p []byte) (n int, more bool) {
-	n, err := b.t.Try(p)
+	n, full, err := b.t.Try(p)
 	if err != nil {
 		b.killLocked() // it may be cut in a frame: nothing may follow
 		return 0, false
@@ -65,11 +82,10 @@ func (b *Box) tryLocked(p []byte) (n int, more bool) {
 	if n > 0 {
 		b.moved = b.cfg.Tick.Load()
 	}
-	if n < len(p) {
+	if full {
 		b.fullLocked()
-		return n, false
 	}
-	return n, true
+	return n, !full
 }
 
 func (b *Box) fullLocked() {
@@ -199,7 +215,7 @@ func (b *Box) emptiedLocked() {
 		p.own = nil
 	}
 	pool.Put(p)
-	if b.ended {
+	if b.ended && !b.full { // else the transport holds some of it, and Writable follows
 		b.closeWrittenLocked()
 	}
 }

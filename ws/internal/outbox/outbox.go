@@ -23,10 +23,11 @@ import (
 // A Transport carries the bytes of one connection. Its methods are called with
 // the Box locked and wait for nothing.
 type Transport interface {
-	// Try writes what is taken of p without waiting, which may be nothing.
-	Try(p []byte) (n int, err error)
-	// Full says that Try took less than all of p: Writable or Drain is to be called
-	// when more is taken.
+	// Try takes what it can of p without waiting, which may be nothing. full says that nothing more is taken for
+	// now, which may be so though all of p was: a transport that encrypts holds what it took until it can write it. Of an
+	// empty p it writes that.
+	Try(p []byte) (n int, full bool, err error)
+	// Full says that Try was full: Writable or Drain is to be called when more is taken.
 	Full()
 	// HangUp ends the writing, behind what was written.
 	HangUp()

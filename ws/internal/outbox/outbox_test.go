@@ -25,12 +25,15 @@ type kernel struct {
 	wide   bool
 }
 
-func (k *kernel) Try(p []byte) (int, error) {
+func (k *kernel) Try(p []byte) (n int, full bool, err error) {
+	if len(p) == 0 {
+		return 0, false, nil
+	}
 	k.tries++
-	n := min(len(p), k.room)
+	n = min(len(p), k.room)
 	k.room -= n
 	k.took.Write(p[:n])
-	return n, nil
+	return n, n < len(p), nil
 }
 func (k *kernel) Full()   { k.full = true }
 func (k *kernel) HangUp() { k.hungUp = true }
