@@ -46,14 +46,16 @@ var table = []row{
 	{1, "codec", []string{"names", "refusal", "github.com/tinylib/msgp/msgp"}},
 	{1, "browser", []string{"refusal"}},
 	{1, "moderation", []string{"names", "refusal", "internal/durable"}},
+	{0, "trust", nil},
+	{1, "cert", []string{"internal/durable"}},
 	{2, "admin", []string{"refusal", "metrics", "moderation"}},
 	{2, "auth", []string{"names", "refusal", "codec", "internal/durable"}},
 	{2, "ws", []string{"limit", "refusal", "ws/internal/frame", "ws/internal/loop", "ws/internal/outbox", "github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{2, "hub", []string{"refusal", "codec", "metrics"}},
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
-	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "cert", "trust", "ws", "web", "hub", "store", "chat"}},
+	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.

@@ -25,6 +25,9 @@ type Config struct {
 	Hosts []string
 	// Origins are web pages that may use the server besides its own, as ParseOrigin takes them.
 	Origins []string
+	// Ports are those on which the server is reached without a proxy: a page from one of them is its own on the others, as one over
+	// HTTP is that connects with wss://. Default none.
+	Ports []int
 	// Hostname is the machine's own name. Default os.Hostname.
 	Hostname string
 }
@@ -34,12 +37,13 @@ type Policy struct {
 	hosts      map[string]bool // without port, in lower case
 	anyHost    bool
 	origins    map[string]bool // as browsers spell them
+	ports      []int
 	anyOrigins bool
 }
 
 // New returns the policy of cfg. The error names a value that can match nothing.
 func New(cfg Config) (*Policy, error) {
-	p := &Policy{hosts: map[string]bool{}, origins: map[string]bool{}}
+	p := &Policy{hosts: map[string]bool{}, origins: map[string]bool{}, ports: cfg.Ports}
 	if cfg.Hostname == "" {
 		cfg.Hostname, _ = os.Hostname() // one that is not known is not let in by name
 	}

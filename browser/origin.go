@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -92,11 +93,26 @@ func (p *Policy) checkOrigin(h http.Header, r *http.Request) error {
 	if u, err := url.Parse(origin); len(values) == 1 && err == nil && u.Host != "" {
 		page, ok := authorityOf(u.Host, strings.ToLower(u.Scheme))
 		own, has := authorityOf(r.Host, strings.ToLower(u.Scheme))
-		if ok && has && page == own {
+		if ok && has && (page == own || p.besides(u, r.Host)) {
 			return nil
 		}
 	}
 	return refusal.Errorf(refusal.OriginNotAllowed, "pages of %q may not use this server, which they reach as %q: --allowed-origins %s lets them", clip(strings.Join(values, ", ")), clip(r.Host), allowedValue(origin))
+}
+
+// besides reports whether the page u comes from this server, which the request reaches as host, on another of its ports.
+func (p *Policy) besides(u *url.URL, host string) bool {
+	scheme := strings.ToLower(u.Scheme)
+	page, port, ok := splitHost(u.Host)
+	own, _, has := splitHost(host)
+	if !ok || !has || page != own || scheme != "http" && scheme != "https" {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	if port == "" {
+		n, err = map[string]int{"http": 80, "https": 443}[scheme], nil
+	}
+	return err == nil && slices.Contains(p.ports, n)
 }
 
 func (p *Policy) originAllowed(origin string) bool {

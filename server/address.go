@@ -12,13 +12,13 @@ const maxURLs = 8
 
 // urls returns where people can reach a listener at addr. For the unspecified
 // address these are this machine's own, which hosts lists.
-func urls(addr net.Addr, hosts func() []netip.Addr) []string {
+func urls(scheme string, addr net.Addr, hosts func() []netip.Addr) []string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok {
 		return nil
 	}
 	url := func(host string) string {
-		return "http://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+		return scheme + "://" + net.JoinHostPort(host, strconv.Itoa(tcp.Port))
 	}
 	if !tcp.IP.IsUnspecified() {
 		return []string{url((&net.IPAddr{IP: tcp.IP, Zone: tcp.Zone}).String())}
@@ -35,7 +35,7 @@ func urls(addr net.Addr, hosts func() []netip.Addr) []string {
 
 // URLs returns where people can reach a server that listens on addr: on all addresses, "http://localhost:PORT"
 // first, then those of this machine.
-func URLs(addr net.Addr) []string { return urls(addr, localHosts) }
+func URLs(addr net.Addr) []string { return urls("http", addr, localHosts) }
 
 // URLs returns where people can reach s.
 func (s *Server) URLs() (list []string) {
@@ -44,6 +44,9 @@ func (s *Server) URLs() (list []string) {
 	}
 	return list
 }
+
+// LocalAddresses returns the addresses of this machine at which others may reach it.
+func LocalAddresses() []netip.Addr { return localHosts() }
 
 // localHosts lists the addresses of the interfaces that are up, as reachable
 // orders them. A sandbox may forbid to ask; then there are none.

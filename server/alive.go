@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -120,7 +121,7 @@ func (p *progress) stuck(now time.Time, st store.Stats, ready error, patience ti
 // connections in 3 rooms".
 func (s *Server) Status() string {
 	var where []string
-	for _, l := range s.listeners {
+	for _, l := range slices.Concat(s.listeners, s.secure) {
 		where = append(where, place(l.Addr()))
 	}
 	open, rooms := s.router.Stats().Open, s.hub.Stats().Rooms

@@ -37,6 +37,15 @@ type Config struct {
 	// stop, so that who connects from then on waits for the next process.
 	Listeners []net.Listener
 
+	// TLSListen are addresses as those of Listen where TLS is spoken: https:// and wss://. With one, TLSCert and TLSKey must be
+	// set. Default none.
+	TLSListen []string
+	// TLSListeners are to TLSListen what Listeners are to Listen.
+	TLSListeners []net.Listener
+	// TLSCert and TLSKey are the paths of a certificate and its key, as cert.Config has them. They are read again
+	// when they change.
+	TLSCert, TLSKey string
+
 	// Data is the folder that holds edgechat.db; it is made if it is missing.
 	// It must be set.
 	Data string
@@ -127,6 +136,12 @@ type Config struct {
 func (cfg *Config) defaults() error {
 	if cfg.Data == "" {
 		return errors.New("server: Data is empty: name the folder for edgechat.db")
+	}
+	switch speaks := len(cfg.TLSListen)+len(cfg.TLSListeners) > 0; {
+	case speaks && (cfg.TLSCert == "" || cfg.TLSKey == ""):
+		return errors.New("server: TLS needs a certificate and its key: name both; \"edgechat ca init\" makes a pair for a local network")
+	case !speaks && cfg.TLSCert+cfg.TLSKey != "":
+		return errors.New("server: there is a certificate or a key and no address where TLS is spoken: name one, such as :3443")
 	}
 	if len(cfg.Listen) == 0 {
 		cfg.Listen = []string{DefaultListen}

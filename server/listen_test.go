@@ -135,12 +135,12 @@ func TestURLs(t *testing.T) {
 		{&net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 80}, "http://[fe80::1%eth0]:80"},
 		{&net.UnixAddr{Name: "/run/chat.sock", Net: "unix"}, ""},
 	} {
-		if got := strings.Join(urls(test.addr, hosts), " "); got != test.want {
+		if got := strings.Join(urls("http", test.addr, hosts), " "); got != test.want {
 			t.Errorf("urls of %v: %q, want %q", test.addr, got, test.want)
 		}
 	}
 	many := func() []netip.Addr { return make([]netip.Addr, 100) }
-	if got := len(urls(&net.TCPAddr{IP: net.IPv6unspecified}, many)); got != maxURLs {
+	if got := len(urls("http", &net.TCPAddr{IP: net.IPv6unspecified}, many)); got != maxURLs {
 		t.Errorf("%d URLs of 100 interfaces, want %d", got, maxURLs)
 	}
 	var addrs []net.Addr

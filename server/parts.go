@@ -31,7 +31,7 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
-	policy, err := browser.New(browser.Config{Hosts: s.cfg.AllowedHosts, Origins: s.cfg.AllowedOrigins})
+	policy, err := browser.New(browser.Config{Hosts: s.cfg.AllowedHosts, Origins: s.cfg.AllowedOrigins, Ports: append(portsOf(s.listeners), portsOf(s.secure)...)})
 	if err != nil {
 		return err
 	}
@@ -89,6 +89,7 @@ func (s *Server) open() (err error) {
 	s.router.HTTP(http.MethodGet, "/readyz", s.readyz)
 	s.router.HTTP(http.MethodGet, "/metrics", s.metrics, s.mayScrape)
 	s.webRoutes(pages)
+	s.trustRoutes()
 	return nil
 }
 

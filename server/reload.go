@@ -2,20 +2,31 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"edgechat/admin"
 )
 
-// Reload reads the token file again, if there is one, closes the connections of tokens that were taken back or allow less
-// than before, and logs the outcome. If the file cannot be read the tokens stay as they were, and the status says so until it can.
+// Reload reads the token file and the certificate again, if there are such, closes the connections of tokens that were taken back or
+// allow less than before, and logs the outcome. What cannot be read stays as it was, and the status says so until it can.
 func (s *Server) Reload() { _, _ = s.reload() }
 
 func (s *Server) reload() (admin.Reloaded, error) {
 	s.reloads.Lock() // what was read first must not count last
 	defer s.reloads.Unlock()
+	reloaded, err := s.reloadTokens()
+	if s.pair != nil {
+		err = errors.Join(err, s.pair.Reload()) // the log has it
+	}
+	return reloaded, err
+}
+
+func (s *Server) reloadTokens() (admin.Reloaded, error) {
 	if s.tokens == nil {
-		s.log.Info("nothing to reload: there is no token file")
+		if s.pair == nil {
+			s.log.Info("nothing to reload: there is no token file")
+		}
 		return admin.Reloaded{}, nil
 	}
 	if err := s.tokens.Reload(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"edgechat/cert"
 	"edgechat/metrics"
 )
 
@@ -28,6 +29,8 @@ type look struct {
 	descriptors, allowed int
 	dropped              uint64 // lines of the log
 	backups, failed      uint64
+	certificate          float64 // seconds until it ends
+	cert                 cert.Status
 	sinceBackup          float64 // seconds; -1 if there was none
 }
 
@@ -36,7 +39,9 @@ func (s *Server) look() *look {
 	if !ok {
 		since = -1
 	}
+	certificate, left := s.certificate()
 	return &look{
+		cert: certificate, certificate: left.Seconds(),
 		Stats: s.Stats(), version: s.cfg.Version, compiler: runtime.Version(), uptime: time.Since(s.began).Seconds(), requests: s.requests.held(),
 		ready: s.store.Ready() == nil, warned: s.store.Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
 		goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), allowed: descriptorLimit(), dropped: s.logDropped(),

@@ -29,6 +29,7 @@ import (
 
 	"edgechat/admin"
 	"edgechat/auth"
+	"edgechat/cert"
 	"edgechat/chat"
 	"edgechat/hub"
 	"edgechat/moderation"
@@ -46,6 +47,8 @@ type Server struct {
 	reloads   sync.Mutex            // held while it is read again
 	stale     atomic.Pointer[error] // why it could not be, the last time; nil if it could
 	listeners []net.Listener
+	secure    []net.Listener // where TLS is spoken
+	pair      *cert.Pair     // nil without those
 	entries   []net.Listener // the same, as they are accepted from
 	store     *store.Store
 	hub       *hub.Hub
@@ -72,10 +75,11 @@ type Server struct {
 // waits in the kernel's queue. An error leaves nothing open, and names the
 // address or path.
 func New(cfg Config) (_ *Server, err error) {
-	s := &Server{listeners: cfg.Listeners, began: time.Now(), told: told{}}
+	s := &Server{listeners: cfg.Listeners, secure: cfg.TLSListeners, began: time.Now(), told: told{}}
 	defer func() {
 		if err != nil {
 			closeAll(s.listeners)
+			closeAll(s.secure)
 			s.closeSides()
 		}
 	}()
@@ -88,10 +92,20 @@ func New(cfg Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
+	if cfg.TLSCert != "" {
+		if s.pair, err = cert.Open(cert.Config{Cert: cfg.TLSCert, Key: cfg.TLSKey, Logger: s.log}); err != nil {
+			return nil, err
+		}
+	}
 	// The listeners before the store: a second server on the same port must not
 	// get as far as the file of the first.
 	if len(cfg.Listeners) == 0 {
 		if s.listeners, err = listenAll(cfg.Listen, cfg.SocketMode); err != nil {
+			return nil, err
+		}
+	}
+	if len(cfg.TLSListeners) == 0 {
+		if s.secure, err = listenAll(cfg.TLSListen, cfg.SocketMode); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +123,7 @@ func New(cfg Config) (_ *Server, err error) {
 		ReadTimeout:    cfg.MessageTimeout,
 		IdleTimeout:    cfg.IdleTimeout,
 		MaxHeaderBytes: cfg.MaxHeaderBytes,
-		ConnState:      s.requests.track,
+		ConnState:      s.track,
 		// What it has to say is about single clients: broken TLS, panics.
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
@@ -130,6 +144,7 @@ func (s *Server) Serve(ctx context.Context) error {
 			cancel(fmt.Errorf("server: accept on %s: %w", l.Addr(), s.http.Serve(l)))
 		})
 	}
+	s.serveTLS(cancel)
 	s.serveSides(ctx)
 	s.expireTokens(ctx)
 	s.logAddrs()
@@ -145,14 +160,20 @@ func (s *Server) Serve(ctx context.Context) error {
 
 // logAddrs says where people can join.
 func (s *Server) logAddrs() {
-	for _, l := range s.listeners {
-		list := urls(l.Addr(), localHosts)
+	say := func(l net.Listener, scheme string) {
+		list := urls(scheme, l.Addr(), localHosts)
 		if len(list) == 0 {
 			s.log.Info("listening", "addr", l.Addr().String())
 		}
 		for _, u := range list {
 			s.log.Info("listening", "addr", l.Addr().String(), "url", u)
 		}
+	}
+	for _, l := range s.listeners {
+		say(l, "http")
+	}
+	for _, l := range s.secure {
+		say(l, "https")
 	}
 }
 
@@ -178,7 +199,7 @@ func (s *Server) stop() error {
 	s.draining.Store(true)
 	s.log.Info("stopping", "open", s.router.Stats().Open)
 
-	if len(s.cfg.Listeners) > 0 {
+	if len(s.cfg.Listeners)+len(s.cfg.TLSListeners) > 0 {
 		closeAll(s.entries)
 		s.accepting.Wait()
 		// Who was accepted last still gets in, to be told to come back as all others.

@@ -41,6 +41,12 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 	return slices.Concat([]settings.Setting{
 		listen(settings.Setting{Name: "listen", Default: server.DefaultListen,
 			Usage: "address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over"}, &c.Listen),
+		settings.List(settings.Setting{Name: "tls-listen", Takes: "ADDRESS", DefaultText: "none", Allowed: "host:port, :port or unix:PATH",
+			Usage: "address where TLS is spoken, for https:// and wss://; repeatable, or separated by commas"}, &c.TLSListen, checkListen),
+		settings.Path(settings.Setting{Name: "tls-cert", Takes: "FILE", DefaultText: "none",
+			Usage: "certificate in PEM, with those above it behind it; read again when it changes"}, &c.TLSCert),
+		settings.Path(settings.Setting{Name: "tls-key", Takes: "FILE", DefaultText: "none",
+			Usage: "its private key in PEM, which others may not read"}, &c.TLSKey),
 		dataFolder(&c.Data, getenv),
 		settings.Number(settings.Setting{Name: "history", Default: strconv.Itoa(store.DefaultHistory),
 			Usage: "messages kept of each room"}, &c.History, 1, 100_000),

@@ -16,7 +16,7 @@ import (
 
 // aboutServe is for the commands that take the settings of the server.
 const aboutServe = "Each flag is also an environment variable (--sync-interval is EDGECHAT_SYNC_INTERVAL);\n" +
-	"the flag wins. On SIGHUP the server reads its token file again.\n"
+	"the flag wins. On SIGHUP the server reads its token file and its certificate again.\n"
 
 func serveCommand() command {
 	return command{name: "serve", summary: "run the server", about: aboutServe, settings: new(options).table, run: serve}
@@ -41,7 +41,7 @@ func serve(ctx context.Context, a *app) error {
 		o.Logger.Info("no token file among the credentials", "folder", folder, "credential", credential, "hint", "LoadCredential=tokens:FILE in the unit, or --tokens FILE")
 	}
 	super := newSupervisor(o.Logger)
-	if o.Listeners, err = handedOver(o.Logger, values); err != nil {
+	if o.Listeners, o.TLSListeners, err = handedOver(o.Logger, values, o.TLSCert != ""); err != nil {
 		return err
 	}
 
@@ -107,21 +107,32 @@ func serve(ctx context.Context, a *app) error {
 	return nil
 }
 
+// socketTLS is what FileDescriptorName= of a .socket unit calls a socket where TLS is spoken.
+const socketTLS = "tls"
+
 // handedOver returns the sockets that the service manager opened, which take the
-// place of --listen.
-func handedOver(log *slog.Logger, values []settings.Resolved) (ls []net.Listener, err error) {
+// place of --listen and --tls-listen.
+func handedOver(log *slog.Logger, values []settings.Resolved, certificate bool) (ls, secure []net.Listener, err error) {
 	sockets, err := systemd.Listeners()
 	if err != nil {
-		return nil, &failure{errs: []error{err}, hint: "mend the .socket unit: systemctl cat edgechat.socket", code: 1}
+		return nil, nil, &failure{errs: []error{err}, hint: "mend the .socket unit: systemctl cat edgechat.socket", code: 1}
 	}
 	for _, s := range sockets {
 		log.Info("socket handed over", "addr", s.Addr().String(), "name", s.Name)
-		ls = append(ls, s.Listener)
-	}
-	for _, v := range values {
-		if len(ls) > 0 && v.Name == "listen" && v.From != "default" {
-			log.Warn("not listened on, since sockets were handed over", "listen", v.Value, "from", v.From)
+		switch {
+		case s.Name != socketTLS:
+			ls = append(ls, s.Listener)
+		case certificate:
+			secure = append(secure, s.Listener)
+		default:
+			log.Warn("not listened on, for want of a certificate: set --tls-cert and --tls-key", "addr", s.Addr().String(), "name", s.Name)
+			_ = s.Close()
 		}
 	}
-	return ls, nil
+	for _, v := range values {
+		if (len(ls) > 0 && v.Name == "listen" || len(secure) > 0 && v.Name == "tls-listen") && v.From != "default" {
+			log.Warn("not listened on, since sockets were handed over", v.Name, v.Value, "from", v.From)
+		}
+	}
+	return ls, secure, nil
 }

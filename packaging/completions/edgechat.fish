@@ -2,6 +2,7 @@
 complete -c edgechat -f
 complete -c edgechat -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c edgechat -n __fish_use_subcommand -a token -d 'make and take back the tokens of a token file'
+complete -c edgechat -n __fish_use_subcommand -a ca -d 'make certificates that phones on a local network can trust'
 complete -c edgechat -n __fish_use_subcommand -a config -d 'print each setting of serve and where it came from'
 complete -c edgechat -n __fish_use_subcommand -a check -d 'say if a store or a backup is whole'
 complete -c edgechat -n __fish_use_subcommand -a backup -d 'write all that a server keeps to one file'
@@ -17,6 +18,9 @@ complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board a
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
 complete -c edgechat -n __fish_use_subcommand -a help -d 'print this, or what a command takes'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l listen -x -d 'address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l tls-listen -x -d 'address where TLS is spoken, for https:// and wss://; repeatable, or separated by commas'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l tls-cert -r -F -d 'certificate in PEM, with those above it behind it; read again when it changes'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l tls-key -r -F -d 'its private key in PEM, which others may not read'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l history -x -d 'messages kept of each room'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l history-bytes -x -d 'bytes kept of all rooms; 128MiB at most on a 32-bit system'
@@ -65,7 +69,19 @@ complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subc
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from create' -l expires -x -d 'how long the token is valid'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from list' -l tokens -r -F -d 'the token file; create makes it'
 complete -c edgechat -n '__fish_seen_subcommand_from token; and __fish_seen_subcommand_from revoke' -l tokens -r -F -d 'the token file; create makes it'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and not __fish_seen_subcommand_from init renew' -a init -d 'make an authority and a certificate by it, and print the settings'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and not __fish_seen_subcommand_from init renew' -a renew -d 'make a new certificate, if the old one ends within 60 days or is not for all addresses'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from init' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from init' -l folder -x -a '(__fish_complete_directories)' -d 'folder of the authority and of the certificate by it'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from init' -l name -x -d 'name that the certificate is for; repeatable, or separated by commas'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from renew' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from renew' -l folder -x -a '(__fish_complete_directories)' -d 'folder of the authority and of the certificate by it'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from renew' -l name -x -d 'name that the certificate is for; repeatable, or separated by commas'
+complete -c edgechat -n '__fish_seen_subcommand_from ca; and __fish_seen_subcommand_from renew' -l now -d 'renew a certificate that is not due'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l listen -x -d 'address to serve on; repeatable, or separated by commas; port 0 is any free one; not used if systemd hands sockets over'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l tls-listen -x -d 'address where TLS is spoken, for https:// and wss://; repeatable, or separated by commas'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l tls-cert -r -F -d 'certificate in PEM, with those above it behind it; read again when it changes'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l tls-key -r -F -d 'its private key in PEM, which others may not read'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l history -x -d 'messages kept of each room'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l history-bytes -x -d 'bytes kept of all rooms; 128MiB at most on a 32-bit system'
@@ -236,6 +252,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l data -x -a '(__f
 complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l json -d 'print an object for programs'
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a serve
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a token
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a ca
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a config
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a check
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a backup
