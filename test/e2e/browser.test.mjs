@@ -215,8 +215,12 @@ test('the page', async (t) => {
     const token = guarded.run('token', 'create', 'Tara', '--rooms', 'den', '--tokens', 'FOLDER/tokens').trim();
     await guarded.up();
     const tara = await Person.arrive(t, browser);
+    const sockets = [];
+    tara.page.on('websocket', (ws) => sockets.push(ws.url()));
     await tara.page.goto(`${guarded.http}/room/den?token=${token}`);
     await tara.connected();
+    assert.notEqual(sockets.length, 0);
+    assert.deepEqual(sockets.filter((url) => url.includes(token)), [], 'no address holds the token, which proxies log');
     await tara.page.locator('#people-list').getByText('Tara').waitFor();
     assert.equal(tara.page.url(), `${guarded.http}/room/den`, 'the address no longer holds the token');
     await tara.page.reload();

@@ -24,7 +24,7 @@ const ANSWER_SOON = 3_000; // ms, when somebody looks or the network has changed
 const PING_INTERVAL = 25_000; // ms, until the server has said what it is
 
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
-const FINAL = new Set([400, 401, 403, 404, 421]);
+const FINAL = new Set([400, 401, 403, 404, 409, 421]);
 
 export function connect(options) {
   return new Client(options);
@@ -147,9 +147,11 @@ export class Client extends Events {
     this.#drop();
     this.#openedAt = 0;
     this.#startedAt = Date.now();
-    const url = this.#address('', { username: this.#token ? '' : this.#username, token: this.#token });
+    // A subprotocol rather than the query, which proxies log; what can be none is no token, and is told so by the query.
+    const offered = /^[\w.~+-]+$/.test(this.#token);
+    const url = this.#address('', { username: this.#token ? '' : this.#username, token: offered ? '' : this.#token });
     url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new this.#WebSocket(url, PROTOCOL);
+    const socket = new this.#WebSocket(url, offered ? [PROTOCOL, `bearer.${this.#token}`] : PROTOCOL);
     let opened = false;
     this.#socket = socket;
     socket.onopen = () => { opened = true; };
