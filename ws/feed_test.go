@@ -67,9 +67,9 @@ func feeds(t *testing.T, v variant, cfg Config, secure bool, open func(*Feed) er
 	cert.StartTLS()
 	certificates := cert.TLS.Certificates
 	cert.Close()
-	inner := rt.Listen(l)
+	inner := rt.ListenTLS(l, &tls.Config{Certificates: certificates})
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(tls.NewListener(inner, &tls.Config{Certificates: certificates})) }()
+	go func() { served <- srv.Serve(inner) }()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-served

@@ -11,12 +11,7 @@ const tcpUserTimeout = 18
 
 // setUserTimeout bounds how long what nc was written may go without an acknowledgement of its peer's kernel.
 func setUserTimeout(nc net.Conn, d time.Duration) {
-	if below, ok := nc.(interface{ NetConn() net.Conn }); ok { // TLS
-		nc = below.NetConn()
-	}
-	if p, ok := nc.(*plainConn); ok {
-		nc = p.Conn
-	}
+	nc = underneath(nc)
 	if _, ok := nc.(*net.TCPConn); !ok {
 		return
 	}
