@@ -21,15 +21,7 @@ type qrOptions struct {
 
 func (o *qrOptions) table(func(string) string) []settings.Setting {
 	return []settings.Setting{
-		{Name: "url", Takes: "URL", DefaultText: "this machine's address in its network, port 3000",
-			Usage: "the address to show", Set: func(v []string) error {
-				o.url = v[0]
-				if v[0] == "" {
-					return nil
-				}
-				_, err := client.ParseURL(v[0])
-				return err
-			}},
+		urlSetting(&o.url),
 		{Name: "wifi", Takes: "SSID", NoEnv: true, Usage: "also show a code with which phones enter this Wi-Fi", Allowed: "1 to 32 bytes",
 			Set: func(v []string) error {
 				o.wifi = v[0]
@@ -43,6 +35,36 @@ func (o *qrOptions) table(func(string) string) []settings.Setting {
 	}
 }
 
+// urlSetting takes the address of a server.
+func urlSetting(dst *string) settings.Setting {
+	return settings.Setting{Name: "url", Takes: "URL", DefaultText: "this machine's address in its network, port 3000",
+		Usage: "the address to show", Set: func(v []string) error {
+			*dst = v[0]
+			if v[0] == "" {
+				return nil
+			}
+			_, err := client.ParseURL(v[0])
+			return err
+		}}
+}
+
+// pageURL returns the address as a browser takes it, this machine's by default.
+func pageURL(u string) (string, error) {
+	if u == "" {
+		urls := server.URLs(&net.TCPAddr{Port: 3000}) // the first is localhost
+		if len(urls) < 2 {
+			return "", &failure{errs: []error{fmt.Errorf("this machine has no address in a network")}, hint: "name one: --url http://ADDRESS:3000", code: 1}
+		}
+		return urls[1], nil
+	}
+	for _, scheme := range []string{"ws", "wss"} { // which a phone does not open
+		if rest, ok := strings.CutPrefix(u, scheme+"://"); ok {
+			return "http" + strings.TrimPrefix(scheme, "ws") + "://" + rest, nil
+		}
+	}
+	return u, nil
+}
+
 func qrCommand() command {
 	return command{name: "qr", summary: "show the address as a QR code, for phones", settings: new(qrOptions).table, run: showQR,
 		about: "A phone that is held before the screen opens the chat. --url may also be set as EDGECHAT_URL.\n"}
@@ -54,20 +76,11 @@ func showQR(_ context.Context, a *app) error {
 	if _, err := a.flagsAlone(o.table(a.getenv)); err != nil {
 		return err
 	}
-	if o.url == "" {
-		for _, u := range server.URLs(&net.TCPAddr{Port: 3000})[1:] { // the first is localhost
-			o.url = u
-			break
-		}
-		if o.url == "" {
-			return &failure{errs: []error{fmt.Errorf("this machine has no address in a network")}, hint: "edgechat qr --url http://ADDRESS:3000", code: 1}
-		}
+	page, err := pageURL(o.url)
+	if err != nil {
+		return err
 	}
-	for _, scheme := range []string{"ws", "wss"} { // which a phone does not open
-		if rest, ok := strings.CutPrefix(o.url, scheme+"://"); ok {
-			o.url = "http" + strings.TrimPrefix(scheme, "ws") + "://" + rest
-		}
-	}
+	o.url = page
 	styled := isTerminal(a.stdout)
 	if o.wifi != "" {
 		password := ""

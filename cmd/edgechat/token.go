@@ -58,6 +58,7 @@ func tokenCommand() command {
 		about: "The file may also be named by EDGECHAT_TOKENS. create prints the token, which is kept nowhere,\non its standard output.\n",
 		sub: []command{
 			{name: "token create", args: "NAME", summary: "make a token and print it", settings: new(tokenOptions).createTable, run: createToken},
+			{name: "token invite", args: "NAME", summary: "make a token, and print an address that holds it", settings: new(inviteOptions).table, run: invite},
 			{name: "token list", summary: "list the tokens of a file", settings: new(tokenOptions).table, run: listTokens},
 			{name: "token revoke", args: "NAME", summary: "take a token back", settings: new(tokenOptions).table, run: revokeToken},
 		},
@@ -85,13 +86,28 @@ func createToken(_ context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
+	secret, what, err := o.create(name)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(a.stdout, secret); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(a.stderr, "edgechat: %s\n"+
+		"edgechat: hint: send it as \"Authorization: Bearer TOKEN\", or as a subprotocol bearer.TOKEN from a browser; "+
+		"a server that runs already takes it after: %s\n", what, rereads(o.file))
+	return err
+}
+
+// create makes the token, and says in words what it is.
+func (o *tokenOptions) create(name string) (secret, what string, err error) {
 	g := auth.Grant{Name: name, Access: o.access, Rooms: o.rooms}
 	if o.expires > 0 {
 		g.Expires = time.Now().Add(o.expires)
 	}
-	secret, err := auth.CreateGrant(o.file, g)
+	secret, err = auth.CreateGrant(o.file, g)
 	if err != nil {
-		return tokenFailure(err, o.file, name)
+		return "", "", tokenFailure(err, o.file, name)
 	}
 	rooms := "all rooms"
 	until := ""
@@ -101,13 +117,7 @@ func createToken(_ context.Context, a *app) error {
 	if len(o.rooms) > 0 {
 		rooms = strings.Join(o.rooms, ", ")
 	}
-	if _, err := fmt.Fprintln(a.stdout, secret); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.stderr, "edgechat: token of %q for %s (%v%s) is in %s as a hash; it is not shown again\n"+
-		"edgechat: hint: send it as \"Authorization: Bearer TOKEN\", or as a subprotocol bearer.TOKEN from a browser; "+
-		"a server that runs already takes it after: %s\n", name, rooms, o.access, until, o.file, rereads(o.file))
-	return err
+	return secret, fmt.Sprintf("token of %q for %s (%v%s) is in %s as a hash; it is not shown again", name, rooms, o.access, until, o.file), nil
 }
 
 func listTokens(_ context.Context, a *app) error {

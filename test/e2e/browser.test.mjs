@@ -231,8 +231,9 @@ test('the page', async (t) => {
     await guarded.stop();
     await guarded.up();
     const reader = await Person.arrive(t, browser);
-    await reader.page.goto(`${guarded.http}/room/den?token=${sensor}`);
+    await reader.page.goto(`${guarded.http}/room/den#token=${sensor}`);
     await reader.connected();
+    assert.equal(reader.page.url(), `${guarded.http}/room/den`, 'nor does one whose fragment held it');
     await reader.say('may I?');
     await reader.page.locator('#log .failed').getByText(/^not sent: .*write/).waitFor();
     assert.equal(await reader.page.locator('#log .pending').count(), 0);
