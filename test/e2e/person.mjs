@@ -74,8 +74,8 @@ export class Person {
   }
 }
 
-export async function launch(t) {
-  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
+export async function launch(t, { env = process.env, args = [] } = {}) {
+  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: [...flags, ...args], env });
   t.after(() => browser.close());
   return browser;
 }
