@@ -146,7 +146,7 @@ func TestFromRequest(t *testing.T) {
 
 func TestChecker(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	alice := must[string](t)(Create(path, "Alice", Write, nil))
+	alice := must[string](t)(Create(path, Grant{Name: "Alice", Access: Write}))
 	tokens := must[*Tokens](t)(Load(path, nil))
 	tests := []struct {
 		name      string

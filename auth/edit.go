@@ -53,19 +53,14 @@ func List(path string) ([]Token, error) {
 	return list, nil
 }
 
-// Create is CreateGrant for a token that does not expire.
-func Create(path, name string, access Access, rooms []string) (token string, err error) {
-	return CreateGrant(path, Grant{Name: name, Access: access, Rooms: rooms})
-}
-
-// CreateGrant adds a token to the file at path, which it makes with mode 0600 if
+// Create adds a token to the file at path, which it makes with mode 0600 if
 // there is none, and returns it: "edc_" and 32 random bytes in base64url. It is
 // not kept anywhere else. No rooms means all rooms.
 //
 // The file is replaced in one step, with its mode and owner kept: a server that
 // reads it meanwhile sees the old one or the new one, and two Creates at once
 // both count. The error is ErrExists if the name is taken.
-func CreateGrant(path string, g Grant) (token string, err error) {
+func Create(path string, g Grant) (token string, err error) {
 	name, access, rooms := g.Name, g.Access, g.Rooms
 	if err := checkName(name); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrInvalid, err)

@@ -18,7 +18,7 @@ import (
 func TestLocked(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "tokens")
-	must[string](t)(Create(path, "Ann", Read, nil))
+	must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 	before := must[[]byte](t)(os.ReadFile(path))
 	dir, err := os.Open(folder)
 	if err != nil {
@@ -30,7 +30,7 @@ func TestLocked(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		_, err := Create(path, "Bob", Read, nil)
+		_, err := Create(path, Grant{Name: "Bob", Access: Read})
 		if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "lock folder "+folder) {
 			t.Errorf("while the folder is locked: %v", err)
 		}
@@ -42,7 +42,7 @@ func TestLocked(t *testing.T) {
 		}
 		// It comes free while somebody waits.
 		time.AfterFunc(time.Second, func() { _ = syscall.Flock(int(dir.Fd()), syscall.LOCK_UN) })
-		if _, err := Create(path, "Bob", Read, nil); err != nil {
+		if _, err := Create(path, Grant{Name: "Bob", Access: Read}); err != nil {
 			t.Errorf("once the lock is free: %v", err)
 		}
 	})
@@ -55,7 +55,7 @@ func TestLocked(t *testing.T) {
 func TestCreateAddsALine(t *testing.T) {
 	for _, text := range []string{"", "\n", "#", "#\n", "# a\n\n", "# a\n# b"} {
 		path := write(t, text)
-		must[string](t)(Create(path, "Ann", Read, nil))
+		must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 		raw := string(must[[]byte](t)(os.ReadFile(path)))
 		kept := text
 		if text != "" && !strings.HasSuffix(text, "\n") {

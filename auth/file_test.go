@@ -100,7 +100,7 @@ func TestLoadNotAFile(t *testing.T) {
 	if _, err := Load(dir, nil); err == nil || !strings.Contains(err.Error(), "not a regular file") {
 		t.Errorf("folder: %v", err)
 	}
-	if _, err := Create(filepath.Join(dir, "gone", "tokens"), "Ann", Read, nil); !errors.Is(err, os.ErrNotExist) {
+	if _, err := Create(filepath.Join(dir, "gone", "tokens"), Grant{Name: "Ann", Access: Read}); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("create in a folder that is missing: %v", err)
 	}
 	if err := Revoke(filepath.Join(dir, "tokens"), "Ann"); !errors.Is(err, os.ErrNotExist) {
@@ -110,7 +110,7 @@ func TestLoadNotAFile(t *testing.T) {
 
 func TestCreate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token := must[string](t)(Create(path, "Ann", Read, []string{"den", "nas-*"}))
+	token := must[string](t)(Create(path, Grant{Name: "Ann", Access: Read, Rooms: []string{"den", "nas-*"}}))
 	if !strings.HasPrefix(token, "edc_") || len(token) != len("edc_")+43 {
 		t.Errorf("token %q is not edc_ and 32 bytes in base64url", token)
 	}
@@ -125,15 +125,15 @@ func TestCreate(t *testing.T) {
 	if id, ok := tokens.Lookup(token); !ok || id.Name != "Ann" || !id.May(Read, "nas-1") || id.May(Write, "den") || id.May(Read, "hall") {
 		t.Errorf("the token stands for %+v, %v", id, ok)
 	}
-	if _, err := Create(path, "Ann", Write, nil); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), path+":1") {
+	if _, err := Create(path, Grant{Name: "Ann", Access: Write}); !errors.Is(err, ErrExists) || !strings.Contains(err.Error(), path+":1") {
 		t.Errorf("same name: %v", err)
 	}
 	for name, create := range map[string]func() (string, error){
-		"empty name": func() (string, error) { return Create(path, "", Read, nil) },
-		"control":    func() (string, error) { return Create(path, "a\nb", Read, nil) },
-		"unset":      func() (string, error) { return Create(path, "Bob", Unset, nil) },
-		"range":      func() (string, error) { return Create(path, "Bob", 9, nil) },
-		"pattern":    func() (string, error) { return Create(path, "Bob", Read, []string{"*x"}) },
+		"empty name": func() (string, error) { return Create(path, Grant{Name: "", Access: Read}) },
+		"control":    func() (string, error) { return Create(path, Grant{Name: "a\nb", Access: Read}) },
+		"unset":      func() (string, error) { return Create(path, Grant{Name: "Bob", Access: Unset}) },
+		"range":      func() (string, error) { return Create(path, Grant{Name: "Bob", Access: 9}) },
+		"pattern":    func() (string, error) { return Create(path, Grant{Name: "Bob", Access: Read, Rooms: []string{"*x"}}) },
 	} {
 		if _, err := create(); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %v", name, err)
@@ -159,7 +159,7 @@ func TestEditKeeps(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
-	must[string](t)(Create(link, "Bob", Write, nil))
+	must[string](t)(Create(link, Grant{Name: "Bob", Access: Write}))
 	raw := string(must[[]byte](t)(os.ReadFile(path)))
 	if !strings.HasPrefix(raw, text+"\n{") || !strings.HasSuffix(raw, "}\n") {
 		t.Errorf("after create:\n%s", raw)
@@ -191,7 +191,7 @@ func TestCreateConcurrent(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			if _, err := Create(path, fmt.Sprintf("user %d", i), Read, nil); err != nil {
+			if _, err := Create(path, Grant{Name: fmt.Sprintf("user %d", i), Access: Read}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -204,9 +204,9 @@ func TestCreateConcurrent(t *testing.T) {
 
 func TestReload(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	ann := must[string](t)(Create(path, "Ann", Read, nil))
+	ann := must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 	tokens := must[*Tokens](t)(Load(path, nil))
-	bob := must[string](t)(Create(path, "Bob", Read, nil))
+	bob := must[string](t)(Create(path, Grant{Name: "Bob", Access: Read}))
 	if _, ok := tokens.Lookup(bob); ok {
 		t.Error("a new token counts before Reload")
 	}

@@ -45,7 +45,7 @@ func TestLost(t *testing.T) {
 			if lasts != 0 {
 				g.Expires = time.Now().Add(lasts)
 			}
-			return must[string](t)(CreateGrant(path, g))
+			return must[string](t)(Create(path, g))
 		}
 		secrets := []string{grant("Ann", 0), grant("Bob", time.Hour), grant("Cleo", time.Minute), grant("Dan", time.Hour)}
 		tokens := must[*Tokens](t)(Load(path, nil))
@@ -95,7 +95,7 @@ func TestLost(t *testing.T) {
 			t.Errorf("%+v", list)
 		}
 		for _, past := range []time.Duration{-time.Second, -time.Hour} {
-			if _, err := CreateGrant(path, Grant{Name: "Eve", Access: Read, Expires: time.Now().Add(past)}); !errors.Is(err, ErrInvalid) {
+			if _, err := Create(path, Grant{Name: "Eve", Access: Read, Expires: time.Now().Add(past)}); !errors.Is(err, ErrInvalid) {
 				t.Errorf("one that has expired: %v", err)
 			}
 		}
@@ -105,7 +105,7 @@ func TestLost(t *testing.T) {
 // TestLostAllocates: whoever is looked at costs nothing.
 func TestLostAllocates(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token := must[string](t)(Create(path, "Ann", Write, nil))
+	token := must[string](t)(Create(path, Grant{Name: "Ann", Access: Write}))
 	c := must[*Checker](t)(New(Config{Tokens: must[*Tokens](t)(Load(path, nil)), Anonymous: Read}))
 	for _, header := range [][]string{nil, {"Bearer " + token}} {
 		id := must[*Identity](t)(c.Identify(request("/", header...)))

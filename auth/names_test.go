@@ -99,11 +99,11 @@ func TestAccessRange(t *testing.T) {
 			t.Errorf("%v may read the metrics: %v", a, got)
 		}
 		path := filepath.Join(t.TempDir(), "tokens")
-		_, err := Create(path, "Ann", a, nil)
+		_, err := Create(path, Grant{Name: "Ann", Access: a})
 		if want := a >= None && a <= Admin; (err == nil) != want {
 			t.Errorf("Create with access %v: %v", a, err)
 		}
-		_, err = Create(path, "Bob", a, []string{"den"})
+		_, err = Create(path, Grant{Name: "Bob", Access: a, Rooms: []string{"den"}})
 		if want := a >= None && a <= Moderate && a != Metrics; (err == nil) != want {
 			t.Errorf("Create with access %v in a room: %v", a, err)
 		}

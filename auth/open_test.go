@@ -74,7 +74,7 @@ func TestOddFiles(t *testing.T) {
 // TestLastRevoked: the revocation of the last token counts, though the file holds none then.
 func TestLastRevoked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token := must[string](t)(Create(path, "Ann", Read, nil))
+	token := must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 	tokens := must[*Tokens](t)(Load(path, nil))
 	if err := errors.Join(Revoke(path, "Ann"), tokens.Reload()); err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestLastRevoked(t *testing.T) {
 	if _, ok := tokens.Lookup(token); ok || tokens.Len() != 0 {
 		t.Error("it still counts")
 	}
-	must[string](t)(Create(path, "Bob", Read, nil))
+	must[string](t)(Create(path, Grant{Name: "Bob", Access: Read}))
 	if err := tokens.Reload(); err != nil || tokens.Len() != 1 {
 		t.Errorf("%d tokens, %v", tokens.Len(), err)
 	}

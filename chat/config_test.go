@@ -121,7 +121,7 @@ func TestKeyScopes(t *testing.T) {
 // The challenge tells a client with a wrong token from one without (RFC 6750, section 3.1).
 func TestChallenges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	if _, err := auth.Create(path, "Ann", auth.Read, nil); err != nil {
+	if _, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Read}); err != nil {
 		t.Fatal(err)
 	}
 	loaded, err := auth.Load(path, nil)

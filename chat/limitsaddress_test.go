@@ -118,7 +118,7 @@ func TestPostRate(t *testing.T) {
 // TestTokenFailures: who has guessed too often is not heard, even if it is right, and others are.
 func TestTokenFailures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}

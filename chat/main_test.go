@@ -172,7 +172,7 @@ func tokens(t *testing.T, anonymous auth.Access, grants map[string]grant) (confi
 	path := filepath.Join(t.TempDir(), "tokens")
 	headers = map[string]string{}
 	for name, g := range grants {
-		token, err := auth.Create(path, name, g.access, g.rooms)
+		token, err := auth.Create(path, auth.Grant{Name: name, Access: g.access, Rooms: g.rooms})
 		if err != nil {
 			t.Fatal(err)
 		}

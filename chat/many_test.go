@@ -84,7 +84,7 @@ func TestMany(t *testing.T) {
 // TestManyRefused: each is answered by an error with its room and key, and the connection goes on.
 func TestManyRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Ann", auth.Write, []string{"den", "lab-*"})
+	token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write, Rooms: []string{"den", "lab-*"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestOneRoomOfTwoSpellings(t *testing.T) {
 // TestReservedNames: with tokens, nobody speaks under their names without one, nor under what looks like them.
 func TestReservedNames(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Admin", auth.Write, nil)
+	token, err := auth.Create(path, auth.Grant{Name: "Admin", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestReservedNames(t *testing.T) {
 		t.Errorf("subscribed as %v", m)
 	}
 	// A token that is made while the server runs keeps its name as well.
-	if _, err := auth.Create(path, "Ann", auth.Write, nil); err != nil {
+	if _, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write}); err != nil {
 		t.Fatal(err)
 	}
 	if err := tokens.Reload(); err != nil {

@@ -13,6 +13,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// roomLetters is what the name of a room may be made of.
+const roomLetters = "letters, digits, marks, - _ and ."
+
 // Room returns the one form of s as the name of a room, or what is wrong with it. A name has 1 to
 // MaxRoom characters, which are letters, decimal digits and marks of any script, "-", "_" and ".", as the profile UsernameCasePreserved
 // of PRECIS has them (RFC 8265 section 3.4): full width becomes ordinary, letters and their marks are composed (NFC), and
@@ -37,11 +40,11 @@ func Room(s string) (string, error) {
 		err = bidirule.ErrInvalid
 	}
 	if err != nil {
-		return "", fmt.Errorf("the name of the room %s; use letters, digits, marks, - _ and .", problem(roomProfile(), s))
+		return "", fmt.Errorf("the name of the room %s; use %s", problem(roomProfile(), s), roomLetters)
 	}
 	for _, r := range form {
 		if r != '-' && r != '_' && r != '.' && r != zeroWidthJoiner && r != zeroWidthNonJoiner && !unicode.In(r, unicode.L, unicode.Nd, unicode.M) {
-			return "", fmt.Errorf("the name of the room may not hold %s; use letters, digits, marks, - _ and .", quoteRune(r))
+			return "", fmt.Errorf("the name of the room may not hold %s; use %s", quoteRune(r), roomLetters)
 		}
 	}
 	if form == "." || form == ".." {

@@ -69,7 +69,7 @@ func TestDefaultsArrive(t *testing.T) {
 func TestTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
 	create := func(name string, access auth.Access, rooms ...string) string {
-		token, err := auth.Create(path, name, access, rooms)
+		token, err := auth.Create(path, auth.Grant{Name: name, Access: access, Rooms: rooms})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -124,7 +124,7 @@ func TestTokens(t *testing.T) {
 
 func TestAnonymous(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	if _, err := auth.Create(path, "Ann", auth.Write, nil); err != nil {
+	if _, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write}); err != nil {
 		t.Fatal(err)
 	}
 	s := start(t, Config{Tokens: path, Anonymous: auth.Read})

@@ -36,7 +36,7 @@ type errorTest struct {
 // servers that run. A code that is new there is missing here.
 func TestCodes(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	reader, err := auth.Create(tokens, "Ann", auth.Read, []string{"den"})
+	reader, err := auth.Create(tokens, auth.Grant{Name: "Ann", Access: auth.Read, Rooms: []string{"den"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +140,7 @@ func TestCodes(t *testing.T) {
 
 	// A token that is taken back while its connection is open.
 	revoking := filepath.Join(t.TempDir(), "tokens")
-	gone, err := auth.Create(revoking, "Ann", auth.Write, nil)
+	gone, err := auth.Create(revoking, auth.Grant{Name: "Ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCodes(t *testing.T) {
 	}
 	got["kicked frame"] = true
 	withMod := filepath.Join(t.TempDir(), "tokens")
-	mod, err := auth.Create(withMod, "Mod", auth.Moderate, nil)
+	mod, err := auth.Create(withMod, auth.Grant{Name: "Mod", Access: auth.Moderate})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestRevokedConnections(t *testing.T) {
 		if lasts > 0 {
 			g.Expires = time.Now().Add(lasts)
 		}
-		token, err := auth.CreateGrant(path, g)
+		token, err := auth.Create(path, g)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +185,7 @@ func rewrite(path, from, to string) error {
 // TestRevokedStream: what is read over plain HTTP ends too.
 func TestRevokedStream(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,19 +207,19 @@ func TestRevokedStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Reload()
-	said := ""
+	var said strings.Builder
 	for lines.Scan() { // to its end
-		said += lines.Text() + "\n"
+		said.WriteString(lines.Text() + "\n")
 	}
-	if !strings.Contains(said, `"code":1008`) || !strings.Contains(said, "token_revoked: the token was taken back") || lines.Err() != nil {
-		t.Errorf("%v, %s", lines.Err(), said)
+	if s := said.String(); !strings.Contains(s, `"code":1008`) || !strings.Contains(s, "token_revoked: the token was taken back") || lines.Err() != nil {
+		t.Errorf("%v, %s", lines.Err(), s)
 	}
 }
 
 // TestRevokedPoll: a request that waits for what is said is answered with 401.
 func TestRevokedPoll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,12 +264,12 @@ func TestRevokedPoll(t *testing.T) {
 // TestRevokedAtOnce: whoever comes in while his token is taken back does not stay, however the two meet.
 func TestRevokedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	if _, err := auth.Create(path, "Mod", auth.Write, nil); err != nil {
+	if _, err := auth.Create(path, auth.Grant{Name: "Mod", Access: auth.Write}); err != nil {
 		t.Fatal(err)
 	}
 	s := start(t, Config{Tokens: path})
 	for range 20 {
-		token, err := auth.Create(path, "Ann", auth.Write, nil)
+		token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -306,7 +306,7 @@ func TestMetricsToken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
 	secrets := map[string]string{}
 	for _, a := range []auth.Access{auth.Metrics, auth.Admin, auth.Moderate, auth.Read} {
-		token, err := auth.Create(path, a.String(), a, nil)
+		token, err := auth.Create(path, auth.Grant{Name: a.String(), Access: a})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -339,7 +339,7 @@ func TestMetricsToken(t *testing.T) {
 // TestOfferedToken: a browser sends its token as a subprotocol, and is answered the real one.
 func TestOfferedToken(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(path, "Ann", auth.Write, nil)
+	token, err := auth.Create(path, auth.Grant{Name: "Ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}

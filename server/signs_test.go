@@ -101,7 +101,7 @@ func TestSignOfFlood(t *testing.T) {
 // TestSignOfRevokedToken: a token was taken back, and its owner goes on.
 func TestSignOfRevokedToken(t *testing.T) {
 	tokens := filepath.Join(t.TempDir(), "tokens")
-	token, err := auth.Create(tokens, "ann", auth.Write, nil)
+	token, err := auth.Create(tokens, auth.Grant{Name: "ann", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -147,7 +147,7 @@ func newLimited(t *testing.T, args ...string) *limited {
 		t.Fatal(err)
 	}
 	o.Tokens, o.Anonymous = filepath.Join(t.TempDir(), "tokens"), auth.Write // without tokens none is looked at
-	if _, err := auth.Create(o.Tokens, "Ann", auth.Write, nil); err != nil {
+	if _, err := auth.Create(o.Tokens, auth.Grant{Name: "Ann", Access: auth.Write}); err != nil {
 		t.Fatal(err)
 	}
 	h := &limited{t: t, url: benchServer(t, o.Config)}

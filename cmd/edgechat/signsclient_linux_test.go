@@ -67,7 +67,7 @@ func clientSigns() []sign {
 			name: "a revoked token",
 			befall: func(t *testing.T) *shown {
 				tokens := filepath.Join(t.TempDir(), "tokens")
-				token, err := auth.Create(tokens, "ann", auth.Write, nil)
+				token, err := auth.Create(tokens, auth.Grant{Name: "ann", Access: auth.Write})
 				if err != nil {
 					t.Fatal(err)
 				}

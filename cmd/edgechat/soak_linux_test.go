@@ -35,7 +35,7 @@ func TestSoak(t *testing.T) {
 	}
 	card := faultydisk.New(t, 128<<20)
 	tokens, socket := filepath.Join(t.TempDir(), "tokens"), filepath.Join(t.TempDir(), "admin.sock")
-	if _, err := auth.Create(tokens, "first", auth.Write, nil); err != nil {
+	if _, err := auth.Create(tokens, auth.Grant{Name: "first", Access: auth.Write}); err != nil {
 		t.Fatal(err)
 	}
 	b := startBoard(t, card.Dir+"/data", "EDGECHAT_ADMIN="+socket, "EDGECHAT_TOKENS="+tokens, "EDGECHAT_ANONYMOUS=write", "EDGECHAT_WRITE_TIMEOUT=5s", "EDGECHAT_HISTORY=50")
@@ -173,7 +173,7 @@ func fillFolder(t *testing.T, folder string) (empty func()) {
 // reload makes a token, takes one back, and has the server read the file.
 func (s *soakTest) reload() {
 	name := fmt.Sprintf("soak-%d", s.did.reloads.Add(1))
-	if _, err := auth.Create(s.tokens, name, auth.Read, []string{"den"}); err != nil {
+	if _, err := auth.Create(s.tokens, auth.Grant{Name: name, Access: auth.Read, Rooms: []string{"den"}}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.b.signal(syscall.SIGHUP)

@@ -105,7 +105,7 @@ func (o *tokenOptions) create(name string) (secret, what string, err error) {
 	if o.expires > 0 {
 		g.Expires = time.Now().Add(o.expires)
 	}
-	secret, err = auth.CreateGrant(o.file, g)
+	secret, err = auth.Create(o.file, g)
 	if err != nil {
 		return "", "", tokenFailure(err, o.file, name)
 	}

@@ -202,7 +202,7 @@ func TestProcAddr(t *testing.T) {
 func TestToken(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "tokens")
-	secret, err := auth.Create(file, "bench", auth.Write, []string{"bench-*"})
+	secret, err := auth.Create(file, auth.Grant{Name: "bench", Access: auth.Write, Rooms: []string{"bench-*"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -225,7 +225,8 @@ test('the page', async (t) => {
     assert.equal(tara.page.url(), `${guarded.http}/room/den`, 'the address no longer holds the token');
     await tara.page.reload();
     await tara.connected();
-    assert.deepEqual(tara.complaints, []);
+    // The page asks whether she moderates, and a browser reports the answer.
+    assert.deepEqual(tara.complaints.filter((text) => !/403 .*\/chat\/room\/den\/moderation$/.test(text)), []);
 
     const sensor = guarded.run('token', 'create', 'sensor', '--access', 'read', '--tokens', 'FOLDER/tokens').trim();
     await guarded.stop();
