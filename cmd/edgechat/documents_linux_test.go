@@ -18,7 +18,7 @@ func TestDocumentedConfig(t *testing.T) {
 		t.Fatal("docs/pi.md has no command with edgechat config")
 	}
 	folder, data := t.TempDir(), t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, credential), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, credential), []byte("# none yet\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := runServe(t, nil, "CREDENTIALS_DIRECTORY="+folder, "STATE_DIRECTORY="+data, "EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_HISTORY=7", "GOMEMLIMIT=100MiB")

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -45,7 +47,12 @@ func TestMob(t *testing.T) {
 		t.Skip("only root may have a network of its own")
 	}
 	net := edgetest.NewNet(t)
-	s, control := ServeIn(t, net.Do, *program, "192.0.2.1"), ServeIn(t, net.Do, *program, "192.0.2.1")
+	tokens := filepath.Join(t.TempDir(), "tokens") // without one a token that is sent is ignored
+	if out, err := exec.Command(*program, "token", "create", "Ann", "--tokens", tokens).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	env := []string{"EDGECHAT_TOKENS=" + tokens, "EDGECHAT_ANONYMOUS=write"}
+	s, control := ServeIn(t, net.Do, *program, "192.0.2.1", env...), ServeIn(t, net.Do, *program, "192.0.2.1", env...)
 	before := settled(t, net.Do, s, 100)
 	good := addresses(200, 10)
 	talk := func(s *Server) *Child {
