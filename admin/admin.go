@@ -202,9 +202,11 @@ type Member struct {
 
 // Reloaded is what a reload has read.
 type Reloaded struct {
-	Path   string `json:"path,omitempty"` // of the token file; "" if there is none
-	Tokens int    `json:"tokens"`
-	Closed int    `json:"closed"` // connections of tokens that were taken back, allow less than before or have expired
+	Path    string `json:"path,omitempty"` // of the token file; "" if there is none
+	Tokens  int    `json:"tokens"`
+	KeyPath string `json:"key_path,omitempty"` // of the key file that checks signed tokens; "" if there is none
+	Keys    int    `json:"keys,omitempty"`
+	Closed  int    `json:"closed"` // connections of tokens that were taken back, allow less than before, have expired, or whose key is gone
 }
 
 // Level is the answer to a change of the log's level.

@@ -1,12 +1,12 @@
 // Package auth says who someone is and what they may do: tokens kept as hashes
-// in a file, rights by room, and the reading of a token from a request. It
+// in a file, tokens that somebody else has signed (JWT) and a key checks, rights by room, and the reading of a token from a request. It
 // answers no HTTP itself; its errors say what a caller should answer.
 //
-// One rule for callers: an [Identity] is shared by everyone who presented the
+// One rule for callers: an [Identity] may be shared by everyone who presented the
 // same token and is never changed.
 //
 // Rights are looked up when a connection is made, and looked at again by whoever has connections: after a
-// [Tokens.Reload], and when [Checker.Due] says that a token may have expired, [Checker.Lost] says whose are to end.
+// [Tokens.Reload] or a [Keys.Reload], and when [Checker.Due] says that a token may have expired, [Checker.Lost] says whose are to end.
 //
 // Expiry goes by the wall clock. On a board without a clock battery a token that has expired counts until the clock is set.
 package auth
@@ -32,6 +32,9 @@ var (
 
 	// ErrFile says that a token file cannot be used, or holds a line that is not understood.
 	ErrFile = errors.New("auth: bad token file")
+
+	// ErrKeyFile says that a key file cannot be used.
+	ErrKeyFile = errors.New("auth: bad key file")
 
 	// ErrExists says that a token of that name exists already.
 	ErrExists = errors.New("auth: token exists")

@@ -12,8 +12,11 @@ type Config struct {
 	// Tokens are those that are accepted; nil accepts none.
 	Tokens *Tokens
 
+	// Keys check the tokens that somebody else has signed; nil accepts none. One whose name is kept for a token of Tokens is not valid.
+	Keys *Keys
+
 	// Anonymous is what a caller without a token may do, in all rooms.
-	// Unset: Write while Tokens is nil, else None.
+	// Unset: Write while Tokens and Keys are nil, else None.
 	Anonymous Access
 }
 
@@ -21,6 +24,7 @@ type Config struct {
 // goroutines.
 type Checker struct {
 	tokens    *Tokens
+	keys      *Keys
 	anonymous *Identity
 	due       atomic.Int64 // when the first of those that Lost has let pass expires, in seconds since 1970; 0 is never
 }
@@ -31,17 +35,17 @@ func New(cfg Config) (*Checker, error) {
 	switch {
 	case a > Write || a == Metrics:
 		return nil, fmt.Errorf("%w: Anonymous is %v: must be None, Read or Write", ErrInvalid, a)
-	case a == Unset && cfg.Tokens == nil:
+	case a == Unset && cfg.Tokens == nil && cfg.Keys == nil:
 		a = Write
 	case a == Unset:
 		a = None
 	}
-	return &Checker{tokens: cfg.Tokens, anonymous: &Identity{Access: a, Anonymous: true, tokens: cfg.Tokens}}, nil
+	return &Checker{tokens: cfg.Tokens, keys: cfg.Keys, anonymous: &Identity{Access: a, Anonymous: true, tokens: cfg.Tokens}}, nil
 }
 
 // Identify returns whose token r bears. Without a token that is the anonymous
 // identity if it may do anything, else ErrNoToken. A token that is not valid is
-// ErrBadToken or ErrExpired also where none is needed: its owner believes to be somebody. The
+// ErrBadToken, which may be a *ClaimError, or ErrExpired also where none is needed: its owner believes to be somebody. The
 // last error is ErrRequest, see FromRequest. Where there are no tokens at all, one that is sent is not looked at.
 func (c *Checker) Identify(r *http.Request) (*Identity, error) {
 	if !c.HasTokens() {
@@ -54,14 +58,18 @@ func (c *Checker) Identify(r *http.Request) (*Identity, error) {
 	if !ok {
 		return c.nobody()
 	}
-	id, ok := c.tokens.Lookup(token)
-	switch {
-	case !ok:
-		return nil, ErrBadToken
-	case id.expired(time.Now()):
-		return nil, ErrExpired
+	if c.tokens != nil {
+		if id, ok := c.tokens.Lookup(token); ok {
+			if id.expired(time.Now()) {
+				return nil, ErrExpired
+			}
+			return id, nil
+		}
 	}
-	return id, nil
+	if c.keys != nil {
+		return c.verify(token)
+	}
+	return nil, ErrBadToken
 }
 
 // nobody is who comes without a token.
@@ -72,14 +80,17 @@ func (c *Checker) nobody() (*Identity, error) {
 	return c.anonymous, nil
 }
 
-// HasTokens reports whether there are tokens at all.
-func (c *Checker) HasTokens() bool { return c.tokens != nil }
+// HasTokens reports whether there are tokens at all, of a file or signed.
+func (c *Checker) HasTokens() bool { return c.tokens != nil || c.keys != nil }
 
 // Lost returns why a connection of id, which Identify returned earlier, is to end, in words for its user; "" if it may stay. Who
 // asks once it can be found, and for all there are after a Reload and whenever Due says so, misses nobody.
 func (c *Checker) Lost(id *Identity) (why string) {
 	if id.Anonymous {
 		return ""
+	}
+	if id.signed {
+		return c.lostSigned(id)
 	}
 	now := c.tokens.current(id)
 	switch {
@@ -91,6 +102,20 @@ func (c *Checker) Lost(id *Identity) (why string) {
 		return "the token has expired: get another"
 	}
 	c.expect(now.Expires)
+	return ""
+}
+
+// lostSigned is Lost for a token that somebody else signed: it says the same as ever, but its key may be gone.
+func (c *Checker) lostSigned(id *Identity) (why string) {
+	switch {
+	case !c.keys.has(id):
+		return "the key that signed the token was taken back: get another token"
+	case c.reserved(id):
+		return "the name of the token is kept for another token now"
+	case id.expired(time.Now()):
+		return "the token has expired: get another"
+	}
+	c.expect(id.Expires)
 	return ""
 }
 

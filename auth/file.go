@@ -50,7 +50,7 @@ const maxFile = 16 << 20
 
 // readFile returns the raw bytes of the file at path, and its entries.
 func readFile(path string) ([]byte, []entry, error) {
-	raw, _, err := readRegular(path)
+	raw, _, err := readRegular(tokenFile, path)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -19,8 +19,10 @@ type Identity struct {
 	Anonymous bool     // came without a token
 	Expires   int64    // when it ends, in seconds since 1970; 0 is never
 
-	hash   [32]byte // of the token in the file; zero for others
-	tokens *Tokens  // of Anonymous: whose names are not to be had
+	hash    [32]byte // of the token in the file, or of the key if signed; zero for others
+	signed  bool     // came with a token that somebody else signed
+	subject string   // whom that is about, whatever the name
+	tokens  *Tokens  // of Anonymous: whose names are not to be had
 }
 
 // expired reports whether id has ended at this time.
@@ -45,6 +47,18 @@ func includes(p, q string) bool {
 		return strings.HasPrefix(strings.TrimSuffix(q, "*"), prefix)
 	}
 	return p == q
+}
+
+// Owner says of what is said with id whose it is, for comparison: by the name of a token of the file, or the sub of a signed one, whose
+// name may change and be that of two. It is "" if Anonymous.
+func (id *Identity) Owner() string {
+	switch {
+	case id.Anonymous:
+		return ""
+	case id.signed:
+		return "j\x00" + id.subject
+	}
+	return "t\x00" + id.Name
 }
 
 // MayScrape reports whether id may read /metrics from another machine.

@@ -41,11 +41,11 @@ func Load(path string, log *slog.Logger) (*Tokens, error) {
 
 // Reload reads the file again. On an error the tokens stay as they were.
 func (t *Tokens) Reload() error {
-	raw, st, err := readRegular(t.path)
+	raw, st, err := readRegular(tokenFile, t.path)
 	if err != nil {
 		return err
 	}
-	if err := checkOwner(t.path, st); err != nil {
+	if err := checkOwner(ErrFile, t.path, st); err != nil {
 		return err
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {

@@ -57,6 +57,9 @@ func (ctl *Controller) identify(r *ws.Request) error {
 		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token has expired: get another")
 	case errors.Is(err, auth.ErrBadToken):
 		l.failures.Take(r.Source(), 1)
+		if e, ok := errors.AsType[*auth.ClaimError](err); ok {
+			return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: "+e.Why)
+		}
 		return challenge(`Bearer realm="edgechat", error="invalid_token"`, "the token is not valid: it may have been revoked, or copied in part")
 	default:
 		return challenge(`Bearer realm="edgechat"`, "a token is needed: "+sendIt)
@@ -134,7 +137,7 @@ func checkUsername(r *ws.Request) error {
 func keyScope(id *auth.Identity, username, key, content string) string {
 	switch {
 	case !id.Anonymous:
-		return "t\x00" + id.Name + "\x00" + key
+		return id.Owner() + "\x00" + key
 	case username == nameless:
 		return "a\x00" + username + "\x00" + key + "\x00" + content
 	}

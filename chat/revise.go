@@ -28,7 +28,7 @@ func identityAuthor(id *auth.Identity) uint64 {
 	if id.Anonymous {
 		return 0
 	}
-	return codec.AuthorOf("t\x00" + id.Name)
+	return codec.AuthorOf(id.Owner())
 }
 
 func keyAuthor(authorKey string) uint64 { return codec.AuthorOf("k\x00" + authorKey) }

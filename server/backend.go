@@ -46,22 +46,25 @@ func (s *Server) access() string {
 	anonymous := s.cfg.Anonymous
 	if anonymous == auth.Unset {
 		anonymous = auth.None
-		if s.tokens == nil {
+		if !s.hasTokens() {
 			anonymous = auth.Write
 		}
 	}
 	switch {
 	case anonymous == auth.Write:
 		return "everyone who can connect may read and write"
-	case anonymous == auth.Read && s.tokens == nil:
+	case anonymous == auth.Read && !s.hasTokens():
 		return "everyone who can connect may read; nobody may write, since there are no tokens"
 	case anonymous == auth.Read:
 		return "everyone who can connect may read; who has a token may do what it allows"
-	case s.tokens == nil:
+	case !s.hasTokens():
 		return "nobody may do anything: there are no tokens"
 	}
 	return "who has a token may do what it allows, and nobody else anything"
 }
+
+// hasTokens reports whether tokens are looked at.
+func (s *Server) hasTokens() bool { return s.tokens != nil || s.keys != nil }
 
 func (s *Server) tokenCount() int {
 	if s.tokens == nil {

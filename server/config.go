@@ -105,8 +105,14 @@ type Config struct {
 	// Tokens is the path of a token file; "" is no tokens.
 	Tokens string
 
+	// JWTKey is the path of a key file, which checks tokens that somebody else has signed; "" takes no such tokens. See
+	// auth.KeysConfig.
+	JWTKey string
+	// JWTAudience is what such a token's claim aud must be or have in its list; "" looks at no aud. It needs JWTKey.
+	JWTAudience string
+
 	// Anonymous is what a caller without a token may do. Unset: write
-	// without a token file, else none.
+	// without a token file and a key file, else none.
 	Anonymous auth.Access
 
 	// Admin is the path of the admin socket; "" is none. See package admin.
@@ -142,6 +148,9 @@ func (cfg *Config) defaults() error {
 		return errors.New("server: TLS needs a certificate and its key: name both; \"edgechat ca init\" makes a pair for a local network")
 	case !speaks && cfg.TLSCert+cfg.TLSKey != "":
 		return errors.New("server: there is a certificate or a key and no address where TLS is spoken: name one, such as :3443")
+	}
+	if cfg.JWTAudience != "" && cfg.JWTKey == "" {
+		return errors.New("server: there is an audience of signed tokens, and no key that checks them: name the key file too")
 	}
 	if len(cfg.Listen) == 0 {
 		cfg.Listen = []string{DefaultListen}

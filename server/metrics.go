@@ -24,7 +24,7 @@ func (s *Server) mayScrape(r *ws.Request) error {
 	for _, h := range forwarded {
 		local = local && r.Header.Get(h) == ""
 	}
-	if _, has, err := auth.FromRequest(r.Request); !local && s.tokens != nil && (has || err != nil) {
+	if _, has, err := auth.FromRequest(r.Request); !local && s.hasTokens() && (has || err != nil) {
 		return s.chat.MayScrape(r)
 	}
 	if !local {

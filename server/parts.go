@@ -27,7 +27,7 @@ const rulesName = "edgechat.rules"
 // open opens what stands between the listeners and the disk, from the disk up.
 // An error leaves nothing of it open.
 func (s *Server) open() (err error) {
-	checker, err := auth.New(auth.Config{Tokens: s.tokens, Anonymous: s.cfg.Anonymous})
+	checker, err := auth.New(auth.Config{Tokens: s.tokens, Keys: s.keys, Anonymous: s.cfg.Anonymous})
 	if err != nil {
 		return err
 	}

@@ -8,8 +8,8 @@ import (
 	"edgechat/admin"
 )
 
-// Reload reads the token file and the certificate again, if there are such, closes the connections of tokens that were taken back or
-// allow less than before, and logs the outcome. What cannot be read stays as it was, and the status says so until it can.
+// Reload reads the token file, the key file and the certificate again, if there are such, closes the connections of tokens that were taken back,
+// allow less than before, or were signed with a key that is gone, and logs the outcome. What cannot be read stays as it was, and the status says so until it can.
 func (s *Server) Reload() { _, _ = s.reload() }
 
 func (s *Server) reload() (admin.Reloaded, error) {
@@ -23,21 +23,42 @@ func (s *Server) reload() (admin.Reloaded, error) {
 }
 
 func (s *Server) reloadTokens() (admin.Reloaded, error) {
-	if s.tokens == nil {
+	if !s.hasTokens() {
 		if s.pair == nil {
 			s.log.Info("nothing to reload: there is no token file")
 		}
 		return admin.Reloaded{}, nil
 	}
-	if err := s.tokens.Reload(); err != nil {
+	var read admin.Reloaded
+	var tokensErr, keysErr error
+	if s.tokens != nil {
+		if tokensErr = s.tokens.Reload(); tokensErr != nil {
+			s.log.Error("tokens not reloaded, the old ones stay", "err", tokensErr)
+		} else {
+			read.Path, read.Tokens = s.tokens.Path(), s.tokens.Len()
+		}
+	}
+	if s.keys != nil {
+		if keysErr = s.keys.Reload(); keysErr != nil {
+			s.log.Error("keys not reloaded, the old ones stay", "err", keysErr)
+		} else {
+			read.KeyPath, read.Keys = s.keys.Path(), s.keys.Len()
+		}
+	}
+	// What could be read counts, though the other could not.
+	read.Closed = s.chat.Recheck()
+	if read.Path != "" {
+		s.log.Info("tokens reloaded", "path", read.Path, "tokens", read.Tokens, "closed", read.Closed)
+	}
+	if read.KeyPath != "" {
+		s.log.Info("keys reloaded", "path", read.KeyPath, "keys", read.Keys, "closed", read.Closed)
+	}
+	if err := errors.Join(tokensErr, keysErr); err != nil {
 		s.stale.Store(&err)
-		s.log.Error("tokens not reloaded, the old ones stay", "err", err)
-		return admin.Reloaded{}, err
+		return read, err
 	}
 	s.stale.Store(nil)
-	closed := s.chat.Recheck()
-	s.log.Info("tokens reloaded", "path", s.tokens.Path(), "tokens", s.tokens.Len(), "closed", closed)
-	return admin.Reloaded{Path: s.tokens.Path(), Tokens: s.tokens.Len(), Closed: closed}, nil
+	return read, nil
 }
 
 // expireEvery is how late the connections of a token that has expired may be closed.
@@ -45,7 +66,7 @@ const expireEvery = 500 * time.Millisecond
 
 // expireTokens closes the connections of tokens as they expire, until ctx ends.
 func (s *Server) expireTokens(ctx context.Context) {
-	if s.tokens == nil {
+	if !s.hasTokens() {
 		return
 	}
 	s.siding.Go(func() {

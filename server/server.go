@@ -44,8 +44,9 @@ type Server struct {
 	cfg       Config
 	log       *slog.Logger
 	tokens    *auth.Tokens          // nil without a token file
-	reloads   sync.Mutex            // held while it is read again
-	stale     atomic.Pointer[error] // why it could not be, the last time; nil if it could
+	keys      *auth.Keys            // nil without a key file
+	reloads   sync.Mutex            // held while they are read again
+	stale     atomic.Pointer[error] // why they could not be, the last time; nil if they could
 	listeners []net.Listener
 	secure    []net.Listener // where TLS is spoken
 	pair      *cert.Pair     // nil without those
@@ -70,7 +71,7 @@ type Server struct {
 	backups   backups
 }
 
-// New opens what cfg names: token file, listeners, store, and what stands on
+// New opens what cfg names: token file, key file, listeners, store, and what stands on
 // them. Nothing is served before all of it is there; who connects meanwhile
 // waits in the kernel's queue. An error leaves nothing open, and names the
 // address or path.
@@ -89,6 +90,11 @@ func New(cfg Config) (_ *Server, err error) {
 	s.cfg, s.log = cfg, cfg.Logger
 	if cfg.Tokens != "" {
 		if s.tokens, err = auth.Load(cfg.Tokens, s.log); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.JWTKey != "" {
+		if s.keys, err = auth.LoadKeys(auth.KeysConfig{Path: cfg.JWTKey, Audience: cfg.JWTAudience, Logger: s.log}); err != nil {
 			return nil, err
 		}
 	}

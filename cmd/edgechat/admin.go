@@ -144,11 +144,18 @@ func adminReload(ctx context.Context, a *app) error {
 	}
 	r, err := admin.NewClient(o.socket).Reload(ctx)
 	return o.show(a, err, r, func(w io.Writer) error {
-		if r.Path == "" {
+		var read []string
+		if r.Path != "" {
+			read = append(read, fmt.Sprintf("%d tokens in %s", r.Tokens, r.Path))
+		}
+		if r.KeyPath != "" {
+			read = append(read, fmt.Sprintf("%s in %s", count(r.Keys, "key"), r.KeyPath))
+		}
+		if read == nil {
 			_, err := fmt.Fprintln(w, "there is nothing to read: the server has no token file")
 			return err
 		}
-		_, err := fmt.Fprintf(w, "%d tokens in %s, %d connections closed\n", r.Tokens, r.Path, r.Closed)
+		_, err := fmt.Fprintf(w, "%s, %d connections closed\n", strings.Join(read, ", "), r.Closed)
 		return err
 	})
 }

@@ -18,12 +18,25 @@ func serveFailure(err error, o *options) error {
 	f := &failure{errs: []error{err}, code: 1}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" {
 		f.hint = listenHint(op)
+	} else if errors.Is(err, auth.ErrKeyFile) || o.JWTKey != "" && isPathOf(err, o.JWTKey) {
+		f.hint = keyHint(err, o.JWTKey)
 	} else if errors.Is(err, auth.ErrFile) || o.Tokens != "" && isPathOf(err, o.Tokens) {
 		f.hint = tokenHint(err, o.Tokens)
 	} else {
 		f.hint = dataHint(err, o.Data)
 	}
 	return f
+}
+
+// keyHint says what to do about a key file that cannot be read. What is wrong with its content says it itself.
+func keyHint(err error, file string) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "name the file that holds the public key or the secret of whoever signs the tokens: --jwt-key FILE"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("user %s may not read it: sudo chown %[1]s %s", userName(), file)
+	}
+	return ""
 }
 
 func listenHint(op *net.OpError) string {

@@ -80,7 +80,11 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "path below which a proxy passes requests on without taking it away, such as /chat"}, &c.BasePath),
 		tokens(settings.Setting{Name: "tokens", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/tokens if there is one, else none",
 			Usage: "token file, made by \"edgechat token create\""}, &c.Tokens, getenv),
-		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens, else none",
+		jwtKey(settings.Setting{Name: "jwt-key", Takes: "FILE", DefaultText: "none",
+			Usage: "key that checks signed tokens (JWT): a public key in PEM, a JWK set, or a secret of 32 bytes or more"}, &c.JWTKey),
+		jwtAudience(settings.Setting{Name: "jwt-audience", Takes: "NAME", DefaultText: "none: the claim aud is not looked at",
+			Usage: "what the claim aud of a signed token must be, or have in its list"}, &c.JWTAudience),
+		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens and --jwt-key, else none",
 			Usage: "what a client without a token may do"}),
 		adminSocket(settings.Setting{Name: "admin", DefaultText: "$RUNTIME_DIRECTORY/admin.sock, else none",
 			Usage: "unix socket for \"edgechat admin\": how the server is, backups, log level, profiles"}, &c.Admin, getenv),
@@ -131,10 +135,13 @@ func access(s settings.Setting, dst *auth.Access, words ...string) settings.Sett
 func (o *options) anonymous(s settings.Setting) settings.Setting {
 	s = access(s, &o.Anonymous, "none", "read", "write")
 	s.Preset = func() (string, string) {
-		if o.Tokens == "" {
-			return "write", "default, without --tokens"
+		switch {
+		case o.Tokens != "":
+			return "none", "default, with --tokens"
+		case o.JWTKey != "":
+			return "none", "default, with --jwt-key"
 		}
-		return "none", "default, with --tokens"
+		return "write", "default, without --tokens"
 	}
 	return s
 }
@@ -199,6 +206,24 @@ func tokens(s settings.Setting, dst *string, getenv func(string) string) setting
 	}
 	s.Empty = "empty: name the token file, or leave --tokens out and let everyone in"
 	return settings.Path(s, dst)
+}
+
+// jwtKey is not to be empty: who writes --jwt-key "$KEY" means to keep others out.
+func jwtKey(s settings.Setting, dst *string) settings.Setting {
+	s.Empty = "empty: name the key file, or leave --jwt-key out and take no signed tokens"
+	return settings.Path(s, dst)
+}
+
+// jwtAudience takes any text.
+func jwtAudience(s settings.Setting, dst *string) settings.Setting {
+	s.Set = func(v []string) error {
+		if len(v[0]) > 1024 {
+			return errors.New("longer than 1024 bytes")
+		}
+		*dst = v[0]
+		return nil
+	}
+	return s
 }
 
 // dataFolder is a setting of all who use the store. It finds the state folder: that of systemd's StateDirectory=

@@ -16,7 +16,7 @@ import (
 
 // aboutServe is for the commands that take the settings of the server.
 const aboutServe = "Each flag is also an environment variable (--sync-interval is EDGECHAT_SYNC_INTERVAL);\n" +
-	"the flag wins. On SIGHUP the server reads its token file and its certificate again.\n"
+	"the flag wins. On SIGHUP the server reads its token file, its key file and its certificate again.\n"
 
 func serveCommand() command {
 	return command{name: "serve", summary: "run the server", about: aboutServe, settings: new(options).table, run: serve}
@@ -36,7 +36,7 @@ func serve(ctx context.Context, a *app) error {
 	o.Level, o.LogDropped, o.Version = &o.level, lines.droppedLines, releaseName()
 	a.logStrays(o.Logger)
 	useLimits(o.Logger, a.getenv)
-	if folder := a.getenv("CREDENTIALS_DIRECTORY"); folder != "" && o.Tokens == "" {
+	if folder := a.getenv("CREDENTIALS_DIRECTORY"); folder != "" && o.Tokens == "" && o.JWTKey == "" {
 		// An installed service is so until there are tokens: no reason to warn at each start.
 		o.Logger.Info("no token file among the credentials", "folder", folder, "credential", credential, "hint", "LoadCredential=tokens:FILE in the unit, or --tokens FILE")
 	}
