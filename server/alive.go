@@ -130,7 +130,7 @@ func (s *Server) Status() string {
 		text += "; degraded: " + err.Error()
 	}
 	if err := s.stale.Load(); err != nil {
-		text += "; tokens or keys not reloaded, the old ones stay: " + (*err).Error()
+		text += "; tokens not reloaded, the old ones stay: " + (*err).Error()
 	}
 	return text
 }

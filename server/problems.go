@@ -29,7 +29,7 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 			Hint: "put --data on a card or a disk that takes writes, and see the log for what failed"})
 	}
 	if err := s.stale.Load(); err != nil {
-		warnings = append(warnings, admin.Problem{Code: "tokens", Message: "tokens or keys not reloaded, the old ones stay: " + (*err).Error(),
+		warnings = append(warnings, admin.Problem{Code: "tokens", Message: "tokens not reloaded, the old ones stay: " + (*err).Error(),
 			Hint: "mend that, then edgechat admin reload"})
 	}
 	if err := s.rules.Warning(); err != nil {

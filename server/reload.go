@@ -1,8 +1,10 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"edgechat/admin"
@@ -53,12 +55,16 @@ func (s *Server) reloadTokens() (admin.Reloaded, error) {
 	if read.KeyPath != "" {
 		s.log.Info("keys reloaded", "path", read.KeyPath, "keys", read.Keys, "closed", read.Closed)
 	}
-	if err := errors.Join(tokensErr, keysErr); err != nil {
-		s.stale.Store(&err)
-		return read, err
+	err := cmp.Or(tokensErr, keysErr)
+	if tokensErr != nil && keysErr != nil {
+		err = fmt.Errorf("%w; %w", tokensErr, keysErr) // on one line: the service manager has it
 	}
-	s.stale.Store(nil)
-	return read, nil
+	if err != nil {
+		s.stale.Store(&err)
+	} else {
+		s.stale.Store(nil)
+	}
+	return read, err
 }
 
 // expireEvery is how late the connections of a token that has expired may be closed.

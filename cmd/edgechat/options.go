@@ -216,6 +216,7 @@ func jwtKey(s settings.Setting, dst *string) settings.Setting {
 
 // jwtAudience takes any text.
 func jwtAudience(s settings.Setting, dst *string) settings.Setting {
+	s.Empty = "empty: name what the tokens are for, or leave --jwt-audience out and look at no aud"
 	s.Set = func(v []string) error {
 		if len(v[0]) > 1024 {
 			return errors.New("longer than 1024 bytes")
