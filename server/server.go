@@ -154,7 +154,11 @@ func (s *Server) Serve(ctx context.Context) error {
 	s.serveSides(ctx)
 	s.expireTokens(ctx)
 	s.logAddrs()
-	s.log.Info("access", "who", s.access(), "tokens", s.tokenCount())
+	access := []any{"who", s.access(), "tokens", s.tokenCount()}
+	if s.keys != nil {
+		access = append(access, "keys", s.keys.Len())
+	}
+	s.log.Info("access", access...)
 	<-ctx.Done()
 	cause := context.Cause(ctx)
 	err := s.stop()
