@@ -312,7 +312,7 @@ func TestClaims(t *testing.T) {
 // TestBesideTokens: both kinds count, and neither has the name of the other.
 func TestBesideTokens(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tokens")
-	own := must[string](t)(Create(path, "Ann", Read, nil))
+	own := must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 	tokens := must[*Tokens](t)(Load(path, nil))
 	h := signers()[algSecret]
 	keys := loadKeys(t, h.file(t), "")
@@ -352,7 +352,7 @@ func TestBesideTokens(t *testing.T) {
 func TestLostSigned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "tokens")
-		must[string](t)(Create(path, "Ann", Read, nil))
+		must[string](t)(Create(path, Grant{Name: "Ann", Access: Read}))
 		tokens := must[*Tokens](t)(Load(path, nil))
 		a, b := signers()[algEd], signers()[algEC]
 		keys := loadKeys(t, jwks(t, a.jwk("a"), b.jwk("b")), "")
@@ -389,7 +389,7 @@ func TestLostSigned(t *testing.T) {
 			t.Errorf("%d keys, %v", keys.Len(), err)
 		}
 		lost("has expired", "", "key that signed")
-		must[string](t)(Create(path, "Cleo", Read, nil))
+		must[string](t)(Create(path, Grant{Name: "Cleo", Access: Read}))
 		if err := errors.Join(tokens.Reload(), write(jwks(t, a.jwk("a"), b.jwk("b")))); err != nil {
 			t.Fatal(err)
 		}

@@ -43,7 +43,7 @@ const secretA, secretB = "one secret that has thirty-two bytes", "another secret
 func TestSignedConnections(t *testing.T) {
 	dir := t.TempDir()
 	tokens, key, socket := filepath.Join(dir, "tokens"), filepath.Join(dir, "key"), filepath.Join(dir, "s")
-	own, err := auth.Create(tokens, "Bob", auth.Write, nil)
+	own, err := auth.Create(tokens, auth.Grant{Name: "Bob", Access: auth.Write})
 	if err != nil {
 		t.Fatal(err)
 	}
