@@ -186,10 +186,12 @@ func TestAlgorithmOfTheKey(t *testing.T) {
 		k, set := loadKeys(t, raw, ""), loadKeys(t, jwks(t, s.jwk("a"), signers()[algSecret].jwk("b")), "")
 		for _, secret := range [][]byte{raw, []byte(strings.TrimSpace(string(raw))), der.Bytes} {
 			forged := sign(t, signer{jwt.SigningMethodHS256, secret, nil}, good(), "kid", "a")
-			for _, k := range []*Keys{k, set} { // the set takes HS256, of another key
-				if id, err := k.Verify(forged); !errors.Is(err, ErrBadToken) || id != nil {
-					t.Errorf("%s: HS256 with the public key counts: %v", alg, err)
-				}
+			if id, err := k.Verify(forged); !errors.Is(err, ErrBadToken) || id != nil {
+				t.Errorf("%s: HS256 with the public key counts: %v", alg, err)
+			}
+			// The set takes HS256, of another key.
+			if id, err := set.Verify(forged); !errors.Is(err, ErrBadToken) || id != nil || !strings.Contains(err.Error(), "another algorithm than its key is for, which is "+alg) {
+				t.Errorf("%s: HS256 with the public key of a set counts: %v", alg, err)
 			}
 		}
 	}
@@ -302,9 +304,20 @@ func TestClaims(t *testing.T) {
 		t.Errorf("an aud nobody asked for: %v", err)
 	}
 	token := sign(t, h, base())
-	for _, broken := range []string{"", ".", "..", "...", "a.b.c", token + ".", token + "=", token[:len(token)-1], "." + token, strings.Repeat("x", maxJWT) + ".." + token, strings.ReplaceAll(token, ".", "")} {
+	for _, broken := range []string{"", ".", "..", "...", "a.b.c", token + ".", token + "=", token[:len(token)-1], "." + token, strings.ReplaceAll(token, ".", "")} {
 		if id, err := k.Verify(broken); !errors.Is(err, ErrBadToken) || id != nil {
 			t.Errorf("%.20q counts: %v", broken, err)
+		}
+	}
+	// The last letter of a signature of 32 bytes has two bits that say nothing: one token has one form.
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(letters, token[len(token)-1])
+	if id, err := k.Verify(token[:len(token)-1] + letters[last|1:last|1+1]); !errors.Is(err, ErrBadToken) || id != nil {
+		t.Errorf("another form of a token counts: %v", err)
+	}
+	for n, want := range map[int]error{maxJWT / 2: nil, maxJWT: ErrBadToken} {
+		if _, err := k.Verify(sign(t, h, base("more", strings.Repeat("x", n)))); !errors.Is(err, want) {
+			t.Errorf("one with a claim of %d bytes: %v, want %v", n, err, want)
 		}
 	}
 }
