@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -140,7 +141,7 @@ func secretKey(secret []byte) (key, error) {
 		return key{}, fmt.Errorf("the secret has %d bytes: it must have %d or more, such as those that \"openssl rand -base64 32\" writes", len(secret), minSecret)
 	}
 	if isPublic(secret) {
-		return key{}, errors.New("the secret is a public key or a certificate, or begins as a text in Unicode does: for a public key put its PEM there, which \"openssl pkey -pubin -inform DER -in FILE\" writes")
+		return key{}, errors.New("the secret is a public key or a certificate, an address on the web, or begins as a text in Unicode does: for a public key put its PEM there, which \"openssl pkey -pubin -inform DER -in FILE\" writes")
 	}
 	return key{alg: algSecret, value: secret, id: sha256.Sum256(append([]byte(algSecret+"\x00"), secret...))}, nil
 }
@@ -158,9 +159,9 @@ func isText(raw []byte) bool {
 	return !bytes.ContainsFunc(raw, func(r rune) bool { return (r < ' ' || r > '~') && r != '\n' && r != '\r' && r != '\t' })
 }
 
-// isPublic reports whether raw is a public key in one of the other forms in which they are handed on.
+// isPublic reports whether raw is a public key in one of the other forms in which they are handed on, or the address of one.
 func isPublic(raw []byte) bool {
-	for _, mark := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} { // the last three begin texts in Unicode
+	for _, mark := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "http://", "https://", "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"} { // the last three begin texts in Unicode
 		if bytes.HasPrefix(raw, []byte(mark)) {
 			return true
 		}
@@ -171,6 +172,9 @@ func isPublic(raw []byte) bool {
 		if der, err := e.DecodeString(tight); err == nil {
 			forms = append(forms, der)
 		}
+	}
+	if der, err := hex.DecodeString(tight); err == nil {
+		forms = append(forms, der)
 	}
 	for _, der := range forms {
 		if _, err := x509.ParsePKIXPublicKey(der); err == nil {

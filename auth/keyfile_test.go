@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -65,6 +66,8 @@ func TestBadKeyFile(t *testing.T) {
 		"in lines":           {[]byte(strings.Join(strings.Split(string(spki(t, ec.public)), "\n")[1:3], "\r\n")), "the secret is a public key"},
 		"PKCS #1":            {x509.MarshalPKCS1PublicKey(r.public.(*rsa.PublicKey)), "the secret is a public key"},
 		"ssh":                {[]byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDWq ann@board\n"), "the secret is a public key"},
+		"hex of DER":         {[]byte(hex.EncodeToString(der(ec.public)) + "\n"), "the secret is a public key"},
+		"address":            {[]byte("https://login.example/realms/home/certs\n"), "an address on the web"},
 		"marked as Unicode":  {append([]byte("\xef\xbb\xbf"), jwks(t, ed.jwk("a"))...), "begins as a text in Unicode"},
 		"no JSON":            {[]byte(`{"keys":[` + shown + `]}`), "mend its JSON"},
 		"no key":             {[]byte(`{"keys":[]}`), "no key that can be used, of 0"},
