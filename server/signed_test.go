@@ -170,6 +170,34 @@ func TestSignedRefused(t *testing.T) {
 	}
 }
 
+// TestSignedOwner: what somebody has said is changed by who has the same sub, and by nobody who has the same name.
+func TestSignedOwner(t *testing.T) {
+	key := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(key, []byte(secretA), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, Config{JWTKey: key})
+	as := func(sub, name string) string {
+		c := claimsOf(name, time.Hour)
+		c["sub"] = sub
+		return signed(t, secretA, c)
+	}
+	status, body := post(t, s, "den", as("1", "Ann"), "hello")
+	var said struct{ ID string }
+	if err := json.Unmarshal([]byte(body), &said); err != nil || status != 201 || said.ID == "" {
+		t.Fatalf("%d %s %v", status, body, err)
+	}
+	for _, c := range []struct {
+		sub, name string
+		want      int
+	}{{"2", "Ann", 403}, {"Ann", "Ann", 403}, {"1", "Anna", 200}} {
+		resp, body := raw(t, s, "DELETE /chat/room/den/messages/"+said.ID+"\nAuthorization: Bearer "+as(c.sub, c.name))
+		if resp.StatusCode != c.want {
+			t.Errorf("%s, whose sub is %s: %s %s", c.name, c.sub, resp.Status, body)
+		}
+	}
+}
+
 // TestSignedConfig: what cannot work stops the start, and names what to mend.
 func TestSignedConfig(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "key")
