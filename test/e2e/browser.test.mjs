@@ -323,7 +323,7 @@ test('moderation, on the page', async (t) => {
     admin('unmute', '--name', 'Alice');
     admin('read-only', 'wall');
     await failed('words on the wall', 'not sent: this room is read-only: moderators alone write here');
-    assert.ok(await alice.page.locator('#compose').isHidden(), 'a room that may not be written in has no input');
+    await alice.page.locator('#compose').waitFor({ state: 'hidden' }); // a room that may not be written in has no input
     admin('read-only', 'wall', '--off');
     await alice.page.locator('#write').click();
     admin('slow', 'wall', '--every', '2s');
