@@ -73,7 +73,11 @@ func TestRevokedPoll(t *testing.T) {
 		resp.Body.Close()
 		answered <- resp.StatusCode
 	}()
-	time.Sleep(300 * time.Millisecond) // so that it most likely waits; if it does not yet, the answer is the same
+	for end := time.Now().Add(30 * time.Second); s.router.Stats().Waits == 0; time.Sleep(5 * time.Millisecond) { // the guards have let it in
+		if time.Now().After(end) {
+			t.Fatal("it does not wait")
+		}
+	}
 	if err := auth.Revoke(path, "Ann"); err != nil {
 		t.Fatal(err)
 	}

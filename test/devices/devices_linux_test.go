@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -141,12 +141,19 @@ func TestGap(t *testing.T) {
 // TestRefused: who may not come in is told why, and does not come back.
 func TestRefused(t *testing.T) {
 	each(t, func(t *testing.T, device []string) {
-		s := serve(t)
+		tokens := filepath.Join(t.TempDir(), "tokens")
+		token, err := exec.Command(filepath.Join(built, "edgechat"), "token", "create", "Probe", "--tokens", tokens).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		right := strings.TrimSpace(string(token))
+		s := serve(t, "EDGECHAT_TOKENS="+tokens)
 		for _, row := range []struct {
 			room, token, want string
 		}{
-			{"a b", "", "stopped 400 invalid_room the name of the room may not hold ' '"},
-			{strings.Repeat("x", 65), "", "stopped 400 invalid_room"},
+			{"a b", right, "stopped 400 invalid_room the name of the room may not hold ' '"},
+			{strings.Repeat("x", 65), right, "stopped 400 invalid_room"},
+			{"den", right + "x", "stopped 401 unauthorized"},
 		} {
 			r := run(t, device, []string{"EDGECHAT_TOKEN=" + row.token}, s.Addr, "-l", row.room)
 			if got := r.await(1, "stopped "); !strings.HasPrefix(words(got[0]), row.want) {
@@ -154,6 +161,7 @@ func TestRefused(t *testing.T) {
 			}
 			<-r.ended
 		}
+		run(t, device, []string{"EDGECHAT_TOKEN=" + right}, s.Addr, "-l", "den").await(1, "joined Probe")
 	})
 }
 
@@ -238,8 +246,4 @@ func TestNonsense(t *testing.T) {
 			t.Errorf("it says %q", got)
 		}
 	})
-}
-
-func init() {
-	_ = os.Setenv("ASAN_OPTIONS", "detect_leaks=0")
 }

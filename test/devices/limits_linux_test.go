@@ -34,12 +34,18 @@ func TestSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := 0
+	size, code := 0, 0
 	for line := range strings.SplitSeq(string(out), "\n") {
 		f := strings.Fields(line)
 		switch {
 		case len(f) == 2 && f[0] == "U" && !regexp.MustCompile("^(mem(cpy|move|set)|str(cmp|ncmp|len|ncpy|str|cspn)|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_)$").MatchString(f[1]):
 			t.Errorf("it needs %s", f[1])
+		case len(f) == 4 && (f[2] == "T" || f[2] == "t" || f[2] == "r"):
+			n, err := strconv.ParseInt(f[1], 16, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			code += int(n)
 		case len(f) == 4 && f[3] == "size":
 			n, err := strconv.ParseInt(f[1], 16, 64)
 			if err != nil {
@@ -55,7 +61,7 @@ func TestSize(t *testing.T) {
 	if stack == 0 || stack > maxStack {
 		t.Errorf("it takes %d bytes of stack", stack)
 	}
-	t.Logf("struct ec: %d bytes; stack: %d bytes", size, stack)
+	t.Logf("struct ec: %d bytes; stack: %d bytes; code and tables: %d bytes", size, stack, code)
 }
 
 // deepest returns the bytes of the deepest path from ec_poll through the call graph that gcc has written.

@@ -38,7 +38,7 @@ func run(t *testing.T, device []string, env []string, addr string, args ...strin
 	}
 	r := &running{t: t, ended: make(chan struct{})}
 	r.cmd = exec.Command(device[0], append(append(all, host, port), args...)...)
-	r.cmd.Env = append(os.Environ(), env...)
+	r.cmd.Env = append(append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0"), env...) // leaks need ptrace
 	r.cmd.Stderr = os.Stderr
 	r.stdin, err = r.cmd.StdinPipe()
 	if err != nil {
