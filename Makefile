@@ -12,6 +12,7 @@ run: build ## build, and serve on http://localhost:3000 with the data in ./data
 	./bin/edgechat serve --data data
 
 build: ## build ./bin/edgechat
+	@sh scripts/toolchain
 	go build -trimpath -tags nethttpomithttp2 -ldflags '-s -w -X main.version=$(VERSION)' -o bin/edgechat ./cmd/edgechat
 
 test: ## everything that must pass; installs what it needs; PART=check for one part

@@ -56,6 +56,8 @@ cd "$(dirname "$0")"
 [ $# -gt 0 ] || eval "set -- $all"
 for target; do processor "$target" >/dev/null; done
 check_go
+wanted=$(sed -n 's/^toolchain //p' go.mod)
+[ "$have" = "$wanted" ] || echo "cross-build: this is $have, and go.mod names $wanted, which may mend what $have does not: GOTOOLCHAIN=$wanted+auto fetches it" >&2
 version=${VERSION:-$(git describe --tags --always --dirty 2>/dev/null || echo devel)}
 case $version in
 *[!A-Za-z0-9.+~_-]*) die "VERSION is \"$version\": letters, digits and . + ~ _ - can be in it" ;;

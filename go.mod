@@ -2,7 +2,7 @@ module edgechat
 
 go 1.26.0
 
-toolchain go1.26.8
+toolchain go1.26.11
 
 require (
 	github.com/golang-jwt/jwt/v5 v5.3.1
