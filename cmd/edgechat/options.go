@@ -80,8 +80,8 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "path below which a proxy passes requests on without taking it away, such as /chat"}, &c.BasePath),
 		tokens(settings.Setting{Name: "tokens", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/tokens if there is one, else none",
 			Usage: "token file, made by \"edgechat token create\""}, &c.Tokens, getenv),
-		jwtKey(settings.Setting{Name: "jwt-key", Takes: "FILE", DefaultText: "none",
-			Usage: "key that checks signed tokens (JWT): a public key in PEM, a JWK set, or a secret of 32 bytes or more"}, &c.JWTKey),
+		jwtKey(settings.Setting{Name: "jwt-key", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/jwt-key if there is one, else none",
+			Usage: "key that checks signed tokens (JWT): a public key in PEM, a JWK set, or a secret of 32 bytes or more"}, &c.JWTKey, getenv),
 		jwtAudience(settings.Setting{Name: "jwt-audience", Takes: "NAME", DefaultText: "none: the claim aud is not looked at",
 			Usage: "what the claim aud of a signed token must be, or have in its list"}, &c.JWTAudience),
 		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens and --jwt-key, else none",
@@ -191,25 +191,33 @@ func metricsListen(s settings.Setting, dst *string) settings.Setting {
 // LoadCredential=tokens:edgechat.tokens.
 const credential = "tokens"
 
-// tokens takes a credential that is called so (systemd.exec(5)).
-func tokens(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
-	s.Preset = func() (string, string) {
+// credentialKey is what the key file of signed tokens is called there.
+const credentialKey = "jwt-key"
+
+// fromCredential takes a credential by default (systemd.exec(5)).
+func fromCredential(name string, getenv func(string) string) func() (value, from string) {
+	return func() (string, string) {
 		if folder := getenv("CREDENTIALS_DIRECTORY"); folder != "" {
-			file := filepath.Join(folder, credential)
+			file := filepath.Join(folder, name)
 			// One that is there and cannot be read is an error of the start, not a
 			// server without tokens.
 			if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
-				return file, "credential " + credential
+				return file, "credential " + name
 			}
 		}
 		return "", "default"
 	}
+}
+
+func tokens(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
+	s.Preset = fromCredential(credential, getenv)
 	s.Empty = "empty: name the token file, or leave --tokens out and let everyone in"
 	return settings.Path(s, dst)
 }
 
 // jwtKey is not to be empty: who writes --jwt-key "$KEY" means to keep others out.
-func jwtKey(s settings.Setting, dst *string) settings.Setting {
+func jwtKey(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
+	s.Preset = fromCredential(credentialKey, getenv)
 	s.Empty = "empty: name the key file, or leave --jwt-key out and take no signed tokens"
 	return settings.Path(s, dst)
 }

@@ -123,7 +123,7 @@ tokens as they are: one that is no regular file, is empty (a comment is enough i
 | ` + "`LISTEN_FDS`, `LISTEN_PID`, `LISTEN_FDNAMES`" + ` | a .socket unit | sockets to serve on in place of ` + "`--listen`" + `: TCP and unix streams, Accept=no. Who connects during a restart waits in their queues |
 | ` + "`NOTIFY_SOCKET`" + ` | Type=notify | where to say that the start, a reload or a stop begins and ends, and what ` + "`systemctl status`" + ` shows |
 | ` + "`WATCHDOG_USEC`, `WATCHDOG_PID`" + ` | WatchdogSec=, 10 s or more | how often to say that the server is alive: event loops, hub and store answer. A slow, full or broken card does not count against it |
-| ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE | the token file ` + "`tokens`" + ` in it, if ` + "`--tokens`" + ` is not set; the log says if there is none. It is a copy made at the start: restart after a change |
+| ` + "`CREDENTIALS_DIRECTORY`" + ` | LoadCredential=tokens:FILE, LoadCredential=jwt-key:FILE | the token file ` + "`tokens`" + ` in it, if ` + "`--tokens`" + ` is not set, and the key file ` + "`jwt-key`" + `, if ` + "`--jwt-key`" + ` is not; the log says if there is neither. They are copies made at the start: restart after a change |
 | ` + "`STATE_DIRECTORY`" + ` | StateDirectory= | the data folder, if ` + "`--data`" + ` is not set |
 | ` + "`RUNTIME_DIRECTORY`" + ` | RuntimeDirectory= | where the admin socket is, if ` + "`--admin`" + ` is not set |
 | ` + "`JOURNAL_STREAM`" + ` | systemd | the log goes to the journal: lines begin with their priority (` + "`journalctl -p warning`" + `) and text has no times |

@@ -38,7 +38,7 @@ func serve(ctx context.Context, a *app) error {
 	useLimits(o.Logger, a.getenv)
 	if folder := a.getenv("CREDENTIALS_DIRECTORY"); folder != "" && o.Tokens == "" && o.JWTKey == "" {
 		// An installed service is so until there are tokens: no reason to warn at each start.
-		o.Logger.Info("no token file among the credentials", "folder", folder, "credential", credential, "hint", "LoadCredential=tokens:FILE in the unit, or --tokens FILE")
+		o.Logger.Info("no token file among the credentials", "folder", folder, "credential", credential, "hint", "LoadCredential=tokens:FILE in the unit, or --tokens FILE; jwt-key for signed ones")
 	}
 	super := newSupervisor(o.Logger)
 	if o.Listeners, o.TLSListeners, err = handedOver(o.Logger, values, o.TLSCert != ""); err != nil {
