@@ -42,7 +42,7 @@ test('what others write', async (t) => {
     await page.locator('#name').fill(names[0]);
     await page.locator('#room').fill('xss');
     await page.getByRole('button', { name: 'Join' }).click();
-    await page.locator('html[data-connection=open]').waitFor({ state: 'attached' });
+    await page.locator('#state').getByText('here').waitFor(); // or Eve may be there before her
     const eve = await server.connect('xss', { username: names[1] }, 'edgechat.v1.json');
     for (const text of payloads) {
       eve.say(text);
@@ -57,7 +57,7 @@ test('what others write', async (t) => {
     await page.getByText(`${names[1]} joined`, { exact: true }).first().waitFor();
     await nothing(page, '#log, #people, #room-list, #other-list, #title, #typing, #notice, #state');
     // What turns the direction of letters ends with its message.
-    const bidi = await page.locator('#log .message .text, #log .message bdi').evaluateAll((items) => [...new Set(items.map((e) => getComputedStyle(e).unicodeBidi))]);
+    const bidi = await page.evaluate(() => [...new Set(Array.from(document.querySelectorAll('#log .message :is(.text, bdi)'), (e) => getComputedStyle(e).unicodeBidi))]);
     assert.ok(bidi.every((value) => value.startsWith('isolate') || value === 'plaintext'), bidi.join());
     await page.reload(); // the history, too
     await page.locator('html[data-connection=open]').waitFor({ state: 'attached' });

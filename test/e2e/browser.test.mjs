@@ -83,36 +83,6 @@ test('the page', async (t) => {
     assert.deepEqual([...alice.complaints, ...bob.complaints], []);
   });
 
-  await t.test('who has two connections is counted once', async (t) => {
-    const tabs = [await server.connect('twice', { username: 'Alice' }), await server.connect('twice', { username: 'Alice' })];
-    const bob = await Person.arrive(t, browser);
-    // Every number that the page ever shows, not the last alone.
-    await bob.page.addInitScript(() => {
-      window.counts = [];
-      document.addEventListener('DOMContentLoaded', () => {
-        const state = document.getElementById('state');
-        new MutationObserver(() => { if (/here/.test(state.textContent)) window.counts.push(state.textContent); }).observe(state, { childList: true });
-      });
-    });
-    await bob.join(server, 'Bob', 'twice');
-    await bob.here(2);
-    assert.deepEqual(await bob.people(), ['Alice', 'Bob']);
-    const carol = await server.connect('twice', { username: 'Carol' });
-    await bob.here(3);
-    await carol.close();
-    await bob.here(2);
-    const counts = await bob.page.evaluate(() => window.counts);
-    assert.deepEqual(counts.filter((text, n) => text !== counts[n - 1]), ['2 here', '3 here', '2 here']);
-    // With one of her tabs Alice has not left.
-    await tabs[0].close();
-    await until('the other connection alone', async () => (await (await fetch(`${server.http}/chat/room/twice/members`)).json()).members[0].connections === 1);
-    await server.connect('twice', { username: 'Dan' }).then((dan) => dan.close());
-    await bob.page.waitForTimeout(300);
-    assert.equal(await bob.page.locator('#log .note', { hasText: 'Alice' }).count(), 0);
-    await tabs[1].close();
-    await bob.sees('Alice left');
-  });
-
   await t.test('a name that is refused is said at the door', async (t) => {
     const eve = await Person.arrive(t, browser, phone);
     await eve.page.goto(server.http);

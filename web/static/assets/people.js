@@ -3,19 +3,26 @@
 import { element, nameElement } from './item.js';
 import { t, collator } from './strings.js';
 
+const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 const TYPING_SHOWN = 4_000; // ms after the last sign of it
-const TRIES = 3; // while people come and go between a question and its answer
+const TRIES = 3; // while people come and go between a question and its answer, or nobody answers
+const RETRY = 1_000; // ms after a question that was not answered
+const EARLY_MAX = 1_000; // who came and went before the answer, and is told of then
 
 export class People {
-  #room; #changed;
+  #room; #changed; #note;
   #counts = null; // connections by name; null until the server has said who is here
+  #early = []; // what happened since the question: [name, type, at]
   #happened = 0;
   #typists = new Map(); // name to timer
-  #asking = false;
+  #asks = 0; // questions; an answer to another than the last one is of no use
 
-  constructor(room, changed) {
+  // changed is called when it is another list than before, and note(name, type, at) when a person came or went; at is what
+  // event was told.
+  constructor(room, changed, note) {
     this.#room = room;
     this.#changed = changed;
+    this.#note = note;
   }
 
   get known() { return this.#counts !== null; }
@@ -25,42 +32,64 @@ export class People {
   get typing() { return [...this.#typists.keys()]; }
 
   forget() {
+    this.#asks++;
     this.#counts = null;
+    this.#early = [];
     for (const timer of this.#typists.values()) clearTimeout(timer);
     this.#typists.clear();
   }
 
   // load asks who is here. One who joins a room of a thousand makes a thousand pages ask: they spread out.
   async load(members = 0) {
-    if (this.#asking) return;
-    this.#asking = true;
-    try {
-      await new Promise((later) => { setTimeout(later, Math.random() * Math.min(5_000, members)); });
-      for (let n = 0; n < TRIES; n++) {
-        const before = this.#happened;
-        const list = await this.#room.members();
-        this.#counts = new Map(list.map((member) => [member.username, member.connections]));
-        if (before === this.#happened) break;
+    const asked = ++this.#asks;
+    await sleep(Math.random() * Math.min(5_000, members));
+    for (let n = 1; n <= TRIES && asked === this.#asks; n++) {
+      const before = this.#happened;
+      let list;
+      try {
+        list = await this.#room.members();
+      } catch {
+        await sleep(RETRY); // the next connection asks again, too
+        continue;
       }
-      this.#changed();
-    } catch {
-      // The list stays as it was; the next connection asks again.
-    } finally {
-      this.#asking = false;
+      if (asked !== this.#asks) return;
+      if (before !== this.#happened && n < TRIES) continue;
+      this.#know(new Map(list.map((member) => [member.username, member.connections])));
+      return;
     }
   }
 
-  // event is told of a connection that came or went. It returns whether with it a person did.
-  event({ type, username }) {
+  // #know is told how many connections each has now, and with it, who it was that came or went since the question.
+  #know(counts) {
+    if (!this.#counts) {
+      const first = new Map(counts);
+      for (const [name, type] of this.#early) first.set(name, (first.get(name) ?? 0) + (type === 'joined' ? -1 : 1));
+      for (const [name, type, at] of this.#early) this.#step(first, name, type, at);
+      this.#early = [];
+    }
+    this.#counts = counts;
+    this.#changed();
+  }
+
+  // event is told of a connection that came or went, and where in the room's order that was.
+  event({ type, username }, at) {
     this.#happened++;
     if (type === 'left') this.#stopTyping(username);
-    if (!this.#counts) return false;
-    const count = this.#counts.get(username) ?? 0;
+    if (!this.#counts) {
+      if (this.#early.length < EARLY_MAX) this.#early.push([username, type, at]);
+    } else if (this.#step(this.#counts, username, type, at)) {
+      this.#changed();
+    }
+  }
+
+  // #step counts a connection, and returns whether with it a person came or went.
+  #step(counts, name, type, at) {
+    const count = Math.max(0, counts.get(name) ?? 0);
     const now = Math.max(0, count + (type === 'joined' ? 1 : -1));
-    if (now > 0) this.#counts.set(username, now);
-    else this.#counts.delete(username);
+    if (now > 0) counts.set(name, now);
+    else counts.delete(name);
     const isPerson = count === 0 || now === 0;
-    if (isPerson) this.#changed();
+    if (isPerson) this.#note(name, type, at);
     return isPerson;
   }
 

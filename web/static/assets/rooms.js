@@ -17,13 +17,14 @@ class Place {
   head = 0; // the greatest offset that is known
   readOnly = false;
   joined = false;
+  #announced = false; // to others, on this connection
 
   constructor(name, client, on) {
     this.name = name;
     this.on = on;
     this.room = client.join(name, { since: 'all', limit: FIRST });
     this.timeline = new Timeline(this.room, client);
-    this.people = new People(this.room, () => on.people(this));
+    this.people = new People(this.room, () => on.people(this), (...who) => this.timeline.note(...who));
     const { room, timeline } = this;
     room.on('subscribed', (frame) => this.#subscribed(frame));
     room.on('message', (frame, live) => this.#said(frame, live));
@@ -65,6 +66,7 @@ class Place {
 
   #subscribed(frame) {
     this.joined = true;
+    this.#announced = false;
     this.head = frame.offset;
     // Somebody new has missed nothing; and a server may have lost, or been given, another history.
     if (this.read < 0 || this.read > frame.offset) set(`read.${this.name}`, String(frame.offset));
@@ -89,8 +91,10 @@ class Place {
   #event(frame) {
     if (frame.type === 'typing') {
       if (frame.username !== this.on.me()) this.people.typed(frame.username);
-    } else if (this.people.event(frame)) {
-      this.timeline.note(frame.username, frame.type);
+    } else if (this.#announced || frame.username !== this.on.me()) {
+      this.people.event(frame, this.head);
+    } else {
+      this.#announced = true; // that it is us who came
     }
   }
 

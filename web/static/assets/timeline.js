@@ -66,11 +66,16 @@ export class Timeline {
     this.#append({ kind: 'gap' });
   }
 
-  // note tells of somebody who came or went. Those between two messages are one item, and who came and went is in none.
-  note(name, type) {
-    const last = this.items.at(-1);
+  // note tells of somebody who came or went when at was the newest offset. Those between two messages are one item, and who
+  // came and went is in none.
+  note(name, type, at) {
+    let end = this.items.length;
+    while (end > 0 && this.items[end - 1].offset > at) end--;
+    const last = this.items[end - 1];
     if (last?.kind !== 'note') {
-      this.#append({ kind: 'note', people: new Map([[name, type]]) });
+      const item = { kind: 'note', people: new Map([[name, type]]) };
+      this.items.splice(end, 0, item);
+      this.view.added(item);
       return;
     }
     if (last.people.has(name) && last.people.get(name) !== type) last.people.delete(name);
@@ -78,7 +83,7 @@ export class Timeline {
     if (last.people.size > 0) {
       this.view.changed(last);
     } else {
-      this.items.pop();
+      this.items.splice(end - 1, 1);
       this.view.removed(last);
     }
   }

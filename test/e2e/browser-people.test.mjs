@@ -1,0 +1,83 @@
+// Who is in a room, and who came and went, as the page of a member has it.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Server, until } from './harness.mjs';
+import { Person, launch, phone } from './person.mjs';
+
+const say = (server, room, username, content) => fetch(`${server.http}/chat/room/${room}/messages`, {
+  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ username, content }),
+});
+
+test('people', async (t) => {
+  const server = await (await Server.start(t)).up();
+  const browser = await launch(t);
+
+  await t.test('who has two connections is counted once', async (t) => {
+    const tabs = [await server.connect('twice', { username: 'Alice' }), await server.connect('twice', { username: 'Alice' })];
+    const bob = await Person.arrive(t, browser);
+    // Every number that the page ever shows, not the last alone.
+    await bob.page.addInitScript(() => {
+      window.counts = [];
+      document.addEventListener('DOMContentLoaded', () => {
+        const state = document.getElementById('state');
+        new MutationObserver(() => { if (/here/.test(state.textContent)) window.counts.push(state.textContent); }).observe(state, { childList: true });
+      });
+    });
+    await bob.join(server, 'Bob', 'twice');
+    await bob.here(2);
+    assert.deepEqual(await bob.people(), ['Alice', 'Bob']);
+    const carol = await server.connect('twice', { username: 'Carol' });
+    await bob.here(3);
+    await carol.close();
+    await bob.here(2);
+    const counts = await bob.page.evaluate(() => window.counts);
+    assert.deepEqual(counts.filter((text, n) => text !== counts[n - 1]), ['2 here', '3 here', '2 here']);
+    // With one of her tabs Alice has not left.
+    await tabs[0].close();
+    await until('the other connection alone', async () => (await (await fetch(`${server.http}/chat/room/twice/members`)).json()).members[0].connections === 1);
+    await server.connect('twice', { username: 'Dan' }).then((dan) => dan.close());
+    await bob.page.waitForTimeout(300);
+    assert.equal(await bob.page.locator('#log .note', { hasText: 'Alice' }).count(), 0);
+    await tabs[1].close();
+    await bob.sees('Alice left');
+  });
+
+  await t.test('who comes and goes is one line, and a link is what it says', async (t) => {
+    const alice = await Person.arrive(t, browser, phone);
+    await alice.join(server, 'Alice', 'crowd');
+    await say(server, 'crowd', 'Bob', 'see https://example.org/a?b=1. or javascript:alert(1)');
+    const crowd = [];
+    for (let n = 0; n < 15; n++) crowd.push(await server.connect('crowd', { username: `Guest ${n}` }));
+    await alice.here(16);
+    assert.equal(await alice.page.locator('#log .note').count(), 1);
+    assert.deepEqual(await alice.page.locator('#log .text a').evaluateAll((all) => all.map((a) => [a.href, a.rel])), [['https://example.org/a?b=1', 'noopener noreferrer nofollow']]);
+    await Promise.all(crowd.map((guest) => guest.close()));
+  });
+
+  await t.test('who comes before the page knows who is here is told of, too', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    // The answer to "who is here" is held back, as a slow line does.
+    let asked = false;
+    let release;
+    const held = new Promise((done) => { release = done; });
+    await alice.page.route('**/members*', async (route) => {
+      asked = true;
+      await held;
+      await route.continue();
+    });
+    await alice.page.goto(server.http);
+    await alice.enter('Alice', 'early');
+    await until('question', () => asked);
+    const eve = await server.connect('early', { username: 'Eve' });
+    eve.say('first words');
+    await alice.sees('first words');
+    assert.equal(await alice.page.locator('#log .note').count(), 0);
+    release();
+    await alice.sees('Eve joined');
+    assert.deepEqual(await alice.page.locator('#items > li').evaluateAll((all) => all.map((li) => li.querySelector('.text')?.textContent ?? li.textContent)), ['Eve joined', 'first words']);
+    await alice.here(2);
+    await eve.close();
+    await alice.sees('Eve left');
+  });
+});
