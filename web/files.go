@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -47,6 +48,8 @@ type files struct {
 	others       map[string]*file // by path, "/assets/app.js", "/assets/3f21.../app.js" and "/edgechat.js"
 }
 
+var importedLater = regexp.MustCompile(`\bimport\('\./([\w.-]+)'\)`)
+
 // load reads the embedded files. The page's parts are in a folder that is named by the hash of all of them, so that a browser keeps
 // them for ever and asks for none again; their imports of each other are relative, and stay in it.
 func load() *files {
@@ -68,12 +71,18 @@ func load() *files {
 			}
 		}
 	})
+	later := map[string]bool{"app.js": true} // not preloaded: the first is named by the page, others are wanted by few
+	for _, body := range parts {
+		for _, m := range importedLater.FindAllSubmatch(body, -1) {
+			later[string(m[1])] = true
+		}
+	}
 	sum := sha256.New()
 	var preloads strings.Builder
 	for _, name := range names {
 		sum.Write([]byte(name))
 		sum.Write(parts[name])
-		if path.Ext(name) == ".js" && name != "app.js" {
+		if path.Ext(name) == ".js" && !later[name] {
 			preloads.WriteString(`<link rel="modulepreload" href="assets/` + name + "\">\n")
 		}
 	}
@@ -127,7 +136,7 @@ func read(folder string) map[string][]byte {
 }
 
 // lean leaves out what is for people who read the source: indentation, and comments that stand alone on their line or,
-// in scripts, behind what holds no string and no slash. Lines stay where they are, so that a browser that names one names the right one.
+// in scripts, behind what holds no string and no slash; and in styles, spaces. Lines stay where they are, so that a browser that names one names the right one.
 func lean(name string, body []byte) []byte {
 	comment := map[string]string{".js": "//", ".css": "/*", ".html": "<!--"}[path.Ext(name)]
 	if comment == "" {
@@ -138,6 +147,9 @@ func lean(name string, body []byte) []byte {
 		line = bytes.TrimSpace(line)
 		whole := comment != "/*" && comment != "<!--" || bytes.HasSuffix(line, []byte("*/")) || bytes.HasSuffix(line, []byte("-->"))
 		if !bytes.HasPrefix(line, []byte(comment)) || !whole {
+			if comment == "/*" {
+				line = []byte(tight.Replace(string(line)))
+			}
 			if code, _, ok := bytes.Cut(line, []byte("//")); ok && comment == "//" && !bytes.ContainsAny(code, "'\"`/") {
 				line = bytes.TrimSpace(code)
 			}
@@ -147,6 +159,9 @@ func lean(name string, body []byte) []byte {
 	}
 	return b.Bytes()
 }
+
+// tight takes the spaces out of a line of a style sheet that mean nothing there. Those in selectors and between values do.
+var tight = strings.NewReplacer("; }", "}", " }", "}", " { ", "{", " {", "{", ": ", ":", "; ", ";", ", ", ",")
 
 func newFile(name string, body []byte) *file {
 	f := &file{contentType: contentTypes[path.Ext(name)], plain: newVariant(body)}

@@ -225,14 +225,24 @@ func TestPolicyOf(t *testing.T) {
 func TestScripts(t *testing.T) {
 	all := load()
 	plain, wire := len(all.page.plain.body), len(all.page.zipped.body)
+	later := map[string]bool{} // what few need, and no page loads at first
+	for _, f := range all.others {
+		for _, m := range importedLater.FindAllSubmatch(f.plain.body, -1) {
+			later[string(m[1])] = true
+		}
+	}
 	for name, f := range all.others {
 		if f.forever == "" || !strings.HasPrefix(name, f.forever) {
 			continue // the same once more
 		}
-		plain += len(f.plain.body)
-		wire += len(f.zipped.body)
-		if f.zipped.body == nil {
-			wire += len(f.plain.body)
+		if !later[path.Base(name)] {
+			plain += len(f.plain.body)
+			wire += len(f.zipped.body)
+			if f.zipped.body == nil {
+				wire += len(f.plain.body)
+			}
+		} else if strings.Contains(string(all.page.plain.body), path.Base(name)) {
+			t.Errorf("%s is preloaded, and few need it", name)
 		}
 		if f.contentType == "" {
 			t.Errorf("%s has no content type", name)
@@ -277,7 +287,8 @@ func TestForever(t *testing.T) {
 func TestLean(t *testing.T) {
 	for _, c := range []struct{ name, in, out string }{
 		{"a.js", "// why\n  let a = 'x'; // stays\n\t// gone\nb(); // gone\n", "\nlet a = 'x'; // stays\n\nb();\n"},
-		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na { b: c }\n/* two\nlines */\n"},
+		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na{b:c}\n/* two\nlines */\n"},
+		{"b.css", "a > b, :is(c, d) e { f: g(h, i) j; k: \"\"; }\n", "a > b,:is(c,d) e{f:g(h,i) j;k:\"\"}\n"},
 		{"a.svg", "  <svg/>\n", "  <svg/>\n"},
 	} {
 		if got := string(lean(c.name, []byte(c.in))); got != c.out {
