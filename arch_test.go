@@ -41,6 +41,7 @@ var table = []row{
 	{0, "ws/internal/frame", nil},
 	{0, "ws/internal/loop", nil},
 	{0, "trust", nil},
+	{0, "captive", nil},
 	{1, "ws/internal/outbox", []string{"refusal", "ws/internal/frame"}},
 	{1, "internal/load", []string{"client", "github.com/tinylib/msgp/msgp"}},
 	{1, "web", []string{"refusal", "rsc.io/qr"}},
@@ -54,8 +55,8 @@ var table = []row{
 	{2, "hub", []string{"refusal", "codec", "metrics"}},
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
-	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "cert", "trust", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "captive", "cert", "trust", "ws", "web", "hub", "store", "chat"}},
+	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.

@@ -13,7 +13,12 @@ const upgrade = "\nUpgrade: websocket\nConnection: Upgrade\nSec-WebSocket-Versio
 // TestRebinding: a page whose name was made to point here can neither read nor write, on no path; the names of a
 // local network work, and those that are allowed.
 func TestRebinding(t *testing.T) {
-	s := start(t, Config{AllowedHosts: []string{"chat.example"}})
+	for _, hotspot := range []bool{false, true} {
+		rebind(t, start(t, Config{AllowedHosts: []string{"chat.example"}, Captive: hotspot}))
+	}
+}
+
+func rebind(t *testing.T, s *running) {
 	requests := []string{
 		"GET /", "GET /room/den", "GET /assets/app.js", "GET /healthz", "GET /readyz", "GET /metrics", "GET /nowhere", "GET /chat/rooms", "GET /chat/room/den/messages",
 		"POST /chat/room/den/messages", "DELETE /chat/room/den/messages/x-1", "OPTIONS /chat/rooms", "GET /chat/room/den" + upgrade, "GET /chat" + upgrade + "\nSec-WebSocket-Protocol: edgechat.v1.json",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/captive"
 	"edgechat/chat"
 	"edgechat/ws"
 )
@@ -114,6 +115,11 @@ type Config struct {
 	// Anonymous is what a caller without a token may do. Unset: write
 	// without a token file and a key file, else none.
 	Anonymous auth.Access
+
+	// Captive makes the chat the sign-in page of a Wi-Fi in which each name leads to this machine; Portal says how. It must be
+	// reached at port 80. See package captive.
+	Captive bool
+	Portal  captive.Config // its BasePath and Client are the server's
 
 	// Admin is the path of the admin socket; "" is none. See package admin.
 	Admin string

@@ -63,6 +63,10 @@ var families = []family{
 	{"loop_writes_total", "System calls with which event loops wrote.", func(l *look) any { return l.WS.Writes }},
 	{"ack_pauses_total", "Clients that were not read from for a while, since they were owed as many acks as they may be.", func(l *look) any { return l.Chat.AckPauses }},
 	{"acks_refused_total", "Acks that said at once that a message is not durable, since the card had not answered for long.", func(l *look) any { return l.Chat.AcksRefused }},
+	// The sign-in page of a Wi-Fi, as captive.Stats has it.
+	{"captive_probes_total", "Questions of phones whether all is well, by whether they were told so or sent to the page.", func(l *look) any { return by("answer", "well", l.Captive.Well, "page", l.Captive.Asked) }},
+	{"captive_addresses", "Addresses that have had the page, and were heard of lately.", func(l *look) any { return l.Captive.Addresses }},
+	{"captive_forgotten_total", "Addresses that were forgotten to make room for others.", func(l *look) any { return l.Captive.Forgotten }},
 	// Rooms, as hub.Stats has them.
 	{"rooms", "Rooms that somebody is in.", func(l *look) any { return l.Hub.Rooms }},
 	{"members", "Members of all rooms, by whether others hear of them.", func(l *look) any { return by("announced", "true", l.Hub.Members, "false", l.Hub.Quiet) }},

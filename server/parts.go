@@ -6,6 +6,7 @@ import (
 
 	"edgechat/auth"
 	"edgechat/browser"
+	"edgechat/captive"
 	"edgechat/chat"
 	"edgechat/hub"
 	"edgechat/limit"
@@ -39,6 +40,10 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
+	proxies := limit.NewProxies(s.cfg.TrustedProxies)
+	if err := s.openPortal(proxies); err != nil {
+		return err
+	}
 	s.store, err = store.Open(store.Config{
 		Path:         filepath.Join(s.cfg.Data, fileName),
 		History:      s.cfg.History,
@@ -65,8 +70,8 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
-		Gate: policy.Check, BasePath: s.cfg.BasePath,
-		Proxies: limit.NewProxies(s.cfg.TrustedProxies), Limits: s.cfg.Connections, Logger: s.log}); err != nil {
+		Gate: s.gate(policy), BasePath: s.cfg.BasePath,
+		Proxies: proxies, Limits: s.cfg.Connections, Logger: s.log}); err != nil {
 		return err
 	}
 	s.chat, err = chat.Register(s.router, chat.Config{
@@ -90,6 +95,7 @@ func (s *Server) open() (err error) {
 	s.router.HTTP(http.MethodGet, "/metrics", s.metrics, s.mayScrape)
 	s.webRoutes(pages)
 	s.trustRoutes()
+	s.portalRoutes()
 	return nil
 }
 
@@ -106,13 +112,18 @@ func (s *Server) webRoutes(pages http.Handler) {
 
 // Stats is a snapshot of the counters of all parts.
 type Stats struct {
-	WS    ws.Stats
-	Hub   hub.Stats
-	Store store.Stats
-	Chat  chat.Stats
+	WS      ws.Stats
+	Hub     hub.Stats
+	Store   store.Stats
+	Chat    chat.Stats
+	Captive captive.Stats // zero without Config.Captive
 }
 
 // Stats returns the counters as they are now.
 func (s *Server) Stats() Stats {
-	return Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat.Stats()}
+	all := Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat.Stats()}
+	if s.portal != nil {
+		all.Captive = s.portal.Stats()
+	}
+	return all
 }

@@ -29,6 +29,7 @@ import (
 
 	"edgechat/admin"
 	"edgechat/auth"
+	"edgechat/captive"
 	"edgechat/cert"
 	"edgechat/chat"
 	"edgechat/hub"
@@ -56,6 +57,7 @@ type Server struct {
 	router    *ws.Router
 	rules     *moderation.Rules
 	chat      *chat.Controller
+	portal    *captive.Portal // nil without Captive
 	http      *http.Server
 	accepting sync.WaitGroup // the goroutines of the listeners
 	requests  requests
@@ -122,7 +124,7 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.http = &http.Server{
-		Handler:           s.router,
+		Handler:           s.handler(),
 		ReadHeaderTimeout: cfg.HeaderTimeout,
 		// A WebSocket's is lifted when its connection is handed over. For the answer
 		// there is none: the router's listeners see to it that the client takes it.

@@ -50,6 +50,7 @@ func commands() []command {
 		joinCommand(),
 		sendCommand(),
 		qrCommand(),
+		hotspotCommand(),
 		benchCommand(),
 		doctorCommand(),
 		{name: "version", summary: "print the version", run: showVersion},

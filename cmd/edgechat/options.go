@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/captive"
 	"edgechat/chat"
 	"edgechat/codec"
 	"edgechat/internal/settings"
@@ -92,6 +93,14 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH"}, &c.SocketMode),
 		metricsListen(settings.Setting{Name: "metrics-listen", DefaultText: "none: /metrics answers this machine alone",
 			Usage: "address where /metrics answers everyone"}, &c.MetricsListen),
+		settings.Toggle(settings.Setting{Name: "captive",
+			Usage: "be the sign-in page of a Wi-Fi: answer the questions of phones whether there is internet; needs port 80, see \"edgechat hotspot\""}, &c.Captive),
+		settings.Duration(settings.Setting{Name: "captive-delay", Default: settings.ShortDuration(captive.DefaultDelay),
+			Usage: "with --captive: time after which a phone that has loaded the page is told that all is well; one that enters the chat is told at once"}, &c.Portal.Delay, time.Millisecond, time.Hour),
+		settings.Duration(settings.Setting{Name: "captive-time", Default: settings.ShortDuration(captive.DefaultTime),
+			Usage: "with --captive: silence after which a phone gets the sign-in page again"}, &c.Portal.Time, time.Minute, 720*time.Hour),
+		settings.Number(settings.Setting{Name: "captive-addresses", Default: strconv.Itoa(captive.DefaultAddresses),
+			Usage: "with --captive: phones that are remembered; beyond them the one that has been silent longest gets the page again"}, &c.Portal.Addresses, 1, 100_000),
 		settings.Choice(settings.Setting{Name: "log-level", Default: "info",
 			Usage: "least level that is logged"}, []string{"debug", "info", "warn", "error"},
 			func(w string) error { return o.level.UnmarshalText([]byte(w)) }),

@@ -22,17 +22,39 @@ type qrOptions struct {
 func (o *qrOptions) table(func(string) string) []settings.Setting {
 	return []settings.Setting{
 		urlSetting(&o.url),
-		{Name: "wifi", Takes: "SSID", NoEnv: true, Usage: "also show a code with which phones enter this Wi-Fi", Allowed: "1 to 32 bytes",
-			Set: func(v []string) error {
-				o.wifi = v[0]
-				if len(v[0]) > 32 {
-					return fmt.Errorf("%q is longer than the 32 bytes that the name of a Wi-Fi may have", v[0])
-				}
-				return nil
-			}},
-		settings.Path(settings.Setting{Name: "wifi-password-file", Takes: "FILE", DefaultText: "none: the Wi-Fi is open", NoEnv: true,
-			Usage: "file that holds the password of the Wi-Fi and nothing else"}, &o.passwordFile),
+		ssid(settings.Setting{Name: "wifi", Usage: "also show a code with which phones enter this Wi-Fi"}, &o.wifi),
+		wifiPasswordFile(&o.passwordFile),
 	}
+}
+
+// ssid takes the name of a Wi-Fi.
+func ssid(s settings.Setting, dst *string) settings.Setting {
+	s.Takes, s.NoEnv, s.Allowed = "SSID", true, "1 to 32 bytes"
+	s.Set = func(v []string) error {
+		*dst = v[0]
+		if len(v[0]) > 32 {
+			return fmt.Errorf("%q is longer than the 32 bytes that the name of a Wi-Fi may have", v[0])
+		}
+		return nil
+	}
+	return s
+}
+
+func wifiPasswordFile(dst *string) settings.Setting {
+	return settings.Path(settings.Setting{Name: "wifi-password-file", Takes: "FILE", DefaultText: "none: the Wi-Fi is open", NoEnv: true,
+		Usage: "file that holds the password of the Wi-Fi and nothing else"}, dst)
+}
+
+// wifiPassword returns what is in the file, "" without one.
+func wifiPassword(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", &failure{errs: []error{err}, hint: fmt.Sprintf("is it the right name, and may user %s read it?", userName()), code: 2}
+	}
+	return strings.TrimRight(string(text), "\r\n"), nil
 }
 
 // urlSetting takes the address of a server.
@@ -83,13 +105,9 @@ func showQR(_ context.Context, a *app) error {
 	o.url = page
 	styled := isTerminal(a.stdout)
 	if o.wifi != "" {
-		password := ""
-		if o.passwordFile != "" {
-			text, err := os.ReadFile(o.passwordFile)
-			if err != nil {
-				return &failure{errs: []error{err}, hint: fmt.Sprintf("is it the right name, and may user %s read it?", userName()), code: 2}
-			}
-			password = strings.TrimRight(string(text), "\r\n")
+		password, err := wifiPassword(o.passwordFile)
+		if err != nil {
+			return err
 		}
 		code, err := qrLines(wifiText(o.wifi, password), styled)
 		if err == nil {

@@ -27,7 +27,7 @@ export interface Options {
   storage?: Storage;
   /** shows that a message is ours, to edit or delete it; default a new one for each client */
   authorKey?: string;
-  /** default the global one; in node before version 22 that of the package ws */
+  /** default the global one; in node before version 22 that of the package ws. Without any, plain HTTP, in three rooms at most and without typing */
   WebSocket?: unknown;
 }
 

@@ -10,6 +10,7 @@
 
 import { Events, Refusal, sentence } from './edgechat-events.js';
 import { Outbox, memory } from './edgechat-outbox.js';
+import { PlainSocket } from './edgechat-plain.js';
 import { Room, newKey } from './edgechat-room.js';
 
 export { Refusal, Room };
@@ -58,10 +59,10 @@ export class Client extends Events {
 
   // url is the http(s) address of the server, with the path where a proxy has it. storage keeps what was not
   // acknowledged (edgechat-outbox.js says how); authorKey is what edits and deletions without a token are shown by: keep it with
-  // the storage. WebSocket is for where there is none, such as node before version 22: that of the package ws.
-  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket }) {
+  // the storage. WebSocket is for where there is none, such as node before version 22: that of the package ws. Without one, and
+  // where something lets none through, plain HTTP does it, in fewer rooms at once and without typing.
+  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket ?? PlainSocket }) {
     super();
-    if (!WebSocket) throw new TypeError('there is no WebSocket here: give one, such as that of the package ws');
     this.#base = new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/'));
     this.#username = username;
     this.#token = token;
@@ -143,7 +144,7 @@ export class Client extends Events {
     this.emit('state', state, detail);
   }
 
-  #connect() {
+  #connect(Socket = this.#WebSocket) {
     this.#drop();
     this.#openedAt = 0;
     this.#startedAt = Date.now();
@@ -151,7 +152,7 @@ export class Client extends Events {
     const offered = /^[\w.~+-]+$/.test(this.#token);
     const url = this.#address('', { username: this.#token ? '' : this.#username, token: offered ? '' : this.#token });
     url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new this.#WebSocket(url, offered ? [PROTOCOL, `bearer.${this.#token}`] : PROTOCOL);
+    const socket = new Socket(url, offered ? [PROTOCOL, `bearer.${this.#token}`] : PROTOCOL);
     let opened = false;
     this.#socket = socket;
     socket.onopen = () => { opened = true; };
@@ -208,8 +209,9 @@ export class Client extends Events {
       this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
       return;
     }
-    if (status === 200 && this.#attempt > 0) {
-      this.emit('error', new Refusal('no_websocket', 'The server is there but takes no WebSocket: a proxy may be in the way.'));
+    if (status === 200 && this.#attempt > 0 && !(socket instanceof PlainSocket)) { // a proxy may be in the way; the next time may be another
+      this.#connect(PlainSocket);
+      return;
     }
     this.#wait(after, error?.message ? sentence(error.message) : '');
   }

@@ -1,0 +1,76 @@
+// The page without WebSockets: in the mini-browser in which a phone shows the sign-in page of a Wi-Fi, and on a network
+// that lets none through.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { Server, until } from './harness.mjs';
+import { Person, launch, phone } from './person.mjs';
+
+const without = () => { delete globalThis.WebSocket; };
+const refusing = () => {
+  globalThis.WebSocket = class {
+    constructor() { setTimeout(() => this.onclose?.({ code: 1006, reason: '' })); }
+    close() {}
+  };
+};
+
+test('the page without WebSockets', async (t) => {
+  const server = await (await Server.start(t, '--ping-interval', '2s', '--drain-timeout', '1s')).up();
+  const browser = await launch(t);
+  const alice = await Person.arrive(t, browser);
+  await alice.join(server, 'Alice', 'den');
+
+  for (const [name, script, options] of [['Bob', without, phone], ['Carol', refusing, undefined]]) {
+    await t.test(name, async (t) => {
+      const person = await Person.arrive(t, browser, options);
+      await person.page.addInitScript(script);
+      const sockets = [];
+      person.page.on('websocket', (socket) => sockets.push(socket.url()));
+      await person.join(server, name, 'den');
+      await Promise.all([alice.here(2), person.here(2)]);
+      await person.say(`hello from ${name}`);
+      await alice.sees(`hello from ${name}`);
+      await person.settled();
+      await alice.say(`hello, ${name}`);
+      await person.sees(`hello, ${name}`);
+      assert.deepEqual((await person.said()).slice(-2), [`hello from ${name}`, `hello, ${name}`]);
+
+      await t.test('it notices a server that restarts, and misses nothing', async () => {
+        assert.equal(await server.stop(), 0);
+        await person.is('waiting');
+        await person.say(`${name}, meanwhile`);
+        await server.up();
+        await fetch(`${server.http}/room/den?username=nas`, { method: 'POST', body: `to ${name}`, headers: { 'Content-Type': 'text/plain' } });
+        await person.sees(`to ${name}`);
+        await person.settled();
+        await alice.sees(`${name}, meanwhile`);
+        await until('all of it, once', async () => (await person.said()).filter((text) => text === `${name}, meanwhile`).length === 1);
+        await alice.connected();
+      });
+      await person.connected();
+
+      await t.test('what was said can be changed and taken back', async () => {
+        const item = person.page.locator('#log .message', { hasText: `hello from ${name}` });
+        await item.locator('.more').click();
+        await person.page.getByRole('button', { name: 'Edit', exact: true }).click();
+        await person.say(`greetings from ${name}`);
+        await alice.sees(`greetings from ${name}`);
+      });
+
+      await t.test('a third room', async () => {
+        for (const room of ['attic', 'cellar']) {
+          await person.page.evaluate((room) => {
+            document.getElementById('room-name').value = room;
+            document.getElementById('room-form').requestSubmit();
+          }, room);
+          await person.connected();
+          await person.say(`in ${room}`);
+          await person.settled();
+        }
+      });
+      assert.deepEqual(sockets, []);
+      await person.page.close();
+      await alice.here(1);
+    });
+  }
+});
