@@ -94,9 +94,11 @@ func TestPurge(t *testing.T) {
 	if len(paths) < 5 {
 		t.Errorf("docs/pi.md names %q alone", paths)
 	}
+	paths = append(paths, regexp.MustCompile(`/etc/[A-Za-z/.-]*edgechat[a-z0-9/.]*`).FindAllString(texts[filepath.Join("..", "..", "docs", "hotspot.md")], -1)...)
 	for _, path := range paths {
 		path = strings.TrimRight(path, ".")
 		folder := strings.HasPrefix(path, "/var/lib/edgechat/") && strings.Contains(purged, "rm -rf /var/lib/edgechat ")
+		folder = folder || strings.HasPrefix(path, "/etc/systemd/system/edgechat.socket.d/") && strings.Contains(purged, " /etc/systemd/system/edgechat.socket.d ")
 		conffile := strings.Contains(string(nfpm), "dst: "+path+"\n    type: config\n")
 		if !folder && !conffile && !regexp.MustCompile(`rm -r?f[^\n]* `+regexp.QuoteMeta(path)+`[ \n]`).MatchString(purged) {
 			t.Errorf("docs/pi.md names %s, and packaging/postrm leaves it", path)

@@ -13,6 +13,7 @@ complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running 
 complete -c edgechat -n __fish_use_subcommand -a join -d 'talk in a room: lines in, lines out'
 complete -c edgechat -n __fish_use_subcommand -a send -d 'say something in a room, and wait until it is stored'
 complete -c edgechat -n __fish_use_subcommand -a qr -d 'show the address as a QR code, for phones'
+complete -c edgechat -n __fish_use_subcommand -a hotspot -d 'print how this board becomes a Wi-Fi that opens the chat'
 complete -c edgechat -n __fish_use_subcommand -a bench -d 'put a running server under load and check what it delivers'
 complete -c edgechat -n __fish_use_subcommand -a doctor -d 'look at this board and say what will hurt'
 complete -c edgechat -n __fish_use_subcommand -a version -d 'print the version'
@@ -44,6 +45,10 @@ complete -c edgechat -n '__fish_seen_subcommand_from serve' -l anonymous -x -a '
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l admin -r -F -d 'unix socket for "edgechat admin": how the server is, backups, log level, profiles'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l socket-mode -x -d 'permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l metrics-listen -x -d 'address where /metrics answers everyone'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l captive -d 'be the sign-in page of a Wi-Fi: answer the questions of phones whether there is internet; needs port 80, see "edgechat hotspot"'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l captive-delay -x -d 'with --captive: time after which a phone that has loaded the page is told that all is well; one that enters the chat is told at once'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l captive-time -x -d 'with --captive: silence after which a phone gets the sign-in page again'
+complete -c edgechat -n '__fish_seen_subcommand_from serve' -l captive-addresses -x -d 'with --captive: phones that are remembered; beyond them the one that has been silent longest gets the page again'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l log-level -x -a 'debug info warn error' -d 'least level that is logged'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l log-format -x -a 'text json' -d 'form of the log; under journald lines begin with their priority, and text has no times, which journald adds'
 complete -c edgechat -n '__fish_seen_subcommand_from serve' -l connections -x -d 'connections in all, of which the last 64 take no WebSockets; 0 is no limit'
@@ -113,6 +118,10 @@ complete -c edgechat -n '__fish_seen_subcommand_from config' -l anonymous -x -a 
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l admin -r -F -d 'unix socket for "edgechat admin": how the server is, backups, log level, profiles'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l socket-mode -x -d 'permissions of unix sockets that the server makes: of --admin, and of --listen unix:PATH'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l metrics-listen -x -d 'address where /metrics answers everyone'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l captive -d 'be the sign-in page of a Wi-Fi: answer the questions of phones whether there is internet; needs port 80, see "edgechat hotspot"'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l captive-delay -x -d 'with --captive: time after which a phone that has loaded the page is told that all is well; one that enters the chat is told at once'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l captive-time -x -d 'with --captive: silence after which a phone gets the sign-in page again'
+complete -c edgechat -n '__fish_seen_subcommand_from config' -l captive-addresses -x -d 'with --captive: phones that are remembered; beyond them the one that has been silent longest gets the page again'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-level -x -a 'debug info warn error' -d 'least level that is logged'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l log-format -x -a 'text json' -d 'form of the log; under journald lines begin with their priority, and text has no times, which journald adds'
 complete -c edgechat -n '__fish_seen_subcommand_from config' -l connections -x -d 'connections in all, of which the last 64 take no WebSockets; 0 is no limit'
@@ -244,6 +253,11 @@ complete -c edgechat -n '__fish_seen_subcommand_from send' -l json -d 'print the
 complete -c edgechat -n '__fish_seen_subcommand_from qr' -l url -x -d 'the address to show'
 complete -c edgechat -n '__fish_seen_subcommand_from qr' -l wifi -x -d 'also show a code with which phones enter this Wi-Fi'
 complete -c edgechat -n '__fish_seen_subcommand_from qr' -l wifi-password-file -r -F -d 'file that holds the password of the Wi-Fi and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from hotspot' -l wifi -x -d 'name of the Wi-Fi'
+complete -c edgechat -n '__fish_seen_subcommand_from hotspot' -l wifi-password-file -r -F -d 'file that holds the password of the Wi-Fi and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from hotspot' -l interface -x -d 'radio of the board, as "ip link" lists it'
+complete -c edgechat -n '__fish_seen_subcommand_from hotspot' -l address -x -d 'address of the board in the Wi-Fi'
+complete -c edgechat -n '__fish_seen_subcommand_from hotspot' -l api -x -d 'address of /captive over https, for phones to be told of (RFC 8910); they want a certificate that they trust'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l url -x -d 'the server to put under load, which must be running'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l token -x -d 'bearer token; the environment variable EDGECHAT_TOKEN hides it from ps'
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l clients -x -d 'connections'
@@ -273,6 +287,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a join
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a send
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a qr
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a hotspot
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a bench
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a doctor
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a version
