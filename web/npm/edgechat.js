@@ -10,7 +10,6 @@
 
 import { Events, Refusal, sentence } from './edgechat-events.js';
 import { Outbox, memory } from './edgechat-outbox.js';
-import { PlainSocket } from './edgechat-plain.js';
 import { Room, newKey } from './edgechat-room.js';
 
 export { Refusal, Room };
@@ -61,7 +60,7 @@ export class Client extends Events {
   // acknowledged (edgechat-outbox.js says how); authorKey is what edits and deletions without a token are shown by: keep it with
   // the storage. WebSocket is for where there is none, such as node before version 22: that of the package ws. Without one, and
   // where something lets none through, plain HTTP does it, in fewer rooms at once and without typing.
-  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket ?? PlainSocket }) {
+  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket }) {
     super();
     this.#base = new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/'));
     this.#username = username;
@@ -145,6 +144,10 @@ export class Client extends Events {
   }
 
   #connect(Socket = this.#WebSocket) {
+    if (!Socket) {
+      this.#connectPlainly();
+      return;
+    }
     this.#drop();
     this.#openedAt = 0;
     this.#startedAt = Date.now();
@@ -164,6 +167,17 @@ export class Client extends Events {
     };
     this.#answer = setTimeout(() => this.#wait(0), HANDSHAKE);
     this.#to('connecting');
+  }
+
+  // #connectPlainly does without a WebSocket: where there is none, or something in between lets none through.
+  async #connectPlainly() {
+    this.#drop();
+    this.#to('connecting');
+    const began = this.#startedAt = Date.now();
+    const plain = await import('./edgechat-plain.js').catch(() => null);
+    if (this.state !== 'connecting' || this.#socket || this.#startedAt !== began) return; // stopped, or another try has begun
+    if (plain) this.#connect(plain.PlainSocket);
+    else this.#wait(0);
   }
 
   // #drop forgets the socket without waiting for its closing, which a dead network never ends.
@@ -209,8 +223,8 @@ export class Client extends Events {
       this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
       return;
     }
-    if (status === 200 && this.#attempt > 0 && !(socket instanceof PlainSocket)) { // a proxy may be in the way; the next time may be another
-      this.#connect(PlainSocket);
+    if (status === 200 && this.#attempt > 0 && socket instanceof (this.#WebSocket ?? Array)) { // a proxy may be in the way; the next time may be another
+      this.#connectPlainly();
       return;
     }
     this.#wait(after, error?.message ? sentence(error.message) : '');
