@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -48,7 +47,17 @@ type files struct {
 	others       map[string]*file // by path, "/assets/app.js", "/assets/3f21.../app.js" and "/edgechat.js"
 }
 
-var importedLater = regexp.MustCompile(`\bimport\('\./([\w.-]+)'\)`)
+// importedLater returns the names of the parts that a script loads when it needs them, by import('./NAME').
+func importedLater(body []byte) (names []string) {
+	for {
+		_, rest, ok := bytes.Cut(body, []byte("import('./"))
+		if !ok {
+			return names
+		}
+		name, rest, _ := bytes.Cut(rest, []byte("')"))
+		names, body = append(names, string(name)), rest
+	}
+}
 
 // load reads the embedded files. The page's parts are in a folder that is named by the hash of all of them, so that a browser keeps
 // them for ever and asks for none again; their imports of each other are relative, and stay in it.
@@ -73,8 +82,8 @@ func load() *files {
 	})
 	later := map[string]bool{"app.js": true} // not preloaded: the first is named by the page, others are wanted by few
 	for _, body := range parts {
-		for _, m := range importedLater.FindAllSubmatch(body, -1) {
-			later[string(m[1])] = true
+		for _, name := range importedLater(body) {
+			later[name] = true
 		}
 	}
 	sum := sha256.New()

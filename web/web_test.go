@@ -227,8 +227,8 @@ func TestScripts(t *testing.T) {
 	plain, wire := len(all.page.plain.body), len(all.page.zipped.body)
 	later := map[string]bool{} // what few need, and no page loads at first
 	for _, f := range all.others {
-		for _, m := range importedLater.FindAllSubmatch(f.plain.body, -1) {
-			later[string(m[1])] = true
+		for _, name := range importedLater(f.plain.body) {
+			later[name] = true
 		}
 	}
 	for name, f := range all.others {

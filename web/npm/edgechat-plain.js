@@ -10,6 +10,7 @@ const SENT = { message: 'POST', edit: 'PATCH', delete: 'DELETE' };
 const OUT = new Set(['kicked', 'banned', 'room_closed']); // a moderator's, of one room
 
 export class PlainSocket {
+  isPlain = true;
   #base; #username; #headers;
   #streams = new Map(); // by room: what ends it
   #queue = Promise.resolve(); // what is said goes out one after the other

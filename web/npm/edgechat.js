@@ -144,10 +144,7 @@ export class Client extends Events {
   }
 
   #connect(Socket = this.#WebSocket) {
-    if (!Socket) {
-      this.#connectPlainly();
-      return;
-    }
+    if (!Socket) return void this.#connectPlainly();
     this.#drop();
     this.#openedAt = 0;
     this.#startedAt = Date.now();
@@ -174,8 +171,8 @@ export class Client extends Events {
     this.#drop();
     this.#to('connecting');
     const began = this.#startedAt = Date.now();
-    const plain = await import('./edgechat-plain.js').catch(() => null);
-    if (this.state !== 'connecting' || this.#socket || this.#startedAt !== began) return; // stopped, or another try has begun
+    const plain = await import('./edgechat-plain.js').catch(() => {});
+    if (this.state !== 'connecting' || this.#startedAt !== began) return;
     if (plain) this.#connect(plain.PlainSocket);
     else this.#wait(0);
   }
@@ -223,7 +220,7 @@ export class Client extends Events {
       this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
       return;
     }
-    if (status === 200 && this.#attempt > 0 && socket instanceof (this.#WebSocket ?? Array)) { // a proxy may be in the way; the next time may be another
+    if (status === 200 && this.#attempt > 0 && !socket.isPlain) { // a proxy may be in the way; the next time may be another
       this.#connectPlainly();
       return;
     }
