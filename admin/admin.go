@@ -196,6 +196,7 @@ type RoomDetail struct {
 // A Member is a name and its connections in a room.
 type Member struct {
 	Username    string    `json:"username"`
+	Verified    bool      `json:"verified,omitempty"` // the name is that of a token
 	Connections int       `json:"connections"`
 	Since       time.Time `json:"since"`
 }

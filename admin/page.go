@@ -162,10 +162,14 @@ func (r *RoomDetail) WriteTo(w io.Writer) (int64, error) {
 	}
 	t := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
 	if len(r.Who) > 0 {
-		fmt.Fprint(t, "MEMBER\tCONNECTIONS\tSINCE\n")
+		fmt.Fprint(t, "MEMBER\tCONNECTIONS\tSINCE\tNAME\n")
 	}
 	for _, m := range r.Who {
-		fmt.Fprintf(t, "%q\t%d\t%s\n", m.Username, m.Connections, m.Since.UTC().Format(time.RFC3339))
+		name := "-"
+		if m.Verified {
+			name = "verified"
+		}
+		fmt.Fprintf(t, "%q\t%d\t%s\t%s\n", m.Username, m.Connections, m.Since.UTC().Format(time.RFC3339), name)
 	}
 	_ = t.Flush() // a Builder takes everything
 	n, err := io.WriteString(w, b.String())

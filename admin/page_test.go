@@ -65,12 +65,12 @@ func TestPageOfRooms(t *testing.T) {
 	if text := b.String(); !strings.Contains(text, `"a\x1b[2Jb"  3        0      12.3`) || !strings.Contains(text, "publishers wait") || strings.ContainsRune(text, '\x1b') {
 		t.Errorf("%s", text)
 	}
-	d := RoomDetail{Room: rooms[0], Who: []Member{{"ann\x07", 2, time.Unix(0, 0)}}}
+	d := RoomDetail{Room: rooms[0], Who: []Member{{"ann\x07", true, 2, time.Unix(0, 0)}}}
 	b.Reset()
 	if _, err := d.WriteTo(&b); err != nil {
 		t.Fatal(err)
 	}
-	if text := b.String(); !strings.Contains(text, `"ann\a"  2            1970-01-01T00:00:00Z`) || !strings.Contains(text, "oldest that is kept none") || strings.ContainsAny(text, "\x1b\x07") {
+	if text := b.String(); !strings.Contains(text, `"ann\a"  2            1970-01-01T00:00:00Z  verified`) || !strings.Contains(text, "oldest that is kept none") || strings.ContainsAny(text, "\x1b\x07") {
 		t.Errorf("%s", text)
 	}
 }

@@ -40,7 +40,7 @@ func New(cfg Config) (*Checker, error) {
 	case a == Unset:
 		a = None
 	}
-	return &Checker{tokens: cfg.Tokens, keys: cfg.Keys, anonymous: &Identity{Access: a, Anonymous: true, tokens: cfg.Tokens}}, nil
+	return &Checker{tokens: cfg.Tokens, keys: cfg.Keys, anonymous: &Identity{Access: a, Anonymous: true, tokens: cfg.Tokens, others: cfg.Tokens != nil || cfg.Keys != nil}}, nil
 }
 
 // Identify returns whose token r bears. Without a token that is the anonymous

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -23,6 +24,7 @@ type Identity struct {
 	signed  bool     // came with a token that somebody else signed
 	subject string   // whom that is about, whatever the name
 	tokens  *Tokens  // of Anonymous: whose names are not to be had
+	others  bool     // of Anonymous: there are such whose names are verified
 }
 
 // expired reports whether id has ended at this time.
@@ -65,9 +67,9 @@ func (id *Identity) Owner() string {
 func (id *Identity) MayScrape() bool { return id != nil && id.Access.wholeServer() }
 
 // Taken reports whether name, as codec.CleanUsername returns it, is that of a token which id does not bear, or could pass
-// for one. It changes as the token file is read again.
+// for one, with the mark behind it that clients show of a verified name too. It changes as the token file is read again.
 func (id *Identity) Taken(name string) bool {
-	return id.Anonymous && id.tokens != nil && id.tokens.set.Load().names.Has(name)
+	return id.others && names.HasMark(name) || id.Anonymous && id.tokens != nil && id.tokens.set.Load().names.Has(name)
 }
 
 // May reports whether id has access a (Read, Write or Moderate) to room. room is in

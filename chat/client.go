@@ -57,11 +57,12 @@ func (c *client) pong() {
 // subscribed is the first frame of a room.
 func (c *client) subscribed(room, username string, since *codec.ID, joined hub.Joined) {
 	recovering := since != nil
+	access, refused := c.ctl.standing(c.identity, whoIs(c.identity, username, room, c.source, c.low), room)
 	c.send(func(dst []byte) []byte {
 		return codec.AppendSubscribed(dst, c.format, &codec.Subscribed{
 			Room: room, Head: joined.Head, Oldest: joined.Oldest,
 			WasRecovering: recovering, Recovered: recovering && joined.Recovered,
-			Username: username, Members: joined.Members,
+			Username: username, Verified: !c.identity.Anonymous, Access: access, Refused: refused, Members: joined.Members,
 			MaxContent: c.ctl.cfg.MaxContent, PingInterval: int(c.ctl.ping.Milliseconds()),
 		})
 	})

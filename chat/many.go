@@ -149,7 +149,7 @@ func (s *many) join(msg codec.Client) *codec.Error {
 	seat := &seat{many: s, room: msg.Room, at: gone, mayWrite: s.identity.May(auth.Write, msg.Room)}
 	s.seats[msg.Room] = seat
 	join := hub.Join{
-		Username: s.username, Format: hubFormat(s.format, true), Quiet: msg.Join.Quiet,
+		Username: s.username, Verified: !s.identity.Anonymous, Format: hubFormat(s.format, true), Quiet: msg.Join.Quiet,
 		Replay: msg.Join.Replay, Limit: ctl.cfg.ReplayLimit,
 	}
 	if msg.Join.Since != (codec.ID{}) {

@@ -36,7 +36,7 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	if err := ctl.checkWrite(r, name, true); err != nil {
 		return err
 	}
-	m := codec.Message{Username: name, Content: post.Content, Time: time.Now().UnixMilli(), Author: author}
+	m := codec.Message{Username: name, Verified: !id.Anonymous, Content: post.Content, Time: time.Now().UnixMilli(), Author: author}
 	settled := make(chan codec.Receipt, 1)
 	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
 		return ctl.notTaken(name, err).With("Retry-After", "5")

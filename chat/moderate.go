@@ -23,6 +23,8 @@ const maxAddresses = 16
 type Moderator struct {
 	By   string // as rules and the log have it
 	Name string // that everyone sees whose messages he deletes
+	// Verified says that Name is that of a token.
+	Verified bool
 }
 
 // Moderate does what act says and returns once that is on disk, or cannot be: see Done.Durable. The error is a
@@ -118,7 +120,7 @@ func (ctl *Controller) deleteFor(ctx context.Context, by Moderator, o moderation
 		return false, err
 	}
 	settled := make(chan codec.Receipt, 1)
-	m := codec.Message{Kind: codec.Deletion, Username: by.Name, Target: *target, Time: time.Now().UnixMilli()}
+	m := codec.Message{Kind: codec.Deletion, Username: by.Name, Verified: by.Verified, Target: *target, Time: time.Now().UnixMilli()}
 	_, err = ctl.cfg.Hub.Revise(o.Room, m, codec.Claim{All: true}, "", func(r codec.Receipt) { settled <- r })
 	if err != nil {
 		if e := notRevised(nobody, err); e != nil {
@@ -173,7 +175,7 @@ func (ctl *Controller) erase(ctx context.Context, by Moderator, room string) (de
 			case m.Kind == codec.Edit: // of a message that left the buffer before it: others are no more by now
 				target = m.Target
 			}
-			x := codec.Message{Kind: codec.Deletion, Username: by.Name, Target: target, Time: time.Now().UnixMilli()}
+			x := codec.Message{Kind: codec.Deletion, Username: by.Name, Verified: by.Verified, Target: target, Time: time.Now().UnixMilli()}
 			_, err := ctl.cfg.Log.Revise(room, x, codec.Claim{All: true}, "", func(r codec.Receipt) { settled <- r })
 			switch {
 			case err == nil:
@@ -232,7 +234,7 @@ func (ctl *Controller) postAct(w http.ResponseWriter, r *ws.Request) error {
 		return refusal.Errorf(refusal.InvalidMessage, "room is %q, and the path names %q", act.Room, room)
 	}
 	name := identityOf(r).Name
-	done, err := ctl.Moderate(r.Context(), Moderator{By: "token " + name, Name: name}, act)
+	done, err := ctl.Moderate(r.Context(), Moderator{By: "token " + name, Name: name, Verified: true}, act)
 	if err != nil {
 		return err
 	}

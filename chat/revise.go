@@ -134,7 +134,7 @@ func (ctl *Controller) revise(w http.ResponseWriter, r *ws.Request, wanted strin
 		return err
 	}
 	claim := codec.Claim{Authors: [2]uint64{author}, All: m.Kind == codec.Deletion && id.May(auth.Moderate, room)}
-	m.Username, m.Target, m.Time = name, *target, time.Now().UnixMilli()
+	m.Username, m.Verified, m.Target, m.Time = name, !id.Anonymous, *target, time.Now().UnixMilli()
 	settled := make(chan codec.Receipt, 1)
 	m.ID, err = ctl.cfg.Hub.Revise(room, m, claim, key, func(receipt codec.Receipt) { settled <- receipt })
 	if err != nil {

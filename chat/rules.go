@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/moderation"
 	"edgechat/refusal"
@@ -41,6 +42,20 @@ func (ctl *Controller) checkWrite(r *ws.Request, name string, message bool) erro
 		return refused(no)
 	}
 	return nil
+}
+
+// standing is what subscribed says of somebody in room: what he may do there, and the code of the rule by which a message of his would be
+// refused now, "" if there is none.
+func (ctl *Controller) standing(id *auth.Identity, w moderation.Who, room string) (access, refused string) {
+	switch {
+	case w.Moderator:
+		access = auth.Moderate.String()
+	case id.May(auth.Write, room):
+		access = auth.Write.String()
+	default:
+		access = auth.Read.String()
+	}
+	return access, string(ctl.rules.Refusing(room, w))
 }
 
 // refused is what a request is told.

@@ -63,7 +63,7 @@ func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 		c.Pause() // subscribed comes before any answer
 	}
 	s.member = ctl.cfg.Hub.Join(room, c, hub.Join{
-		Username: want.username, Format: hubFormat(s.format, false), Quiet: want.quiet,
+		Username: want.username, Verified: !s.identity.Anonymous, Format: hubFormat(s.format, false), Quiet: want.quiet,
 		Replay: want.window.asked, Since: want.window.since, Limit: want.window.limit,
 	}, func(joined hub.Joined, err error) {
 		if want.window.asked {

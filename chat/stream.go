@@ -127,7 +127,7 @@ func (ctl *Controller) stream(w http.ResponseWriter, r *ws.Request, form *stream
 	room := roomOf(r)
 	return ctl.router.Feed(w, r, form.FeedForm, func(f *ws.Feed) error {
 		s.feed = f
-		join := hub.Join{Username: name, Format: form.hub, Quiet: quiet, Replay: part.asked, Since: part.since, Limit: part.limit}
+		join := hub.Join{Username: name, Verified: !s.identity.Anonymous, Format: form.hub, Quiet: quiet, Replay: part.asked, Since: part.since, Limit: part.limit}
 		s.member = ctl.cfg.Hub.Join(room, f, join, func(joined hub.Joined, err error) { s.ready(room, name, join, joined, err) })
 		f.Attach(s.member)
 		s.enter()
@@ -155,10 +155,12 @@ func (s *stream) ready(room, name string, join hub.Join, joined hub.Joined, err 
 		from = joined.Head
 	}
 	recovering := join.Since != nil
+	access, refused := s.ctl.standing(s.identity, whoIs(s.identity, name, room, s.source, s.low), room)
 	dst = s.form.append(dst, codec.TypeSubscribed, from, func(dst []byte) []byte {
 		return codec.AppendSubscribed(dst, codec.JSON, &codec.Subscribed{
 			Room: room, Head: joined.Head, Oldest: joined.Oldest, WasRecovering: recovering, Recovered: recovering && joined.Recovered,
-			Username: name, Members: joined.Members, MaxContent: s.ctl.cfg.MaxContent, PingInterval: int(s.ctl.ping.Milliseconds()),
+			Username: name, Verified: join.Verified, Access: access, Refused: refused, Members: joined.Members,
+			MaxContent: s.ctl.cfg.MaxContent, PingInterval: int(s.ctl.ping.Milliseconds()),
 		})
 	})
 	if join.Replay && !joined.Recovered {

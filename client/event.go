@@ -42,6 +42,9 @@ type Event struct {
 type Subscribed struct {
 	Room            string
 	Username        string // under which one speaks here
+	Verified        bool   // which is that of a token
+	Access          string // what one may do here: "read", "write" or "moderate"
+	Refused         string // the code with which a message would have been refused then, such as "read_only"; "" if it would not
 	Members         int    // connections, this one included
 	MaxContentBytes int
 	PingInterval    time.Duration
@@ -94,6 +97,7 @@ type frame struct {
 	// Of subscribed.
 	Room            string
 	Oldest          string
+	Access, Refused string
 	WasRecovering   bool `json:"was_recovering"`
 	Recovered       bool
 	Members         int

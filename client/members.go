@@ -13,6 +13,7 @@ import (
 // A Member is who is in the room.
 type Member struct {
 	Username    string    `json:"username"`
+	Verified    bool      `json:"verified,omitempty"` // the name is that of a token
 	Connections int       `json:"connections"`
 	Since       time.Time `json:"since"`
 }

@@ -199,7 +199,7 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	r.mu.Lock()
 	first := r.info.Room == ""
 	r.line = l
-	r.info = Subscribed{Room: f.Room, Username: f.Username, Members: f.Members, MaxContentBytes: f.MaxContentBytes,
+	r.info = Subscribed{Room: f.Room, Username: f.Username, Verified: f.Verified, Access: f.Access, Refused: f.Refused, Members: f.Members, MaxContentBytes: f.MaxContentBytes,
 		PingInterval: interval, ID: f.ID, Oldest: f.Oldest}
 	for _, e := range r.pending {
 		e.sent = false
@@ -209,7 +209,7 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	if first {
 		close(r.joined)
 	}
-	r.emit(l, &frame{Type: Entered, Username: f.Username}, p) // its ID is no message that was handed out
+	r.emit(l, &frame{Type: Entered, Username: f.Username, Verified: f.Verified}, p) // its ID is no message that was handed out
 	if f.WasRecovering && !f.Recovered {
 		gap, _ := json.Marshal(struct { // strings always encode
 			Type   string `json:"type"`

@@ -30,6 +30,7 @@ type Message struct {
 	Author   uint64 // who may change it, as AuthorOf says; 0 is nobody. Never sent
 	Target   ID     // of a revision: the message that it changes
 	Kind     Kind
+	Verified bool // Username is that of a token
 	Edited   bool // of a message: Content is that of a later revision
 	Deleted  bool // it was; or of an edit, its target was
 }
@@ -62,6 +63,7 @@ type Event struct {
 	Type     Type
 	Username string
 	Time     int64 // as Message.Time
+	Verified bool  // as Message.Verified
 }
 
 // Welcome is the first frame of a connection that may be in several rooms.
@@ -81,9 +83,12 @@ type Subscribed struct {
 	WasRecovering bool
 	Recovered     bool
 	Username      string
-	Members       int // connections in the room, this one included unless it is quiet
-	MaxContent    int // bytes
-	PingInterval  int // milliseconds
+	Verified      bool   // as Message.Verified
+	Access        string // what one may do here: read, write or moderate
+	Refused       string // the code with which a message would be refused at this time; "" if it would not
+	Members       int    // connections in the room, this one included unless it is quiet
+	MaxContent    int    // bytes
+	PingInterval  int    // milliseconds
 }
 
 // An Ack says that the message with Key is on disk, or with Durable false that

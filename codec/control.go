@@ -5,16 +5,16 @@ import "strconv"
 // AppendSubscribed appends the first frame of a room, in one line:
 //
 //	{"type":"subscribed","room":"general","id":"k3f9q2-1042","offset":1042,"oldest":"k3f9q2-43",
-//	"was_recovering":true,"recovered":true,"username":"Alice","members":2,
+//	"was_recovering":true,"recovered":true,"username":"Alice","verified":true,"access":"write","members":2,
 //	"max_content_bytes":4096,"ping_interval_ms":25000}
 //
-// "oldest" is left out if the offset of x.Oldest is 0.
+// "oldest" is left out if the offset of x.Oldest is 0. "refused" comes behind "access" unless x.Refused is empty.
 func AppendSubscribed(dst []byte, f Format, x *Subscribed) []byte {
 	if f == MsgPack {
 		w := wireSubscribed{
 			Type: string(TypeSubscribed), Room: validText(x.Room), ID: wireID(x.Head), Offset: x.Head.Offset,
-			WasRecovering: x.WasRecovering, Recovered: x.Recovered, Username: validText(x.Username),
-			Members: x.Members, MaxContent: x.MaxContent, PingInterval: x.PingInterval,
+			WasRecovering: x.WasRecovering, Recovered: x.Recovered, Username: validText(x.Username), Verified: x.Verified,
+			Access: x.Access, Refused: x.Refused, Members: x.Members, MaxContent: x.MaxContent, PingInterval: x.PingInterval,
 		}
 		if x.Oldest.Offset != 0 {
 			w.Oldest = wireID(x.Oldest)
@@ -37,7 +37,12 @@ func AppendSubscribed(dst []byte, f Format, x *Subscribed) []byte {
 	dst = append(dst, `,"recovered":`...)
 	dst = strconv.AppendBool(dst, x.Recovered)
 	dst = append(dst, `,"username":`...)
-	dst = appendJSONString(dst, x.Username)
+	dst = appendJSONName(dst, x.Username, x.Verified)
+	dst = append(dst, `,"access":`...)
+	dst = appendJSONString(dst, x.Access)
+	if x.Refused != "" {
+		dst = appendJSONString(append(dst, `,"refused":`...), x.Refused)
+	}
 	dst = append(dst, `,"members":`...)
 	dst = strconv.AppendInt(dst, int64(x.Members), 10)
 	dst = append(dst, `,"max_content_bytes":`...)

@@ -15,7 +15,7 @@ import (
 //
 //	{"type":"message","username":"Alice","content":"hi","timestamp":"2026-11-22T12:00:00.123Z","id":"k3f9q2-1042","offset":1042}
 //
-// If it was edited, "edited":true comes last. If it was deleted there is no "content", and "deleted":true
+// If the name is verified, "verified":true comes behind it, as in all frames that have a name. If it was edited, "edited":true comes last. If it was deleted there is no "content", and "deleted":true
 // comes last. Revisions are
 //
 //	{"type":"edited","username":"Alice","target":"k3f9q2-1042","content":"ho","timestamp":"...","id":"k3f9q2-1050","offset":1050}
@@ -42,7 +42,7 @@ func AppendMessageIn(dst []byte, f Format, room string, x *Message) []byte {
 	}
 	dst = appendJSONRoom(dst, room)
 	dst = append(dst, `,"username":`...)
-	dst = appendJSONString(dst, x.Username)
+	dst = appendJSONName(dst, x.Username, x.Verified)
 	if x.Kind != Said {
 		dst = append(dst, `,"target":`...)
 		dst = appendJSONID(dst, x.Target)
@@ -70,8 +70,8 @@ func appendMsgPackMessage(dst []byte, room string, x *Message) []byte {
 	switch {
 	case x.Deleted || x.Kind == Deletion:
 		w := wireRemoved{
-			Type: string(x.Kind.frame()), Room: validText(room), Username: validText(x.Username), Time: x.Time,
-			ID: wireID(x.ID), Offset: x.ID.Offset, Deleted: x.Kind != Deletion,
+			Type: string(x.Kind.frame()), Room: validText(room), Username: validText(x.Username), Verified: x.Verified,
+			Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset, Deleted: x.Kind != Deletion,
 		}
 		if x.Kind != Said {
 			w.Target = wireID(x.Target)
@@ -79,16 +79,25 @@ func appendMsgPackMessage(dst []byte, room string, x *Message) []byte {
 		dst, _ = w.MarshalMsg(dst) // fails for no value of these types
 	case x.Kind == Edit:
 		w := wireEdited{
-			Type: string(TypeEdited), Room: validText(room), Username: validText(x.Username), Target: wireID(x.Target),
-			Content: validText(x.Content), Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset,
+			Type: string(TypeEdited), Room: validText(room), Username: validText(x.Username), Verified: x.Verified,
+			Target: wireID(x.Target), Content: validText(x.Content), Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset,
 		}
 		dst, _ = w.MarshalMsg(dst)
 	default:
 		w := wireMessage{
-			Type: string(TypeMessage), Room: validText(room), Username: validText(x.Username), Content: validText(x.Content),
-			Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset, Edited: x.Edited,
+			Type: string(TypeMessage), Room: validText(room), Username: validText(x.Username), Verified: x.Verified,
+			Content: validText(x.Content), Time: x.Time, ID: wireID(x.ID), Offset: x.ID.Offset, Edited: x.Edited,
 		}
 		dst, _ = w.MarshalMsg(dst)
+	}
+	return dst
+}
+
+// appendJSONName appends a name behind its key, and that it is verified if it is.
+func appendJSONName(dst []byte, name string, verified bool) []byte {
+	dst = appendJSONString(dst, name)
+	if verified {
+		dst = append(dst, `,"verified":true`...)
 	}
 	return dst
 }
@@ -108,14 +117,14 @@ func appendJSONRoom(dst []byte, room string) []byte {
 // A room that is not empty stands behind the type, as in AppendMessageIn.
 func AppendEvent(dst []byte, f Format, room string, x *Event) []byte {
 	if f == MsgPack {
-		w := wireEvent{Type: string(x.Type), Room: validText(room), Username: validText(x.Username), Time: x.Time}
+		w := wireEvent{Type: string(x.Type), Room: validText(room), Username: validText(x.Username), Verified: x.Verified, Time: x.Time}
 		dst, _ = w.MarshalMsg(dst)
 		return dst
 	}
 	dst = append(dst, `{"type":`...)
 	dst = appendJSONRoom(appendJSONString(dst, string(x.Type)), room)
 	dst = append(dst, `,"username":`...)
-	dst = appendJSONString(dst, x.Username)
+	dst = appendJSONName(dst, x.Username, x.Verified)
 	dst = append(dst, `,"timestamp":`...)
 	dst = appendJSONTime(dst, x.Time)
 	return append(dst, '}')

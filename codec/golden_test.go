@@ -32,12 +32,20 @@ var (
 		Time:     -1,
 	}
 	fresh = Subscribed{
-		Room: "empty", Head: ID{Epoch: "k3f9q2"}, Username: "Anonymous", Members: 1,
+		Room: "empty", Head: ID{Epoch: "k3f9q2"}, Username: "Anonymous", Access: "read", Members: 1,
 		MaxContent: 4096, PingInterval: 25000, Recovered: false,
 	}
 	resumed = Subscribed{
 		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, WasRecovering: true, Recovered: true,
-		Username: "Alice", Members: 2, MaxContent: 4096, PingInterval: 25000,
+		Username: "Alice", Access: "write", Members: 2, MaxContent: 4096, PingInterval: 25000,
+	}
+	trusted = Subscribed{
+		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, Username: "Alice", Verified: true, Access: "moderate", Members: 2,
+		MaxContent: 4096, PingInterval: 25000,
+	}
+	silenced = Subscribed{
+		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, Username: "Bob", Access: "write", Refused: "read_only", Members: 3,
+		MaxContent: 4096, PingInterval: 25000,
 	}
 	acked    = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
@@ -63,7 +71,12 @@ var (
 	edit   = Message{ID: ID{"k3f9q2", 1050}, Username: "Alice", Content: "ho", Time: noon + 60_000,
 		Kind: Edit, Target: alice.ID, Author: 0x0123456789abcdef}
 	editOfGone = Message{ID: ID{"k3f9q2", 1050}, Username: "Alice", Time: noon + 60_000, Kind: Edit, Target: alice.ID, Deleted: true}
-	deletion   = Message{ID: ID{"k3f9q2", 1051}, Username: "Mod", Time: noon + 120_000, Kind: Deletion, Target: alice.ID}
+	// The same by somebody who has a token.
+	verified         = Message{ID: alice.ID, Username: "Alice", Content: "hi", Time: noon, Verified: true}
+	verifiedGone     = Message{ID: alice.ID, Username: "Alice", Time: noon, Verified: true, Deleted: true}
+	verifiedEdit     = Message{ID: edit.ID, Username: "Alice", Content: "ho", Time: edit.Time, Kind: Edit, Target: alice.ID, Verified: true}
+	verifiedDeletion = Message{ID: deletion.ID, Username: "Mod", Time: deletion.Time, Kind: Deletion, Target: alice.ID, Verified: true}
+	deletion         = Message{ID: ID{"k3f9q2", 1051}, Username: "Mod", Time: noon + 120_000, Kind: Deletion, Target: alice.ID}
 )
 
 // frames are the frames from the server, each in both formats.
@@ -73,45 +86,59 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 			return AppendEvent(dst, f, "", &Event{Type: t, Username: "Alice", Time: noon})
 		}
 	}
+	verifiedEvent := func(t Type) func([]byte, Format) []byte {
+		return func(dst []byte, f Format) []byte {
+			return AppendEvent(dst, f, "", &Event{Type: t, Username: "Alice", Time: noon, Verified: true})
+		}
+	}
 	eventIn := func(t Type) func([]byte, Format) []byte {
 		return func(dst []byte, f Format) []byte {
 			return AppendEvent(dst, f, "general", &Event{Type: t, Username: "Alice", Time: noon})
 		}
 	}
 	return map[string]func(dst []byte, f Format) []byte{
-		"message":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &alice) },
-		"message_unusual":   func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &unusual) },
-		"message_zero":      func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &Message{}) },
-		"typing":            event(TypeTyping),
-		"joined":            event(TypeJoined),
-		"left":              event(TypeLeft),
-		"subscribed":        func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &resumed) },
-		"subscribed_empty":  func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &fresh) },
-		"ack":               func(dst []byte, f Format) []byte { return AppendAck(dst, f, &acked) },
-		"ack_not_durable":   func(dst []byte, f Format) []byte { return AppendAck(dst, f, &unsafely) },
-		"error":             func(dst []byte, f Format) []byte { return AppendError(dst, f, &refused) },
-		"error_later":       func(dst []byte, f Format) []byte { return AppendError(dst, f, &tooFast) },
-		"error_without_key": func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
-		"message_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &alice) },
-		"message_edited":    func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edited) },
-		"message_deleted":   func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &gone) },
-		"edited":            func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edit) },
-		"edited_in":         func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &edit) },
-		"edited_deleted":    func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &editOfGone) },
-		"deleted":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &deletion) },
-		"deleted_in":        func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &deletion) },
-		"typing_in":         eventIn(TypeTyping),
-		"joined_in":         eventIn(TypeJoined),
-		"left_in":           eventIn(TypeLeft),
-		"ack_in":            func(dst []byte, f Format) []byte { return AppendAck(dst, f, &ackedIn) },
-		"error_in":          func(dst []byte, f Format) []byte { return AppendError(dst, f, &refusedIn) },
-		"welcome":           func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &welcome) },
-		"welcome_unlimited": func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &unlimited) },
-		"unsubscribed":      func(dst []byte, f Format) []byte { return AppendUnsubscribed(dst, f, "general") },
-		"pong":              AppendPong,
-		"page":              func(dst []byte, f Format) []byte { return appendPage(dst, f, &history) },
-		"page_empty":        func(dst []byte, f Format) []byte { return appendPage(dst, f, &nothing) },
-		"page_gap":          func(dst []byte, f Format) []byte { return appendPage(dst, f, &gap) },
+		"message":                  func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &alice) },
+		"message_unusual":          func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &unusual) },
+		"message_zero":             func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &Message{}) },
+		"typing":                   event(TypeTyping),
+		"joined":                   event(TypeJoined),
+		"left":                     event(TypeLeft),
+		"subscribed":               func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &resumed) },
+		"subscribed_empty":         func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &fresh) },
+		"subscribed_verified":      func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &trusted) },
+		"subscribed_refused":       func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &silenced) },
+		"message_verified":         func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verified) },
+		"message_verified_deleted": func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verifiedGone) },
+		"edited_verified":          func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verifiedEdit) },
+		"deleted_verified":         func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verifiedDeletion) },
+		"typing_verified":          verifiedEvent(TypeTyping),
+		"joined_verified":          verifiedEvent(TypeJoined),
+		"left_verified":            verifiedEvent(TypeLeft),
+		"ack":                      func(dst []byte, f Format) []byte { return AppendAck(dst, f, &acked) },
+		"ack_not_durable":          func(dst []byte, f Format) []byte { return AppendAck(dst, f, &unsafely) },
+		"error":                    func(dst []byte, f Format) []byte { return AppendError(dst, f, &refused) },
+		"error_later":              func(dst []byte, f Format) []byte { return AppendError(dst, f, &tooFast) },
+		"error_without_key":        func(dst []byte, f Format) []byte { return AppendError(dst, f, &nameless) },
+		"message_in":               func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &alice) },
+		"message_edited":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edited) },
+		"message_deleted":          func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &gone) },
+		"edited":                   func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &edit) },
+		"edited_in":                func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &edit) },
+		"edited_deleted":           func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &editOfGone) },
+		"deleted":                  func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &deletion) },
+		"deleted_in":               func(dst []byte, f Format) []byte { return AppendMessageIn(dst, f, "general", &deletion) },
+		"typing_in":                eventIn(TypeTyping),
+		"joined_in":                eventIn(TypeJoined),
+		"left_in":                  eventIn(TypeLeft),
+		"ack_in":                   func(dst []byte, f Format) []byte { return AppendAck(dst, f, &ackedIn) },
+		"error_in":                 func(dst []byte, f Format) []byte { return AppendError(dst, f, &refusedIn) },
+		"welcome":                  func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &welcome) },
+		"welcome_unlimited":        func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &unlimited) },
+		"unsubscribed":             func(dst []byte, f Format) []byte { return AppendUnsubscribed(dst, f, "general") },
+		"pong":                     AppendPong,
+		"page":                     func(dst []byte, f Format) []byte { return appendPage(dst, f, &history) },
+		"page_empty":               func(dst []byte, f Format) []byte { return appendPage(dst, f, &nothing) },
+		"page_gap":                 func(dst []byte, f Format) []byte { return appendPage(dst, f, &gap) },
 	}
 }
 
@@ -119,7 +146,7 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 func bodies() map[string]func(dst []byte) []byte {
 	return map[string]func(dst []byte) []byte{
 		"members": func(dst []byte) []byte {
-			return AppendMembers(dst, "general", []Member{{"Alice", 1, noon}, {"Zoë", 12, noon + 1877}})
+			return AppendMembers(dst, "general", []Member{{"Alice", true, 1, noon}, {"Zoë", false, 12, noon + 1877}})
 		},
 		"members_empty": func(dst []byte) []byte { return AppendMembers(dst, "general", nil) },
 		"rooms": func(dst []byte) []byte {
@@ -153,13 +180,20 @@ func TestGoldenRecord(t *testing.T) {
 	golden(t, "record.hex", AppendRecord(nil, &record))
 	golden(t, "record_zero.hex", AppendRecord(nil, &Record{}))
 	golden(t, "record_edit.hex", AppendRecord(nil, &Record{Room: "general", Message: edit, Key: "c-18"}))
+	sure := Record{Room: "general", Message: verifiedEdit, Key: "c-18", Superseded: true}
+	golden(t, "record_verified.hex", AppendRecord(nil, &sure))
+	if got, err := DecodeRecord(readGolden(t, "record_verified.hex")); err != nil || got != sure {
+		t.Errorf("a record of a verified name: %+v, %v", got, err)
+	}
 	bare := Record{Room: "general", Message: Message{ID: alice.ID, Username: "Alice", Time: noon, Author: edit.Author}, Key: "c-17", Superseded: true}
 	golden(t, "record_superseded.hex", AppendRecord(nil, &bare))
 	if got, err := DecodeRecord(readGolden(t, "record_superseded.hex")); err != nil || got != bare {
 		t.Errorf("a record without content: %+v, %v", got, err)
 	}
-	if got, err := DecodeRecord(readGolden(t, "record_1.hex")); err != nil || got != record {
-		t.Errorf("a record of version 1: %+v, %v", got, err)
+	for _, file := range []string{"record_1.hex", "record_2.hex"} { // of before: nobody is verified
+		if got, err := DecodeRecord(readGolden(t, file)); err != nil || got != record {
+			t.Errorf("%s: %+v, %v", file, got, err)
+		}
 	}
 }
 
@@ -210,7 +244,8 @@ func TestGoldenClients(t *testing.T) {
 // TestGoldenFilesAreUsed finds files that no test compares any more.
 func TestGoldenFilesAreUsed(t *testing.T) {
 	used := map[string]bool{"record.hex": true, "record_zero.hex": true, "client_post.json": true,
-		"record_edit.hex": true, "record_superseded.hex": true, "record_1.hex": true}
+		"record_edit.hex": true, "record_superseded.hex": true, "record_1.hex": true,
+		"record_2.hex": true, "record_verified.hex": true}
 	for name := range frames() {
 		used[name+".json"], used[name+".msgpack.hex"] = true, true
 	}

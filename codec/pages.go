@@ -9,6 +9,7 @@ import (
 // A Member is somebody in a room.
 type Member struct {
 	Username    string
+	Verified    bool  // as Message.Verified
 	Connections int   // open under this name, at least 1
 	Since       int64 // when the first of them joined, as Message.Time
 }
@@ -97,7 +98,7 @@ func AppendMembers(dst []byte, room string, ms []Member) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(dst, `{"username":`...)
-		dst = appendJSONString(dst, ms[i].Username)
+		dst = appendJSONName(dst, ms[i].Username, ms[i].Verified)
 		dst = append(dst, `,"connections":`...)
 		dst = strconv.AppendInt(dst, int64(ms[i].Connections), 10)
 		dst = append(dst, `,"since":`...)

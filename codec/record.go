@@ -8,13 +8,14 @@ import (
 
 // A stored record:
 //
-//	byte 0        version, 2
+//	byte 0        version, 3
 //	1 to n-4      MessagePack: an array of eleven,
 //	              room, epoch, offset, time, username, content, key,
 //	              author, state, epoch and offset of the target
 //	last 4        CRC-32C (Castagnoli) of all before it, big endian
 //
-// State is the kind, and 4 if the content was taken out. Version 1 had the first seven alone.
+// State is the kind, and 4 if the content was taken out, and 8 if the name is verified. Version 2 is the same without that, version 1 had the
+// first seven alone.
 //
 // The checksum is in the same place in every version and is looked at first, so
 // that damage is never taken for a record of another version. It notices every
@@ -22,9 +23,10 @@ import (
 // Redundancy Codes for Internet Applications", 2002); bbolt itself keeps no
 // checksum of values.
 const (
-	recordVersion   = 2
+	recordVersion   = 3
 	stateKind       = 3
 	stateSuperseded = 4
+	stateVerified   = 8
 	checksumSize    = 4
 	minRecord       = 1 + 1 + checksumSize // version, header of the array, checksum
 )
@@ -51,6 +53,9 @@ func AppendRecord(dst []byte, r *Record) []byte {
 	if r.Superseded {
 		w.State |= stateSuperseded
 	}
+	if r.Message.Verified {
+		w.State |= stateVerified
+	}
 	dst, _ = w.MarshalMsg(append(dst, recordVersion)) // fails for no value of this type
 	return binary.BigEndian.AppendUint32(dst, checksum(dst[start:]))
 }
@@ -65,7 +70,7 @@ func DecodeRecord(b []byte) (Record, error) {
 	if got := checksum(body); got != sum {
 		return Record{}, fmt.Errorf("%w: %08x, written as %08x", ErrChecksum, got, sum)
 	}
-	if body[0] != recordVersion && body[0] != 1 {
+	if body[0] < 1 || body[0] > recordVersion {
 		return Record{}, fmt.Errorf("%w: %d, this program reads %d", ErrVersion, body[0], recordVersion)
 	}
 	// The sizes are checked before msgp sees them; msgpackread.go says why.
@@ -80,7 +85,11 @@ func DecodeRecord(b []byte) (Record, error) {
 	if err := w.read(body[0], walk.data); err != nil {
 		return Record{}, fmt.Errorf("%w: %w", ErrRecord, err)
 	}
-	if w.State&^stateSuperseded > uint8(Deletion) {
+	flags := uint8(stateSuperseded | stateVerified)
+	if body[0] == 2 {
+		flags = stateSuperseded
+	}
+	if w.State&^flags > uint8(Deletion) {
 		return Record{}, fmt.Errorf("%w: state %d", ErrRecord, w.State)
 	}
 	return Record{
@@ -88,7 +97,7 @@ func DecodeRecord(b []byte) (Record, error) {
 		Message: Message{
 			ID:       ID{Epoch: w.Epoch, Offset: w.Offset},
 			Username: w.Username, Content: w.Content, Time: w.Time,
-			Author: w.Author, Kind: Kind(w.State & stateKind), Target: ID{Epoch: w.TargetEpoch, Offset: w.TargetOffset},
+			Author: w.Author, Kind: Kind(w.State & stateKind), Verified: w.State&stateVerified != 0, Target: ID{Epoch: w.TargetEpoch, Offset: w.TargetOffset},
 		},
 		Key:        w.Key,
 		Superseded: w.State&stateSuperseded != 0,
@@ -96,7 +105,7 @@ func DecodeRecord(b []byte) (Record, error) {
 }
 
 func (w *wireRecord) read(version byte, body []byte) error {
-	if version == recordVersion {
+	if version > 1 {
 		_, err := w.UnmarshalMsg(body)
 		return err
 	}

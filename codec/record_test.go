@@ -63,11 +63,12 @@ func TestRecordThatIsNone(t *testing.T) {
 		want error
 	}{
 		"nothing":           {nil, ErrRecord},
-		"version 3":         {sealed(append([]byte{3}, body[1:]...)...), ErrVersion},
+		"version 4":         {sealed(append([]byte{4}, body[1:]...)...), ErrVersion},
 		"eleven for seven":  {sealed(append([]byte{1}, body[1:]...)...), ErrRecord},
 		"seven for eleven":  {sealed(2, 0x97, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0), ErrRecord},
 		"state 3":           {sealed(2, 0x9b, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0, 0, 3, 0xa0, 0), ErrRecord},
-		"state 8":           {sealed(2, 0x9b, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0, 0, 8, 0xa0, 0), ErrRecord},
+		"state 16":          {sealed(3, 0x9b, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0, 0, 16, 0xa0, 0), ErrRecord},
+		"state 8 before 3":  {sealed(2, 0x9b, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0, 0, 8, 0xa0, 0), ErrRecord},
 		"version 0":         {sealed(append([]byte{0}, body[1:]...)...), ErrVersion},
 		"an array of six":   {sealed(1, 0x96, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0), ErrRecord},
 		"an array of more":  {sealed(1, 0x98, 0xa0, 0xa0, 0, 0, 0xa0, 0xa0, 0xa0, 0xa0), ErrRecord},

@@ -20,6 +20,7 @@ type wireMessage struct {
 	Type     string `msg:"type"`
 	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
+	Verified bool   `msg:"verified,omitempty"`
 	Content  string `msg:"content"`
 	Time     int64  `msg:"timestamp"`
 	ID       wireID `msg:"id"`
@@ -32,6 +33,7 @@ type wireEdited struct {
 	Type     string `msg:"type"`
 	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
+	Verified bool   `msg:"verified,omitempty"`
 	Target   wireID `msg:"target"`
 	Content  string `msg:"content"`
 	Time     int64  `msg:"timestamp"`
@@ -44,6 +46,7 @@ type wireRemoved struct {
 	Type     string `msg:"type"`
 	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
+	Verified bool   `msg:"verified,omitempty"`
 	Target   wireID `msg:"target,omitzero"`
 	Time     int64  `msg:"timestamp"`
 	ID       wireID `msg:"id"`
@@ -56,6 +59,7 @@ type wireEvent struct {
 	Type     string `msg:"type"`
 	Room     string `msg:"room,omitempty"`
 	Username string `msg:"username"`
+	Verified bool   `msg:"verified,omitempty"`
 	Time     int64  `msg:"timestamp"`
 }
 
@@ -69,6 +73,9 @@ type wireSubscribed struct {
 	WasRecovering bool   `msg:"was_recovering"`
 	Recovered     bool   `msg:"recovered"`
 	Username      string `msg:"username"`
+	Verified      bool   `msg:"verified,omitempty"`
+	Access        string `msg:"access"`
+	Refused       string `msg:"refused,omitempty"`
 	Members       int    `msg:"members"`
 	MaxContent    int    `msg:"max_content_bytes"`
 	PingInterval  int    `msg:"ping_interval_ms"`

@@ -66,12 +66,16 @@ func (z *wireAck) Msgsize() (s int) {
 func (z *wireEdited) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(8)
-	var zb0001Mask uint8 /* 8 bits */
+	zb0001Len := uint32(9)
+	var zb0001Mask uint16 /* 9 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
+	}
+	if z.Verified == false {
+		zb0001Len--
+		zb0001Mask |= 0x8
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -89,6 +93,11 @@ func (z *wireEdited) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "username"
 		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
 		o = msgp.AppendString(o, z.Username)
+		if (zb0001Mask & 0x8) == 0 { // if not omitted
+			// string "verified"
+			o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Verified)
+		}
 		// string "target"
 		o = append(o, 0xa6, 0x74, 0x61, 0x72, 0x67, 0x65, 0x74)
 		o, err = z.Target.MarshalMsg(o)
@@ -118,7 +127,7 @@ func (z *wireEdited) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireEdited) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 7 + z.Target.Msgsize() + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 7 + z.Target.Msgsize() + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size
 	return
 }
 
@@ -184,12 +193,16 @@ func (z *wireError) Msgsize() (s int) {
 func (z *wireEvent) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(4)
-	var zb0001Mask uint8 /* 4 bits */
+	zb0001Len := uint32(5)
+	var zb0001Mask uint8 /* 5 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
+	}
+	if z.Verified == false {
+		zb0001Len--
+		zb0001Mask |= 0x8
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -207,6 +220,11 @@ func (z *wireEvent) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "username"
 		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
 		o = msgp.AppendString(o, z.Username)
+		if (zb0001Mask & 0x8) == 0 { // if not omitted
+			// string "verified"
+			o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Verified)
+		}
 		// string "timestamp"
 		o = append(o, 0xa9, 0x74, 0x69, 0x6d, 0x65, 0x73, 0x74, 0x61, 0x6d, 0x70)
 		o = msgp.AppendInt64(o, z.Time)
@@ -216,7 +234,7 @@ func (z *wireEvent) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireEvent) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 10 + msgp.Int64Size
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 10 + msgp.Int64Size
 	return
 }
 
@@ -224,16 +242,20 @@ func (z *wireEvent) Msgsize() (s int) {
 func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(8)
-	var zb0001Mask uint8 /* 8 bits */
+	zb0001Len := uint32(9)
+	var zb0001Mask uint16 /* 9 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
 	}
+	if z.Verified == false {
+		zb0001Len--
+		zb0001Mask |= 0x8
+	}
 	if z.Edited == false {
 		zb0001Len--
-		zb0001Mask |= 0x80
+		zb0001Mask |= 0x100
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -251,6 +273,11 @@ func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "username"
 		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
 		o = msgp.AppendString(o, z.Username)
+		if (zb0001Mask & 0x8) == 0 { // if not omitted
+			// string "verified"
+			o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Verified)
+		}
 		// string "content"
 		o = append(o, 0xa7, 0x63, 0x6f, 0x6e, 0x74, 0x65, 0x6e, 0x74)
 		o = msgp.AppendString(o, z.Content)
@@ -267,7 +294,7 @@ func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "offset"
 		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
 		o = msgp.AppendUint64(o, z.Offset)
-		if (zb0001Mask & 0x80) == 0 { // if not omitted
+		if (zb0001Mask & 0x100) == 0 { // if not omitted
 			// string "edited"
 			o = append(o, 0xa6, 0x65, 0x64, 0x69, 0x74, 0x65, 0x64)
 			o = msgp.AppendBool(o, z.Edited)
@@ -278,7 +305,7 @@ func (z *wireMessage) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireMessage) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + msgp.BoolSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 8 + msgp.StringPrefixSize + len(z.Content) + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + msgp.BoolSize
 	return
 }
 
@@ -470,20 +497,24 @@ func (z *wireRecord1) Msgsize() (s int) {
 func (z *wireRemoved) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(8)
-	var zb0001Mask uint8 /* 8 bits */
+	zb0001Len := uint32(9)
+	var zb0001Mask uint16 /* 9 bits */
 	_ = zb0001Mask
 	if z.Room == "" {
 		zb0001Len--
 		zb0001Mask |= 0x2
 	}
-	if z.Target.IsZero() {
+	if z.Verified == false {
 		zb0001Len--
 		zb0001Mask |= 0x8
 	}
+	if z.Target.IsZero() {
+		zb0001Len--
+		zb0001Mask |= 0x10
+	}
 	if z.Deleted == false {
 		zb0001Len--
-		zb0001Mask |= 0x80
+		zb0001Mask |= 0x100
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -502,6 +533,11 @@ func (z *wireRemoved) MarshalMsg(b []byte) (o []byte, err error) {
 		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
 		o = msgp.AppendString(o, z.Username)
 		if (zb0001Mask & 0x8) == 0 { // if not omitted
+			// string "verified"
+			o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Verified)
+		}
+		if (zb0001Mask & 0x10) == 0 { // if not omitted
 			// string "target"
 			o = append(o, 0xa6, 0x74, 0x61, 0x72, 0x67, 0x65, 0x74)
 			o, err = z.Target.MarshalMsg(o)
@@ -523,7 +559,7 @@ func (z *wireRemoved) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "offset"
 		o = append(o, 0xa6, 0x6f, 0x66, 0x66, 0x73, 0x65, 0x74)
 		o = msgp.AppendUint64(o, z.Offset)
-		if (zb0001Mask & 0x80) == 0 { // if not omitted
+		if (zb0001Mask & 0x100) == 0 { // if not omitted
 			// string "deleted"
 			o = append(o, 0xa7, 0x64, 0x65, 0x6c, 0x65, 0x74, 0x65, 0x64)
 			o = msgp.AppendBool(o, z.Deleted)
@@ -534,7 +570,7 @@ func (z *wireRemoved) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireRemoved) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 7 + z.Target.Msgsize() + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 8 + msgp.BoolSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 7 + z.Target.Msgsize() + 10 + msgp.Int64Size + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 8 + msgp.BoolSize
 	return
 }
 
@@ -542,12 +578,20 @@ func (z *wireRemoved) Msgsize() (s int) {
 func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(11)
-	var zb0001Mask uint16 /* 11 bits */
+	zb0001Len := uint32(14)
+	var zb0001Mask uint16 /* 14 bits */
 	_ = zb0001Mask
 	if z.Oldest.IsZero() {
 		zb0001Len--
 		zb0001Mask |= 0x10
+	}
+	if z.Verified == false {
+		zb0001Len--
+		zb0001Mask |= 0x100
+	}
+	if z.Refused == "" {
+		zb0001Len--
+		zb0001Mask |= 0x400
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -588,6 +632,19 @@ func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "username"
 		o = append(o, 0xa8, 0x75, 0x73, 0x65, 0x72, 0x6e, 0x61, 0x6d, 0x65)
 		o = msgp.AppendString(o, z.Username)
+		if (zb0001Mask & 0x100) == 0 { // if not omitted
+			// string "verified"
+			o = append(o, 0xa8, 0x76, 0x65, 0x72, 0x69, 0x66, 0x69, 0x65, 0x64)
+			o = msgp.AppendBool(o, z.Verified)
+		}
+		// string "access"
+		o = append(o, 0xa6, 0x61, 0x63, 0x63, 0x65, 0x73, 0x73)
+		o = msgp.AppendString(o, z.Access)
+		if (zb0001Mask & 0x400) == 0 { // if not omitted
+			// string "refused"
+			o = append(o, 0xa7, 0x72, 0x65, 0x66, 0x75, 0x73, 0x65, 0x64)
+			o = msgp.AppendString(o, z.Refused)
+		}
 		// string "members"
 		o = append(o, 0xa7, 0x6d, 0x65, 0x6d, 0x62, 0x65, 0x72, 0x73)
 		o = msgp.AppendInt(o, z.Members)
@@ -603,7 +660,7 @@ func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireSubscribed) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + z.Oldest.Msgsize() + 15 + msgp.BoolSize + 10 + msgp.BoolSize + 9 + msgp.StringPrefixSize + len(z.Username) + 8 + msgp.IntSize + 18 + msgp.IntSize + 17 + msgp.IntSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + z.Oldest.Msgsize() + 15 + msgp.BoolSize + 10 + msgp.BoolSize + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 7 + msgp.StringPrefixSize + len(z.Access) + 8 + msgp.StringPrefixSize + len(z.Refused) + 8 + msgp.IntSize + 18 + msgp.IntSize + 17 + msgp.IntSize
 	return
 }
 

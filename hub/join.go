@@ -12,7 +12,8 @@ import (
 // A Join says who wants to be in a room, and from where on.
 type Join struct {
 	Username string
-	Format   int // index of Config.Formats
+	Verified bool // as codec.Message.Verified
+	Format   int  // index of Config.Formats
 	// Quiet has nobody hear of it: no joined, left and typing, and no place among
 	// those who are in the room.
 	Quiet bool
@@ -85,7 +86,7 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	}
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
-	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, username: strings.Clone(join.Username), since: now}
+	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, verified: join.Verified, username: strings.Clone(join.Username), since: now}
 	r.flusher.hold()
 	r.mu.Lock()
 	if r.fullLocked() {
@@ -107,7 +108,7 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 		m.opening = &opening{join, joined, ready}
 	}
 	if !m.quiet {
-		r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: m.username, Time: now})
+		r.announceLocked(&codec.Event{Type: codec.TypeJoined, Username: m.username, Verified: m.verified, Time: now})
 	}
 	start := r.flusher.releaseLocked()
 	r.mu.Unlock()

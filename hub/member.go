@@ -35,6 +35,7 @@ type Member struct {
 	username string
 	since    int64 // milliseconds since 1970
 	quiet    bool
+	verified bool // its username is
 
 	// Guarded by room.mu.
 	gone    bool     // it has left
@@ -63,7 +64,7 @@ func (m *Member) Publish(content string, author uint64, key string, done func(co
 	r.flusher.hold()
 	defer m.published()
 	return r.hub.cfg.Log.Append(r.name, codec.Message{
-		Username: m.username, Content: content, Time: time.Now().UnixMilli(), Author: author,
+		Username: m.username, Verified: m.verified, Content: content, Time: time.Now().UnixMilli(), Author: author,
 	}, key, done)
 }
 
@@ -74,7 +75,7 @@ func (m *Member) Revise(x codec.Message, claim codec.Claim, key string, done fun
 	r.hub.stats.published.Add(1)
 	r.flusher.hold()
 	defer m.published()
-	x.Username, x.Time = m.username, time.Now().UnixMilli()
+	x.Username, x.Verified, x.Time = m.username, m.verified, time.Now().UnixMilli()
 	return r.hub.cfg.Log.Revise(r.name, x, claim, key, done)
 }
 
@@ -110,7 +111,7 @@ func (m *Member) Typing() {
 		return
 	}
 	m.typed = now
-	m.room.announceLocked(&codec.Event{Type: codec.TypeTyping, Username: m.username, Time: now})
+	m.room.announceLocked(&codec.Event{Type: codec.TypeTyping, Username: m.username, Verified: m.verified, Time: now})
 }
 
 // Leave takes m out of its room, announces it, and removes the room if it was the last. Only the
@@ -137,7 +138,7 @@ func (m *Member) leave(conn Conn) bool {
 	m.opening, m.catchup = nil, nil
 	r.removeLocked(m)
 	if !m.quiet {
-		r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Time: time.Now().UnixMilli()})
+		r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Verified: m.verified, Time: time.Now().UnixMilli()})
 	}
 	start := r.flusher.releaseLocked()
 	r.mu.Unlock()

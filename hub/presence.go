@@ -7,21 +7,25 @@ import (
 	"edgechat/codec"
 )
 
-// Members returns who is in a room, by name, with how many connections and
+// Members returns who is in a room, by name, those first whose name is verified, with how many connections and
 // since when; nothing for a room that is not live. Quiet members are not among them.
 func (h *Hub) Members(roomName string) []codec.Member {
 	r := h.find(roomName)
 	if r == nil {
 		return nil
 	}
-	byName := make(map[string]*codec.Member)
+	type key struct {
+		name     string
+		verified bool
+	}
+	byName := make(map[key]*codec.Member)
 	r.mu.Lock()
 	for _, m := range r.members {
 		if m.quiet {
 			continue
 		}
-		if who := byName[m.username]; who == nil {
-			byName[m.username] = &codec.Member{Username: m.username, Connections: 1, Since: m.since}
+		if who := byName[key{m.username, m.verified}]; who == nil {
+			byName[key{m.username, m.verified}] = &codec.Member{Username: m.username, Verified: m.verified, Connections: 1, Since: m.since}
 		} else {
 			who.Connections++
 			who.Since = min(who.Since, m.since)
@@ -32,7 +36,15 @@ func (h *Hub) Members(roomName string) []codec.Member {
 	for _, m := range byName {
 		members = append(members, *m)
 	}
-	slices.SortFunc(members, func(a, b codec.Member) int { return cmp.Compare(a.Username, b.Username) })
+	slices.SortFunc(members, func(a, b codec.Member) int {
+		if a.Username == b.Username { // one of them is
+			if a.Verified {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Username, b.Username)
+	})
 	return members
 }
 

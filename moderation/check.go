@@ -132,8 +132,7 @@ func inForce(rule *Rule, now time.Time) *Rule {
 // None reports whether there are no rules, so that nobody need find out who is asking.
 func (r *Rules) None() bool { return r.index.Load() == nil }
 
-// scopes calls f with the rules of the whole server and with those of the room, until it returns a Refusal, which is
-// counted.
+// scopes calls f with the rules of the whole server and with those of the room, until it returns a Refusal.
 func (r *Rules) scopes(room string, f func(s *scope, now time.Time) *Refusal) *Refusal {
 	x := r.index.Load()
 	if x == nil {
@@ -144,6 +143,11 @@ func (r *Rules) scopes(room string, f func(s *scope, now time.Time) *Refusal) *R
 	if s := x.rooms[room]; no == nil && s != nil {
 		no = f(s, now)
 	}
+	return no
+}
+
+// counted counts a Refusal, if no is one, and returns it.
+func (r *Rules) counted(no *Refusal) *Refusal {
 	if no != nil {
 		r.count.refused.Add(no.Code)
 	}
@@ -152,7 +156,7 @@ func (r *Rules) scopes(room string, f func(s *scope, now time.Time) *Refusal) *R
 
 // Enter says if w may be in a room, and read there; "" is the server as such.
 func (r *Rules) Enter(room string, w Who) *Refusal {
-	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
+	return r.counted(r.scopes(room, func(s *scope, now time.Time) *Refusal {
 		if rule := s.bans.find(w, now); rule != nil {
 			return ban(rule, now)
 		}
@@ -160,11 +164,23 @@ func (r *Rules) Enter(room string, w Who) *Refusal {
 			return Closing(rule.Reason, rule.left(now))
 		}
 		return nil
-	})
+	}))
 }
 
 // Write says if w, who may enter, may write in a room.
 func (r *Rules) Write(room string, w Who) *Refusal {
+	return r.counted(r.write(room, w))
+}
+
+// Refusing returns the code with which Write would refuse, "" if it would not, and counts nothing.
+func (r *Rules) Refusing(room string, w Who) refusal.Code {
+	if no := r.write(room, w); no != nil {
+		return no.Code
+	}
+	return ""
+}
+
+func (r *Rules) write(room string, w Who) *Refusal {
 	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
 		if rule := s.mutes.find(w, now); rule != nil {
 			left := rule.left(now)
@@ -180,7 +196,7 @@ func (r *Rules) Write(room string, w Who) *Refusal {
 
 // Pace says if w may send a message to a room now, and counts it if so. It comes last of all that may refuse it.
 func (r *Rules) Pace(room string, w Who) *Refusal {
-	return r.scopes(room, func(s *scope, now time.Time) *Refusal {
+	return r.counted(r.scopes(room, func(s *scope, now time.Time) *Refusal {
 		rule := inForce(s.slow, now)
 		if rule == nil || w.Moderator {
 			return nil
@@ -192,7 +208,7 @@ func (r *Rules) Pace(room string, w Who) *Refusal {
 		}
 		text := fmt.Sprintf("each may send one message in %s here: try again in %d ms", ShowSpan(every), (wait+time.Millisecond-1)/time.Millisecond)
 		return &Refusal{Code: refusal.SlowMode, Text: reasoned(text, rule.Reason), Wait: wait}
-	})
+	}))
 }
 
 func ban(rule *Rule, now time.Time) *Refusal {

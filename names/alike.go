@@ -73,6 +73,12 @@ func Alike(a, b string) bool {
 	return slices.ContainsFunc(x[:], func(key string) bool { return slices.Contains(y[:], key) })
 }
 
+// marks are what clients show behind a verified name, or looks like it.
+const marks = "\u2705\u2713\u2714\u2611\u221a\u237b\U0001f5f8\U0001f5f9"
+
+// HasMark reports whether there is a check mark in name, by which it could pass for one that is verified.
+func HasMark(name string) bool { return strings.ContainsAny(name, marks) }
+
 // A Set is names that nobody else may have, nor what could pass for them. It is not changed while others read it.
 type Set struct{ keys map[string]bool }
 

@@ -206,7 +206,7 @@ func (b backend) Room(name string) (admin.RoomDetail, bool) {
 	}
 	d := admin.RoomDetail{Room: roomOf(state), Live: live, Oldest: idOf(oldest), Held: state.Bytes}
 	for _, m := range b.hub.Members(name) {
-		d.Who = append(d.Who, admin.Member{Username: m.Username, Connections: m.Connections, Since: time.UnixMilli(m.Since).UTC()})
+		d.Who = append(d.Who, admin.Member{Username: m.Username, Verified: m.Verified, Connections: m.Connections, Since: time.UnixMilli(m.Since).UTC()})
 	}
 	return d, true
 }

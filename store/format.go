@@ -16,12 +16,12 @@ import (
 // State and place end with the CRC-32C (big endian) of all before it; numbers
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
-//	state  version 3, flags (1: closed in order), number of messages and of places in
+//	state  version 4, flags (1: closed in order), number of messages and of places in
 //	       the file, floor, checkpoint, id of the store, runs, changes, time (Unix ns), identity (a text),
 //	       number of epochs, then for each, oldest first: n, flags (1: lossy, 2: forked), name
 //	place  version 2, head, left, number of starts, then for each, in order: n, first offset, name
 //
-// Version 2 of the state is the same, of before there were revisions. Version 1 of both is of before there was a log. Its state has no fields from checkpoint to
+// Version 3 of the state is the same, of before records say that a name is verified; version 2 too, of before there were revisions. Version 1 of both is of before there was a log. Its state has no fields from checkpoint to
 // identity, its place none that says from which offset on there are messages of the buffer.
 //
 // The state is written with every transaction, which costs no page: it is small enough
@@ -43,7 +43,7 @@ import (
 //
 // Kinds from 8 on are left for what several nodes agree on.
 const (
-	formatVersion = 3
+	formatVersion = 4
 	placeVersion  = 2
 	flagClean     = 1
 	flagLossy     = 1

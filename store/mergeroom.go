@@ -77,7 +77,7 @@ func (r *mergedRoom) met(i int) bool {
 func (r *mergedRoom) same(at, i int) bool {
 	rec, other := &r.records[at], &r.messages[i]
 	a, b := rec.Message, other.Message
-	if a.Username != b.Username || a.Time != b.Time || a.Kind != b.Kind || a.Target != b.Target || rec.Key != other.Key {
+	if a.Username != b.Username || a.Verified != b.Verified || a.Time != b.Time || a.Kind != b.Kind || a.Target != b.Target || rec.Key != other.Key {
 		return false
 	}
 	if from := r.from[at]; from >= 0 { // both are as an export has them

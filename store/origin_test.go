@@ -2,10 +2,8 @@ package store
 
 import (
 	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -23,23 +21,8 @@ import (
 func TestUpgrade(t *testing.T) {
 	for name, clean := range map[string]bool{"v1": true, "v1-crashed": false} {
 		t.Run(name, func(t *testing.T) {
-			zipped, err := os.Open(filepath.Join("testdata", name+".db.gz"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer zipped.Close()
-			r, err := gzip.NewReader(zipped)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := io.ReadAll(r)
-			if err != nil {
-				t.Fatal(err)
-			}
 			cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 20}
-			if err := os.WriteFile(cfg.Path, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			unzip(t, name+".db", cfg.Path)
 			s := open(t, cfg)
 			want(t, "salvages", s.Stats().Salvages, 0)
 			want(t, "ready", s.Ready(), nil)

@@ -34,6 +34,7 @@ header p, footer { color: var(--soft); font-size: .85rem }
 h2 { position: sticky; top: 0; background: var(--page); color: var(--soft); font-size: .85rem; font-weight: 600; padding: .75rem .25rem .35rem; margin-top: .5rem }
 .by { background: var(--surface); border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .75rem .6rem; margin-bottom: .4rem }
 .by > b { color: hsl(var(--hue) 60%% var(--light)); overflow-wrap: anywhere }
+.verified { color: var(--soft); font-size: .85rem }
 .said { display: flex; gap: .75rem; align-items: baseline; justify-content: space-between; scroll-margin-top: 3rem }
 .said:target { outline: 2px solid var(--soft); outline-offset: .2rem; border-radius: .2rem }
 .said p { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 0; unicode-bidi: plaintext; text-align: start; flex: 1 }
@@ -47,11 +48,12 @@ footer { margin-top: 1.5rem; padding: 0 .25rem }
 <header><h1 dir="auto">%[1]s</h1>
 <p>%[2]s, %[3]s</p></header>
 `
-	pageDay     = "<section><h2>%s</h2>\n"
-	pageBy      = "<div class=\"by\" style=\"--hue:%d\"><b><bdi>%s</bdi></b>\n"
-	pageMessage = "<div class=\"said\" id=\"%[1]s\"><p>%[4]s</p> <a href=\"#%[1]s\"><time datetime=\"%[2]s\">%[3]s</time></a></div>\n"
-	pageMark    = "<div class=\"mark\">edited %s%s</div>\n"
-	pageFoot    = "<footer>Times are in UTC. Written by edgechat.</footer>\n"
+	pageDay      = "<section><h2>%s</h2>\n"
+	pageBy       = "<div class=\"by\" style=\"--hue:%d\"><b><bdi>%s</bdi></b>%s\n"
+	pageVerified = ` <span class="verified" role="img" aria-label="verified" title="verified">✓</span>`
+	pageMessage  = "<div class=\"said\" id=\"%[1]s\"><p>%[4]s</p> <a href=\"#%[1]s\"><time datetime=\"%[2]s\">%[3]s</time></a></div>\n"
+	pageMark     = "<div class=\"mark\">edited %s%s</div>\n"
+	pageFoot     = "<footer>Times are in UTC. Written by edgechat.</footer>\n"
 
 	dayLayout = "2 January 2006"
 	together  = 10 * time.Minute // what somebody says within it is under one name
@@ -89,11 +91,11 @@ func writePage(w io.Writer, list []codec.Record) error {
 			fmt.Fprintf(&b, pageDay, timeOf(m).Format("Monday, "+dayLayout))
 			before = nil
 		}
-		if before == nil || m.Username != before.Username || timeOf(m).Sub(timeOf(before)).Abs() > together {
+		if before == nil || m.Username != before.Username || m.Verified != before.Verified || timeOf(m).Sub(timeOf(before)).Abs() > together {
 			if before != nil {
 				b.WriteString("</div>\n")
 			}
-			fmt.Fprintf(&b, pageBy, hue(m.Username), visible(m.Username))
+			fmt.Fprintf(&b, pageBy, hue(m.Username), visible(m.Username), verifiedMark(m))
 		}
 		fmt.Fprintf(&b, pageMessage, visible(m.ID.String()), timeOf(m).Format(time.RFC3339), timeOf(m).Format("15:04"), visible(m.Content))
 		if e := edits[m.ID]; m.Edited && e != nil {
@@ -101,8 +103,8 @@ func writePage(w io.Writer, list []codec.Record) error {
 			if dayOf(e) != dayOf(m) {
 				layout = dayLayout + ", 15:04"
 			}
-			if e.Username != m.Username {
-				by = " by <bdi>" + visible(e.Username) + "</bdi>"
+			if e.Username != m.Username || e.Verified != m.Verified {
+				by = " by <bdi>" + visible(e.Username) + "</bdi>" + verifiedMark(e)
 			}
 			fmt.Fprintf(&b, pageMark, timeOf(e).Format(layout), by)
 		}
@@ -117,6 +119,14 @@ func writePage(w io.Writer, list []codec.Record) error {
 	b.WriteString("</div></section>\n" + pageFoot)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// verifiedMark is what stands behind the name of a token.
+func verifiedMark(m *codec.Message) string {
+	if m.Verified {
+		return pageVerified
+	}
+	return ""
 }
 
 func timeOf(m *codec.Message) time.Time { return time.UnixMilli(m.Time).UTC() }

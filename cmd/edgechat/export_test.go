@@ -44,7 +44,7 @@ func TestExportAndBack(t *testing.T) {
 				if j%2 == 0 {
 					key = fmt.Sprintf("n\x00%s %d %d", names[j%len(names)], start, j)
 				}
-				id, err := s.Append(room, codec.Message{Username: names[(i+j)%len(names)], Content: text, Time: int64(i*j) << 30, Author: 7}, key, nil)
+				id, err := s.Append(room, codec.Message{Username: names[(i+j)%len(names)], Verified: j%3 == 0, Content: text, Time: int64(i*j) << 30, Author: 7}, key, nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -57,7 +57,7 @@ func TestExportAndBack(t *testing.T) {
 				{Kind: codec.Deletion, Target: ids[len(ids)-2]},
 				{Kind: codec.Deletion, Target: ids[len(ids)-1]},
 			} {
-				m.Username, m.Time = names[j], int64(j)
+				m.Username, m.Verified, m.Time = names[j], j%2 == 0, int64(j)
 				if _, err := s.Revise(room, m, codec.Claim{All: true}, fmt.Sprint("r", start, j), nil); err != nil {
 					t.Fatal(err)
 				}
@@ -73,6 +73,9 @@ func TestExportAndBack(t *testing.T) {
 	}
 	if lines, want := strings.Count(first, "\n"), 2*len(rooms)*(len(texts)+7); lines != want {
 		t.Errorf("%d lines, want %d: %s", lines, want, said)
+	}
+	if verified, want := strings.Count(first, `"verified":true`), 2*len(rooms)*(4+3); verified != want {
+		t.Errorf("%d lines of verified names, want %d", verified, want)
 	}
 	if again, _ := edgechat(t, "export", "--data", folder); again != first {
 		t.Error("two exports of one store differ")
@@ -114,24 +117,29 @@ func TestPage(t *testing.T) {
 	}
 	add(codec.Message{Username: `<i>"'`, Time: 4 * 86_400_000, Deleted: true})
 	add(codec.Message{Username: `<u>`, Content: "line\nline", Time: 4 * 86_400_000, Kind: codec.Edit, Target: list[3].Message.ID})
+	add(codec.Message{Username: "ann", Content: "hers", Verified: true, Time: 4 * 86_400_000, Edited: true})
+	add(codec.Message{Username: "ann", Content: "not hers", Time: 4 * 86_400_000})
+	add(codec.Message{Username: "ann", Content: "hers", Verified: true, Kind: codec.Edit, Target: list[6].Message.ID, Time: 4 * 86_400_000})
 	add(codec.Message{Username: "mod", Time: 5 * 86_400_000, Kind: codec.Deletion, Target: list[4].Message.ID})
 	var b bytes.Buffer
 	if err := writePage(&b, list); err != nil {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, bad := range []string{"<script", "<img", "<b onclick", "<i>", "<u>", "\u202e", "\u2066", "\x1b", "\x00", "\u0085", "%!", "e-5", "Monday, 5 January"} {
+	for _, bad := range []string{"<script", "<img", "<b onclick", "<i>", "<u>", "\u202e", "\u2066", "\x1b", "\x00", "\u0085", "%!", "e-5"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the page has %q:\n%s", bad, page)
 		}
 	}
 	for _, want := range []string{
 		"<title>den &lt;img src=x onerror=&#34;x&#34;&gt;</title>",
-		"<p>4 messages, 1 January 1970 to 4 January 1970</p>",
+		"<p>6 messages, 1 January 1970 to 5 January 1970</p>",
 		"<h2>Thursday, 1 January 1970</h2>\n<div class=\"by\" style=\"--hue:147\"><b><bdi>&lt;i&gt;&#34;&#39;</bdi></b>\n" +
 			"<div class=\"said\" id=\"e-1\"><p>&lt;/p&gt;&lt;script&gt;alert(1)&lt;/script&gt;</p> <a href=\"#e-1\"><time datetime=\"1970-01-01T00:00:00Z\">00:00</time></a></div>\n",
 		"<h2>Friday, 2 January 1970</h2>", "&#34;&#39;&gt;&lt;b onclick=x&gt;&amp;amp;", "a\ufffdb\ufffdc\ufffd[2Jd\ufffde\ufffd", "line\nline</p>",
 		"<div class=\"mark\">edited 5 January 1970, 00:00 by <bdi>&lt;u&gt;</bdi></div>\n",
+		"<b><bdi>ann</bdi></b> <span class=\"verified\" role=\"img\" aria-label=\"verified\" title=\"verified\">✓</span>\n<div class=\"said\" id=\"e-7\"><p>hers</p>",
+		"<b><bdi>ann</bdi></b>\n<div class=\"said\" id=\"e-8\"><p>not hers</p>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)

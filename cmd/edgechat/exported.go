@@ -19,6 +19,7 @@ type exportedLine struct {
 	Type     string  `json:"type,omitempty"`   // "" is a message
 	Target   string  `json:"target,omitempty"` // of a revision
 	Username string  `json:"username"`
+	Verified bool    `json:"verified,omitempty"`
 	Content  *string `json:"content,omitempty"` // nil of what was deleted, and of a deletion
 	Time     int64   `json:"time"`
 	Key      string  `json:"key,omitempty"`
@@ -33,7 +34,7 @@ func lines(w io.Writer, list []codec.Record) error {
 	for i := range list {
 		r := &list[i]
 		m := &r.Message
-		l := exportedLine{Room: r.Room, ID: m.ID.String(), Username: m.Username, Time: m.Time, Key: r.Key, Edited: m.Edited, Deleted: m.Deleted}
+		l := exportedLine{Room: r.Room, ID: m.ID.String(), Username: m.Username, Verified: m.Verified, Time: m.Time, Key: r.Key, Edited: m.Edited, Deleted: m.Deleted}
 		switch m.Kind {
 		case codec.Edit:
 			l.Type, l.Target = string(codec.TypeEdited), m.Target.String()
@@ -57,7 +58,7 @@ func parseLine(b []byte) (codec.Record, error) {
 	}
 	var l exportedLine
 	has, err := parseObject(b, map[string]any{"room": &l.Room, "id": &l.ID, "type": &l.Type, "target": &l.Target, "username": &l.Username,
-		"content": &l.Content, "time": &l.Time, "key": &l.Key, "edited": &l.Edited, "deleted": &l.Deleted})
+		"verified": &l.Verified, "content": &l.Content, "time": &l.Time, "key": &l.Key, "edited": &l.Edited, "deleted": &l.Deleted})
 	if err != nil {
 		return codec.Record{}, err
 	}
@@ -71,7 +72,7 @@ func parseLine(b []byte) (codec.Record, error) {
 	}
 	r := codec.Record{Key: l.Key}
 	m := &r.Message
-	m.Time, m.Edited, m.Deleted = l.Time, l.Edited, l.Deleted
+	m.Verified, m.Time, m.Edited, m.Deleted = l.Verified, l.Time, l.Edited, l.Deleted
 	if r.Room, err = codec.CleanRoom(l.Room); err != nil {
 		return codec.Record{}, withoutCode(err)
 	}

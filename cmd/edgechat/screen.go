@@ -71,6 +71,10 @@ func (s *screen) line(text string) error {
 // text is an event for people; "" for what they need not see.
 func (s *screen) text(e *client.Event) string {
 	name, content := printable(e.Username), printable(e.Content)
+	mark := ""
+	if e.Verified && s.terminal { // where nobody else can write
+		mark = s.faint("✓") + " "
+	}
 	if s.terminal {
 		content = strings.ReplaceAll(s.lines(e.Content), "\n", "\n"+strings.Repeat(" ", 6))
 	}
@@ -82,7 +86,7 @@ func (s *screen) text(e *client.Event) string {
 	case e.Type == client.Message && e.Deleted:
 		return s.at(e.Time) + s.faint("* a message of "+name+" was deleted")
 	case e.Type == client.Message:
-		return s.at(e.Time) + "<" + s.coloured(name) + "> " + content + edited
+		return s.at(e.Time) + mark + "<" + s.coloured(name) + "> " + content + edited
 	case e.Type == client.Edited && !e.Deleted:
 		return s.at(e.Time) + s.faint("* "+name+" has changed a message, which now says: ") + content
 	case e.Type == client.Deleted:
@@ -155,6 +159,9 @@ func (s *screen) members(list []client.Member) error {
 		var names []string
 		for _, m := range list {
 			name := printable(m.Username)
+			if m.Verified {
+				name = "✓ " + name
+			}
 			if m.Connections > 1 {
 				name += fmt.Sprintf(" (%d)", m.Connections)
 			}

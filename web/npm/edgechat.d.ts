@@ -35,11 +35,12 @@ export interface Message {
   type: 'message';
   room: string;
   username: string;
+  /** true: the name is that of a token; left out for every other name, so in all frames */
+  verified?: boolean;
   content: string;
   timestamp: string;
   id: string;
   offset: number;
-  verified?: boolean;
   edited?: boolean;
   deleted?: boolean;
 }
@@ -48,6 +49,7 @@ export interface Revision {
   type: 'edited' | 'deleted';
   room: string;
   username: string;
+  verified?: boolean;
   target: string;
   content?: string;
   timestamp: string;
@@ -59,6 +61,7 @@ export interface Occurrence {
   type: 'joined' | 'left' | 'typing';
   room: string;
   username: string;
+  verified?: boolean;
   timestamp: string;
 }
 
@@ -71,6 +74,11 @@ export interface Subscribed {
   was_recovering: boolean;
   recovered: boolean;
   username: string;
+  verified?: boolean;
+  /** what the caller may do in this room; moderate includes write, and write read */
+  access: 'read' | 'write' | 'moderate';
+  /** the code with which a message would be refused at this time: a rule of moderators, which may end; left out if none would */
+  refused?: 'read_only' | 'muted';
   members: number;
   max_content_bytes: number;
   ping_interval_ms: number;
@@ -94,6 +102,7 @@ export interface Ack {
 
 export interface Member {
   username: string;
+  verified?: boolean;
   connections: number;
   since: string;
 }

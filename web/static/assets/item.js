@@ -46,6 +46,7 @@ export function place(li, item, previous, unreadBegins) {
   toggleLine(li, 'day', newDay && day(date));
   toggleLine(li, 'unread', unreadBegins && t('unread'));
   li.classList.toggle('follows', !newDay && !unreadBegins && previous?.username === item.username && Boolean(previous.mine) === Boolean(item.mine) &&
+    Boolean(previous.verified) === Boolean(item.verified) && // a namesake must not stand under the head of another
     date - (previous.date ?? date) < GROUP);
 }
 
