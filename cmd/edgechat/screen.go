@@ -159,7 +159,7 @@ func (s *screen) members(list []client.Member) error {
 		var names []string
 		for _, m := range list {
 			name := printable(m.Username)
-			if m.Verified {
+			if m.Verified && s.terminal {
 				name = "✓ " + name
 			}
 			if m.Connections > 1 {
