@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"syscall"
@@ -118,7 +119,9 @@ func (d *onLoop) unseal(input []byte, err error) ([]byte, error) {
 	if d.r.opened == nil {
 		d.r.opened = make([]byte, maxOpened)
 	}
+	d.tls.borrow(&d.r.records)
 	input, err = d.tls.unseal(d.r.opened, input, err)
+	d.tls.giveBack(&d.r.records)
 	if d.tls.holds() { // an answer of TLS itself
 		d.c.out.Push()
 	}
@@ -244,6 +247,7 @@ func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
 		// What TLS has read and net/http has not. Its error comes again with the next read, which comes at the peer's end at the latest.
 		more, _ := u.unseal(make([]byte, maxOpened), u.head, nil)
 		u.head, head = nil, append(head, more...)
+		u.giveBack(new(bytes.Buffer))
 	}
 	d.enter()
 	if !d.r.Post(func() { d.arrive(head) }) {

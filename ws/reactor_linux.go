@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"cmp"
 	"runtime"
 	"slices"
@@ -24,9 +25,10 @@ type reactor struct {
 	*loop.Loop
 	rt      *Router
 	input   [inputSize]byte
-	opened  []byte  // input of a connection over TLS; nil before the first
-	talking int     // how many have a coroutine
-	spare   []*talk // coroutines that are nobody's, the one that was used last behind the others
+	opened  []byte       // input of a connection over TLS; nil before the first
+	records bytes.Buffer // what such connections read records into, see borrow
+	talking int          // how many have a coroutine
+	spare   []*talk      // coroutines that are nobody's, the one that was used last behind the others
 	warned  time.Time
 
 	writes atomic.Uint64 // shared: send(2)s for its connections, by whoever

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -34,6 +35,11 @@ func FuzzHead(f *testing.F) {
 		}
 		if br.Buffered() != len(p)-n && len(p) <= 4096 {
 			t.Errorf("net/http sees a head of %d bytes, not %d", len(p)-br.Buffered(), n)
+		}
+		// The loop reads the head alone.
+		alone, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(p[:n])))
+		if err != nil || alone.Method != r.Method || alone.RequestURI != r.RequestURI || alone.Host != r.Host || !reflect.DeepEqual(alone.URL, r.URL) || !reflect.DeepEqual(alone.Header, r.Header) {
+			t.Errorf("%q alone is %+v, %v, and %+v with what is behind it", p[:n], alone, err, r)
 		}
 		if r.Method != "GET" || r.Proto != "HTTP/1.1" || r.ContentLength != 0 || r.TransferEncoding != nil || r.Host == "" ||
 			!strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && len(r.Header.Values("Upgrade")) == 1 {
