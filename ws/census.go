@@ -26,6 +26,8 @@ type Limits struct {
 	// PlainPerAddress is how many of these an address may have; requests that a trusted proxy passes on
 	// count as connections of their client.
 	PlainPerAddress int
+	// Handshakes of TLS that an address may begin. Each costs as much as a hundred connections without TLS.
+	Handshakes limit.Rate
 	// Frames of any kind on one connection: messages, their fragments, pings and pongs. Who sends more is closed with 1008.
 	Frames limit.Rate
 }
@@ -33,7 +35,7 @@ type Limits struct {
 // DefaultLimits are those that people who talk do not notice. Connections is not among them: what there is
 // room for depends on the machine.
 func DefaultLimits() Limits {
-	return Limits{PerAddress: 64, Streams: 1000, Plain: 256, PlainPerAddress: 16, Frames: limit.Rate{N: 50, Burst: 200}}
+	return Limits{PerAddress: 64, Streams: 1000, Plain: 256, PlainPerAddress: 16, Handshakes: limit.Rate{N: 10, Burst: 100}, Frames: limit.Rate{N: 50, Burst: 200}}
 }
 
 // LimitStats are how often each limit was reached, since the start.
@@ -43,15 +45,16 @@ type LimitStats struct {
 	Streams         uint64 // streams and requests that would wait, by Limits.Streams
 	Plain           uint64 // connections, by Limits.Plain
 	PlainPerAddress uint64 // connections and requests, by Limits.PlainPerAddress
+	Handshakes      uint64 // connections for TLS, by Limits.Handshakes
 	Frames          uint64 // connections that were closed by Limits.Frames
 }
 
 type limitCounts struct {
-	connections, perAddress, streams, plain, plainPerAddress, frames atomic.Uint64
+	connections, perAddress, streams, plain, plainPerAddress, handshakes, frames atomic.Uint64
 }
 
 func (c *limitCounts) stats() LimitStats {
-	return LimitStats{c.connections.Load(), c.perAddress.Load(), c.streams.Load(), c.plain.Load(), c.plainPerAddress.Load(), c.frames.Load()}
+	return LimitStats{c.connections.Load(), c.perAddress.Load(), c.streams.Load(), c.plain.Load(), c.plainPerAddress.Load(), c.handshakes.Load(), c.frames.Load()}
 }
 
 // A census counts the connections that are no WebSockets, or none yet: newcomers, those of net/http, and those that were
@@ -62,6 +65,7 @@ type census struct {
 	sockets func() int
 	plain   atomic.Int64
 	by      *limit.Counts
+	shakes  *limit.Table // handshakes of TLS
 	counts  limitCounts
 
 	full, crowd, address []byte // answers, as HTTP
@@ -70,6 +74,7 @@ type census struct {
 
 func (s *census) init(rt *Router) {
 	s.limits, s.proxies, s.sockets, s.by = rt.cfg.Limits, rt.cfg.Proxies, rt.conns.count, limit.NewCounts(rt.cfg.Limits.PlainPerAddress)
+	s.shakes = limit.NewTable(rt.cfg.Limits.Handshakes)
 	s.full, s.crowd, s.address = tooMany().Bytes(), tooManyPlain().Bytes(), tooManyOfAddress().Bytes()
 }
 
@@ -121,6 +126,15 @@ func (s *census) enter(source limit.Addr) (answer []byte) {
 	}
 	s.plain.Add(-1)
 	return answer
+}
+
+// mayShake reports whether source may begin one more handshake of TLS, and counts that.
+func (s *census) mayShake(source limit.Addr) bool {
+	if s.shakes.Take(source, 1) == 0 {
+		return true
+	}
+	s.counts.handshakes.Add(1)
+	return false
 }
 
 // force counts a connection whatever the limits say: one that is to be told of a stop.

@@ -74,6 +74,10 @@ func (d *door) took(fd int32, peer netip.AddrPort) {
 		return
 	}
 	source := d.rt.cfg.Proxies.Peer(peer.Addr())
+	if d.sealed && !d.rt.census.mayShake(source) {
+		d.turnAway(fd, refusedTLS, d.rt.census.farewell())
+		return
+	}
 	if answer := d.rt.census.enter(source); answer != nil {
 		d.turnAway(fd, answer, d.rt.census.farewell())
 		return

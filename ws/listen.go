@@ -55,6 +55,9 @@ func (l *plainListener) enter(nc net.Conn, source limit.Addr) (answer []byte) {
 		l.rt.turnedAway(nc.RemoteAddr())
 		return tooFull().Bytes()
 	}
+	if l.sealed && !l.rt.census.mayShake(source) {
+		return refusedTLS
+	}
 	return l.rt.census.enter(source)
 }
 

@@ -19,6 +19,7 @@ func (rt *Router) ListenTLS(l net.Listener, cfg *tls.Config) net.Listener {
 	// One record for a write: small ones at the beginning (crypto/tls has them for pages that are shown as they come) cost a
 	// tag and a nonce each.
 	cfg.DynamicRecordSizingDisabled = true
+	cfg.GetConfigForClient = takeTurn
 	if d := rt.openDoor(l, true); d != nil {
 		return &tlsListener{d, rt, cfg}
 	}
@@ -54,6 +55,7 @@ type underTLS struct {
 	rt    *Router
 	tls   *tls.Conn
 	done  atomic.Bool // the handshake was counted
+	turn  atomic.Bool // it has a turn
 
 	in      []byte // on a loop: what it has read
 	inErr   error  // what comes behind that
@@ -144,7 +146,25 @@ func (u *underTLS) speakPlainly() {
 	}
 }
 
+// takeTurn is called by a handshake that has read what the client wants, and computes from then on until it
+// writes: it waits until fewer than turns do. So who shakes hands, and how often, leaves processors to those who talk.
+func takeTurn(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if u, ok := hello.Conn.(*underTLS); ok {
+		u.rt.shaking <- struct{}{}
+		u.turn.Store(true)
+	}
+	return nil, nil
+}
+
+// endTurn is called by each write, and at the end.
+func (u *underTLS) endTurn() {
+	if u.turn.CompareAndSwap(true, false) {
+		<-u.rt.shaking
+	}
+}
+
 func (u *underTLS) Write(p []byte) (int, error) {
+	u.endTurn()
 	if u.nc != nil {
 		return u.nc.Write(p)
 	}
@@ -156,6 +176,7 @@ func (u *underTLS) Close() error {
 	if u.nc == nil {
 		return nil
 	}
+	u.endTurn()
 	err := u.nc.Close()               // ends a handshake that is under way,
 	if done := u.done.Load(); !done { // which the state of the connection waits for
 		u.count(u.tls.ConnectionState().HandshakeComplete)

@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,6 +160,8 @@ type Router struct {
 	census census
 	clock  limit.Clock
 
+	shaking chan struct{} // a handshake of TLS computes
+
 	reserve reserve
 	rare    struct {
 		crowded, short, accept rarely
@@ -189,6 +192,7 @@ func NewRouter(cfg Config) (*Router, error) {
 	rt.outbox = outbox.Config{MaxPending: cfg.MaxPending, CloseTimeout: cfg.CloseTimeout, Tick: &rt.tick, Slow: &rt.stats.slow, Closed: &rt.stats.closed, Closing: rt.closing}
 	rt.reserve = newReserve(cfg.Descriptors)
 	rt.clock = limit.NewClock()
+	rt.shaking = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	rt.census.init(rt)
 	rt.conns.init(cfg.Limits, &rt.census.counts)
 	// WebSocket clients follow no redirects: a clear 404 is the better answer.

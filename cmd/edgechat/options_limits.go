@@ -28,6 +28,7 @@ func (o *options) limits() []settings.Setting {
 		upTo(settings.Setting{Name: "http-per-address", Usage: "of these, those of one address, and requests of one address behind a trusted proxy"}, &c.Connections.PlainPerAddress, conns.PlainPerAddress),
 		rate(settings.Setting{Name: "rate", Usage: "messages of one connection; over HTTP, of one address"}, &c.Limits.Messages, talk.Messages, false),
 		rate(settings.Setting{Name: "byte-rate", Usage: "bytes that one connection sends; over HTTP, one address"}, &c.Limits.Bytes, talk.Bytes, true),
+		rate(settings.Setting{Name: "handshake-rate", Usage: "handshakes of TLS that one address begins"}, &c.Connections.Handshakes, conns.Handshakes, false),
 		rate(settings.Setting{Name: "frame-rate", Usage: "frames of any kind on one connection, behind which it is closed"}, &c.Connections.Frames, conns.Frames, false),
 		rate(settings.Setting{Name: "join-rate", Usage: "joins of one address"}, &c.Limits.Joins, talk.Joins, false),
 		rate(settings.Setting{Name: "room-rate", Usage: "rooms that are new, of one address"}, &c.Limits.NewRooms, talk.NewRooms, false),

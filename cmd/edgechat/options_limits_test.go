@@ -55,6 +55,7 @@ func TestDefaultLimits(t *testing.T) {
 		"rate":           {o.Limits.Messages, limit.Rate{N: 10, Per: second, Burst: 30}},
 		"byte-rate":      {o.Limits.Bytes, limit.Rate{N: 32 << 10, Per: second, Burst: 128 << 10}},
 		"frame-rate":     {o.Connections.Frames, limit.Rate{N: 50, Per: second, Burst: 200}},
+		"handshake-rate": {o.Connections.Handshakes, limit.Rate{N: 10, Per: second, Burst: 100}},
 		"join-rate":      {o.Limits.Joins, limit.Rate{N: 5, Per: second, Burst: 20}},
 		"room-rate":      {o.Limits.NewRooms, limit.Rate{N: 10, Per: minute, Burst: 30}},
 		"token-failures": {o.Limits.Failures, limit.Rate{N: 1, Per: minute, Burst: 30}},
@@ -78,7 +79,7 @@ func TestDefaultLimits(t *testing.T) {
 	}
 	off := resolve(args...)
 	if off.Connections != (resolve(args...).Connections) || off.Connections.Connections+off.Connections.PerAddress+off.Connections.Plain+off.Connections.PlainPerAddress+
-		off.Limits.Invalid+off.MembersPerRoom+off.Limits.Histories != 0 || !off.Limits.Messages.IsZero() || !off.Limits.Bytes.IsZero() || !off.Connections.Frames.IsZero() ||
+		off.Limits.Invalid+off.MembersPerRoom+off.Limits.Histories != 0 || !off.Limits.Messages.IsZero() || !off.Limits.Bytes.IsZero() || !off.Connections.Frames.IsZero() || !off.Connections.Handshakes.IsZero() ||
 		!off.Limits.Joins.IsZero() || !off.Limits.NewRooms.IsZero() || !off.Limits.Failures.IsZero() {
 		t.Errorf("0 is not off: %+v", off.Config)
 	}
