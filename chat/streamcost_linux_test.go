@@ -16,11 +16,17 @@ import (
 // the first frame has come.
 func listen(t testing.TB, r *rig, kind string) net.Conn {
 	t.Helper()
-	c, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
+	raw, err := net.Dial("tcp", strings.TrimPrefix(r.http, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Close() })
+	t.Cleanup(func() { _ = raw.Close() })
+	return enter(t, raw, kind)
+}
+
+// enter has c read a room.
+func enter(t testing.TB, c net.Conn, kind string) net.Conn {
+	t.Helper()
 	head := "GET /chat/room/den/events HTTP/1.1\r\nHost: x\r\n"
 	switch kind {
 	case "websocket":
