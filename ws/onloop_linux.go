@@ -74,7 +74,11 @@ func (d *onLoop) read() (more bool) {
 		}
 		return false
 	}
-	n, errno := loop.Read(d.FD(), d.r.input[:])
+	share := d.r.input[:]
+	if d.tls != nil && !d.tls.coarse {
+		share = share[:fineInput]
+	}
+	n, errno := loop.Read(d.FD(), share)
 	switch errno {
 	case syscall.EAGAIN:
 		d.readable, d.urgent = false, false
@@ -89,7 +93,7 @@ func (d *onLoop) read() (more bool) {
 		err = &net.OpError{Op: "read", Net: "tcp", Err: errno}
 	case n == 0:
 		err = io.EOF
-	case n < inputSize && !d.urgent && !d.ending:
+	case n < len(share) && !d.urgent && !d.ending:
 		d.readable = false
 	}
 	input := d.r.input[:n]
@@ -120,8 +124,11 @@ func (d *onLoop) unseal(input []byte, err error) ([]byte, error) {
 		d.r.opened = make([]byte, maxOpened)
 	}
 	d.tls.borrow(&d.r.records)
-	input, err = d.tls.unseal(d.r.opened, input, err)
+	input, hollow, err := d.tls.unseal(d.r.opened, input, err)
 	d.tls.giveBack(&d.r.records)
+	if hollow > 0 {
+		d.c.flooded(hollow)
+	}
 	if d.tls.holds() { // an answer of TLS itself
 		d.c.out.Push()
 	}
@@ -245,7 +252,7 @@ func (c *core) moveToLoop(nc net.Conn, head []byte) bool {
 	if u != nil {
 		u.nc = nil
 		// What TLS has read and net/http has not. Its error comes again with the next read, which comes at the peer's end at the latest.
-		more, _ := u.unseal(make([]byte, maxOpened), u.head, nil)
+		more, _, _ := u.unseal(make([]byte, maxOpened), u.head, nil)
 		u.head, head = nil, append(head, more...)
 		u.giveBack(new(bytes.Buffer))
 	}

@@ -11,6 +11,10 @@ import (
 const (
 	// maxRecord is what a record of TLS carries at most, in bytes.
 	maxRecord = 16 << 10
+	// fineInput is what a turn reads at most, in bytes, of a connection whose records are short, on average shorter than shortRecord: each may be
+	// a change of keys, which costs as much as opening some KB. A connection that is new is taken for one.
+	fineInput   = 2 << 10
+	shortRecord = 256
 	// maxOpened is what a turn's input comes to at most, in bytes, once it is open: the input, and a record of which
 	// all but a byte came before.
 	maxOpened = inputSize + maxRecord
@@ -44,21 +48,28 @@ func (u *underTLS) take(p []byte) (n int, err error) {
 }
 
 // unseal opens what came, and what came before and was no whole record, into buf, which holds maxOpened bytes. err stands behind
-// what came, and is returned, or what TLS says is wrong.
-func (u *underTLS) unseal(buf, input []byte, err error) ([]byte, error) {
+// what came, and is returned, or what TLS says is wrong. hollow is how many records there were that held nothing for who reads.
+func (u *underTLS) unseal(buf, input []byte, err error) (opened []byte, hollow int, _ error) {
 	u.in, u.inErr = input, err
-	n := 0
+	n, ended := 0, u.records.ended
+	defer func() {
+		all := int(u.records.ended - ended)
+		hollow = max(all-hollow, 0) // the others were counted so far
+		u.coarse = all*shortRecord < len(input)
+	}()
 	for n < len(buf) {
-		k, err := u.tls.Read(buf[n:])
-		n += k
+		k, err := u.tls.Read(buf[n:]) // of one record
+		if n += k; k > 0 {
+			hollow++
+		}
 		if err == errNothingYet {
 			break
 		}
 		if err != nil {
-			return buf[:n], err
+			return buf[:n], hollow, err
 		}
 	}
-	return buf[:n], nil
+	return buf[:n], hollow, nil
 }
 
 var sealedBuffers = sync.Pool{New: func() any { return new([maxRecord + 512]byte) }}

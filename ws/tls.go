@@ -59,6 +59,7 @@ type underTLS struct {
 
 	in      []byte // on a loop: what it has read
 	inErr   error  // what comes behind that
+	coarse  bool   // its records are not short, on average
 	records records
 
 	mu     sync.Mutex
@@ -224,6 +225,7 @@ type records struct {
 	header [recordHeader]byte
 	have   uint8  // bytes of the header
 	rest   uint16 // bytes of the record that are to come, once the header is whole
+	ended  uint32 // records that have ended
 }
 
 const recordHeader = 5
@@ -243,6 +245,7 @@ func (r *records) pass(p []byte) {
 		r.rest, p = r.rest-uint16(n), p[n:]
 		if r.rest == 0 {
 			r.have = 0
+			r.ended++
 		}
 	}
 }
