@@ -26,7 +26,7 @@ type Limits struct {
 	// PlainPerAddress is how many of these an address may have; requests that a trusted proxy passes on
 	// count as connections of their client.
 	PlainPerAddress int
-	// Handshakes of TLS that an address may begin. Each costs as much as a hundred connections without TLS.
+	// Handshakes of TLS that an address may begin. Each costs over ten times what a connection without TLS does.
 	Handshakes limit.Rate
 	// Frames of any kind on one connection: messages, their fragments, pings and pongs. Who sends more is closed with 1008.
 	Frames limit.Rate
