@@ -44,7 +44,7 @@ func snippets(t *testing.T) (list []snippet) {
 	for _, m := range regexp.MustCompile("(?s)```([a-z]+)\n(.*?)```").FindAllStringSubmatch(text, -1) {
 		list = append(list, snippet{m[1], m[2]})
 	}
-	for _, m := range regexp.MustCompile(`(?m)^    ((?:curl|edgechat|mosquitto_).*)$`).FindAllStringSubmatch(regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, ""), -1) {
+	for _, m := range regexp.MustCompile(`(?m)^    ((?:curl|edgechat|mosquitto_|gcc ).*)$`).FindAllStringSubmatch(regexp.MustCompile("(?s)```.*?```").ReplaceAllString(text, ""), -1) {
 		list = append(list, snippet{"", m[1]})
 	}
 	return list
@@ -86,7 +86,8 @@ func TestClients(t *testing.T) {
 	var languages []string
 	for i, s := range snippets(t) {
 		languages = append(languages, s.language)
-		text := strings.ReplaceAll(s.text, "pi.local:3000", addr)
+		host, port, _ := net.SplitHostPort(addr)
+		text := strings.NewReplacer("pi.local:3000", addr, `"pi.local", 3000`, fmt.Sprintf("%q, %s", host, port), "pi.local 3000", host+" "+port).Replace(s.text)
 		name := s.name()
 		t.Run(fmt.Sprint(i, " ", s.language, name), func(t *testing.T) {
 			folder := t.TempDir()
@@ -114,6 +115,18 @@ func TestClients(t *testing.T) {
 				need("node")
 				cmd = exec.Command("node", file("client.mjs"))
 			case "python":
+				if strings.Contains(text, "from edgechat import") {
+					file("client.py")
+					beside(t, folder, root, "devices/edgechat.py")
+					python := "/usr/bin/python3"
+					if path, err := exec.LookPath("micropython"); err == nil {
+						python = path
+					}
+					cmd = exec.Command(python, "client.py")
+					cmd.Dir = folder
+					cmd.Env = []string{"PYTHONUNBUFFERED=1"}
+					break
+				}
 				module := regexp.MustCompile(`import (websockets|aiohttp)\b`).FindStringSubmatch(text)[1]
 				if out, err := exec.Command("/usr/bin/python3", "-c", "import "+module).CombinedOutput(); err != nil {
 					t.Skipf("python3-%s is not installed: %s", module, out)
@@ -130,6 +143,10 @@ func TestClients(t *testing.T) {
 				}
 				hears = strings.Contains(text, "join") || strings.Contains(text, "events")
 				cmd = exec.Command("sh", "-c", text)
+				if strings.HasPrefix(text, "gcc") {
+					cmd.Dir = folder
+					beside(t, folder, root, "devices")
+				}
 				in, w, err := os.Pipe()
 				if err != nil {
 					t.Fatal(err)
@@ -190,10 +207,18 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// beside puts what a program needs of this tree where it runs.
+func beside(t *testing.T, folder, root, name string) {
+	t.Helper()
+	if err := os.Symlink(filepath.Join(root, name), filepath.Join(folder, filepath.Base(name))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // start runs cmd, with all that it starts, until the test ends.
 func start(t *testing.T, cmd *exec.Cmd, env ...string) {
 	t.Helper()
-	cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), env...)
+	cmd.Env = append(append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), cmd.Env...), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {
