@@ -56,7 +56,7 @@ var table = []row{
 	{2, "store", []string{"codec", "metrics", "internal/durable", "store/wal", "go.etcd.io/bbolt", "go.etcd.io/bbolt/errors", "golang.org/x/sys/unix"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
 	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "captive", "cert", "trust", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "golang.org/x/term", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.
@@ -74,6 +74,7 @@ var productModules = map[string]string{
 	"go.etcd.io/bbolt":                    "the store's file",
 	"golang.org/x/sys":                    "bbolt's system calls",
 	"rsc.io/qr":                           "the QR code of an invitation; it has no tables of kanji, which others fill at start with half a megabyte",
+	"golang.org/x/term":                   "the line that is typed in join, which what others say must not tear",
 	"golang.org/x/text":                   "PRECIS, for names",
 	"go.mau.fi/util":                      "what looks alike, for names",
 	"github.com/golang-jwt/jwt/v5":        "the form and the signature of signed tokens",

@@ -36,8 +36,8 @@ func joinCommand() command {
 	return command{name: "join", args: "ROOM", summary: "talk in a room: lines in, lines out", settings: new(joinOptions).table, run: joinRoom,
 		about: "Each line of standard input is said, and each message is a line of standard output: <NAME> and the content, in which line\n" +
 			"breaks and control characters are written as \\n and \\x1b. Lines that begin with * are notes. On a terminal there\n" +
-			"are times, colours (unless NO_COLOR is set), and who comes and goes. What was being typed when a message came\n" +
-			"is still there; Ctrl-R shows it.\n\n" +
+			"are times, colours (unless NO_COLOR is set), who comes and goes, and below all of it the line that you type: the arrows, Home, End, Ctrl-A,\n" +
+			"Ctrl-E, Ctrl-K, Ctrl-U and Ctrl-W move and delete, up and down bring back what was typed before.\n\n" +
 			"  /who   says who is here\n" +
 			"  /quit  leaves, and so does the end of the input, once all is acknowledged; with < /dev/null it listens on\n\n" +
 			"A server that restarts is waited for: each message is there once, those of meanwhile too, and each line is\n" +
@@ -66,6 +66,7 @@ func joinRoom(ctx context.Context, a *app) error {
 		return err
 	}
 	s := newScreen(a, o.json)
+	a = s.beside(a)
 	cfg.Since, cfg.Limit, cfg.OnLost = o.since, o.limit, a.lost(&o.talkOptions)
 	if cfg.Since == "" && s.terminal {
 		cfg.Since = client.All
@@ -83,6 +84,12 @@ func joinRoom(ctx context.Context, a *app) error {
 		return talkFailure(err, &o.talkOptions)
 	}
 	defer r.Close()
+	if !o.json {
+		if e := newEditor(a.stdin, a.stdout, a.getenv("TERM")); e != nil {
+			defer e.close()
+			s.edit(e)
+		}
+	}
 	said := make(chan error, 1)
 	t := &talker{app: a, room: r, screen: s, verbatim: o.verbatim, interactive: isTerminal(a.stdin)}
 	go func() { // ends with the input, or with the process: nothing ends a read of it

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +39,7 @@ func TestProxies(t *testing.T) {
 			}
 			recipe := p.recipe(t, document)
 			t.Run("path taken away", func(t *testing.T) {
-				b := behind(t, p, recipe, "--listen", "127.0.0.1:3000", "--ping-interval", "3s")
+				b := behind(t, p, recipe, "--listen", "127.0.0.1:3000", "--ping-interval", heartbeat.String(), "--history", strconv.Itoa(kept), "--rate", "0")
 				b.restart()
 				var idle sync.WaitGroup
 				idle.Go(b.survives)

@@ -7,15 +7,29 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
 
-// streams reads a room live over plain HTTP: what is said comes at once, and each sign of life on its own, and an
-// answer that waits is not given up.
+// heartbeat is the ping interval of the server, and kept how many messages of a room it has, where streams are read.
+const (
+	heartbeat = 3 * time.Second
+	kept      = 50
+)
+
+// streams reads a room live over plain HTTP: what is said comes at once, and each sign of life on its own, who comes back too
+// late sees the gap, and an answer that waits is not given up.
 func (b *proxiedServer) streams(base string) {
 	b.t.Helper()
 	address := strings.Replace(base, ".example/", fmt.Sprintf(".example:%d/", proxyPort), 1)
+	_, said := b.get("POST", base+"chat/room/streams/messages?username=Ann", "old")
+	old := regexp.MustCompile(`"id":"([^"]+)"`).FindStringSubmatch(said)[1]
+	for range kept + 1 { // so that one is missing behind the first
+		if resp, body := b.get("POST", base+"chat/room/streams/messages?username=Ann", "newer"); resp.StatusCode != 201 {
+			b.t.Fatalf("%s %s", resp.Status, body)
+		}
+	}
 	for i, test := range []struct{ accept, ping, message string }{
 		{"text/event-stream", ": ping", `data: {"type":"message",`},
 		{"application/x-ndjson", `{"type":"ping"}`, `{"type":"message",`},
@@ -28,6 +42,7 @@ func (b *proxiedServer) streams(base string) {
 			b.t.Fatal(err)
 		}
 		r.Header.Set("Accept", test.accept)
+		r.Header.Set("Last-Event-ID", old)
 		r.Header.Set("Accept-Encoding", "gzip") // which would hold it back
 		resp, err := transport.RoundTrip(r)
 		if err != nil {
@@ -49,14 +64,19 @@ func (b *proxiedServer) streams(base string) {
 				}
 			}
 		}
-		until(strings.TrimSuffix(test.message, `"message",`) + `"subscribed"`)
+		begin := strings.TrimSuffix(test.message, `"message",`)
+		until(begin + `"subscribed"`)
+		until(begin + `"gap","since":"` + old + `"`)
 		if resp, body := b.get("POST", base+"chat/room/streams/messages?username=Ann", "hi"); resp.StatusCode != 201 {
 			b.t.Fatalf("%s %s", resp.Status, body)
 		}
 		until(test.message)
 		first := until(test.ping)
-		if gap := until(test.ping).Sub(first); gap < time.Second { // they come every 3 s, and would come together if they were held back
-			b.t.Errorf("%s, %s: two signs of life within %v", base, test.accept, gap)
+		for n := 1; n <= 2; n++ { // held back they would come together, and one that is missing is an interval more
+			at := time.Duration(n) * heartbeat
+			if late := until(test.ping).Sub(first); late < at-heartbeat/2 || late > at+heartbeat/2 {
+				b.t.Errorf("%s, %s: sign of life %d came %v behind the first", base, test.accept, n, late)
+			}
 		}
 		cancel()
 		_, _ = io.Copy(io.Discard, resp.Body)

@@ -18,7 +18,8 @@ type screen struct {
 	json     bool
 	terminal bool // somebody looks at it: times, who comes and goes
 	colours  bool
-	columns  int // 0 if they are not known
+	columns  int     // 0 if they are not known
+	editor   *editor // nil where nobody types a line
 
 	mu   sync.Mutex
 	out  *bufio.Writer
@@ -33,6 +34,36 @@ func newScreen(a *app, json bool) *screen {
 		s.colours = a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"
 	}
 	return s
+}
+
+// edit has a line edited below what is shown.
+func (s *screen) edit(e *editor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.editor, s.out = e, bufio.NewWriterSize(e, 64<<10) // more than a line has: what is shown at once stays together
+}
+
+// beside returns a with warnings that do not fall into the line that is edited.
+func (s *screen) beside(a *app) *app {
+	b := *a
+	if isTerminal(a.stderr) {
+		b.stderr = warnings{s, a.stderr}
+	}
+	return &b
+}
+
+type warnings struct {
+	*screen
+	direct io.Writer
+}
+
+func (w warnings) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.editor != nil {
+		return w.editor.Write(p)
+	}
+	return w.direct.Write(p)
 }
 
 // show shows an event.
@@ -60,7 +91,7 @@ func (s *screen) show(e client.Event) error {
 
 // line writes one line. The caller holds mu.
 func (s *screen) line(text string) error {
-	if s.terminal {
+	if s.terminal && s.editor == nil {
 		_, _ = s.out.WriteString(clearLine) // of what is being typed
 	}
 	_, _ = s.out.WriteString(text)

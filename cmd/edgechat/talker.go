@@ -27,10 +27,14 @@ type talker struct {
 // talk returns when the input has ended, or /quit was read. The error says which lines were not said; who types
 // has seen it.
 func (t *talker) talk(ctx context.Context) error {
-	lines := bufio.NewReader(t.stdin)
+	read := t.screen.editor.readLine
+	if t.screen.editor == nil {
+		lines := bufio.NewReader(t.stdin)
+		read = func() (string, bool, error) { return readLine(lines) }
+	}
 	var refused *failure
 	for n := 1; ; n++ {
-		line, tooLong, err := readLine(lines)
+		line, tooLong, err := read()
 		if err == nil && !t.verbatim && line == "/quit" {
 			break
 		}
@@ -91,6 +95,12 @@ func (t *talker) line(ctx context.Context, line string, tooLong bool) error {
 		t.screen.note("the server has this in memory alone: its disk takes nothing")
 	}
 	return nil
+}
+
+// readLine is the other one, of somebody who types it.
+func (e *editor) readLine() (line string, tooLong bool, err error) {
+	line, err = e.ReadLine()
+	return line, false, err
 }
 
 // readLine reads a line without its end. Of one that is far too long the rest is skipped.
