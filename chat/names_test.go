@@ -99,3 +99,33 @@ func TestReservedNames(t *testing.T) {
 		t.Errorf("as ann: %d %s", status, body)
 	}
 }
+
+// TestInvisibleNames: characters that cannot be seen are in no name, by any way in which one comes; each is named in the answer.
+func TestInvisibleNames(t *testing.T) {
+	r := newRig(t)
+	for _, c := range []rune{0x200c, 0x200d, 0xfe0f, 0x34f, 0x115f, 0x3164, 0xffa0, 0x2800, 0xe0100} {
+		name := "Ann" + string(c)
+		for _, path := range []string{"/chat/room/den", "/chat"} {
+			if res := edgetest.TryDial(t, r.ws+path+"?username="+url.QueryEscape(name), jsonHeader).Response; res.StatusCode != 400 {
+				t.Errorf("%s as %+q: %s", path, name, res.Status)
+			}
+		}
+		for _, path := range []string{"/chat/rooms", "/chat/room/den/members", "/chat/room/den/messages", "/chat/room/den/events"} {
+			status, _, body := r.do("GET", path+"?username="+url.QueryEscape(name), "")
+			if code, message := errorOf(body); status != 400 || code != "invalid_username" || !strings.Contains(message, "U+") {
+				t.Errorf("%s as %+q: %d %s", path, name, status, body)
+			}
+		}
+		status, _, body := r.do("POST", "/chat/room/den/messages", `{"content":"x","username":"`+name+`"}`, "Content-Type: application/json")
+		if code, _ := errorOf(body); status != 400 || code != "invalid_username" {
+			t.Errorf("POST of %+q: %d %s", name, status, body)
+		}
+		if res := edgetest.TryDial(t, r.ws+"/chat/room/"+url.PathEscape(name), jsonHeader).Response; res.StatusCode != 400 {
+			t.Errorf("room %+q: %s", name, res.Status)
+		}
+		status, _, body = r.do("POST", "/chat/room/"+url.PathEscape(name)+"/messages", "x")
+		if code, _ := errorOf(body); status != 400 || code != "invalid_room" {
+			t.Errorf("POST to room %+q: %d %s", name, status, body)
+		}
+	}
+}

@@ -202,11 +202,17 @@ func (r *Rules) Pace(room string, w Who) *Refusal {
 			return nil
 		}
 		every := time.Duration(rule.Every) * time.Millisecond
-		wait := r.pace.take(paceKey{room, w.Identity, names.KeysOf(w.Name)[0], w.Address}, every, now)
+		own, site := slowKeys(room, w)
+		wait, crowded := r.pace.take(own, site, r.cfg.SlowPerAddress, every, now)
 		if wait == 0 {
 			return nil
 		}
-		text := fmt.Sprintf("each may send one message in %s here: try again in %d ms", ShowSpan(every), (wait+time.Millisecond-1)/time.Millisecond)
+		ms := (wait + time.Millisecond - 1) / time.Millisecond
+		text := fmt.Sprintf("each may send one message in %s here: try again in %d ms", ShowSpan(every), ms)
+		if crowded {
+			r.count.crowded.Add(1)
+			text = fmt.Sprintf("all who have no token may send %d messages in %s here from one address: try again in %d ms, or come with a token", r.cfg.SlowPerAddress, ShowSpan(every), ms)
+		}
 		return &Refusal{Code: refusal.SlowMode, Text: reasoned(text, rule.Reason), Wait: wait}
 	}))
 }

@@ -28,11 +28,17 @@ import (
 // DefaultMost is how many rules a Config that names no number allows.
 const DefaultMost = 1000
 
+// DefaultSlowPerAddress is for a household behind one address; whoever changes his name gains no more than that.
+const DefaultSlowPerAddress = 5
+
 // A Config says where rules are kept, and how many.
 type Config struct {
 	Path   string       // of the file; "" keeps them in memory alone
 	Most   int          // rules at once; default DefaultMost
 	Logger *slog.Logger // nil discards
+	// SlowPerAddress is how many messages all who have no token may send from one address, in the time in which slow mode lets each send
+	// one; default DefaultSlowPerAddress, negative is no limit.
+	SlowPerAddress int
 
 	// For tests.
 	saveWait, retryAfter time.Duration
@@ -65,12 +71,14 @@ type Stats struct {
 	Acts    map[Verb]uint64         // that were done
 	Refused map[refusal.Code]uint64 // requests and frames that rules refused, by reason
 	Failed  uint64                  // times that the file could not be written
+	Crowded uint64                  // of Refused: messages, by Config.SlowPerAddress
 }
 
 type counters struct {
 	acts    [len(verbs)]atomic.Uint64
 	refused refusal.Counts
 	failed  atomic.Uint64
+	crowded atomic.Uint64
 }
 
 // Codes are those with which rules refuse.
@@ -78,7 +86,7 @@ var Codes = []refusal.Code{refusal.Banned, refusal.Muted, refusal.ReadOnly, refu
 
 // Stats returns the counters as they are now.
 func (r *Rules) Stats() Stats {
-	s := Stats{Rules: make(map[Kind]int), Acts: make(map[Verb]uint64), Refused: make(map[refusal.Code]uint64), Failed: r.count.failed.Load()}
+	s := Stats{Rules: make(map[Kind]int), Acts: make(map[Verb]uint64), Refused: make(map[refusal.Code]uint64), Failed: r.count.failed.Load(), Crowded: r.count.crowded.Load()}
 	for _, k := range kinds {
 		s.Rules[k] = 0
 	}
@@ -111,7 +119,7 @@ const (
 // Open reads the rules of cfg.Path, if there are any. A file that is damaged is put aside, what can be read of it is in
 // force, and Warning says so. The error is that of a file that may not be read, or of a newer version.
 func Open(cfg Config) (*Rules, error) {
-	cfg.Most = cmp.Or(cfg.Most, DefaultMost)
+	cfg.Most, cfg.SlowPerAddress = cmp.Or(cfg.Most, DefaultMost), cmp.Or(cfg.SlowPerAddress, DefaultSlowPerAddress)
 	cfg.saveWait, cfg.retryAfter = cmp.Or(cfg.saveWait, saveWait), cmp.Or(cfg.retryAfter, retryAfter)
 	if cfg.Most < 1 {
 		return nil, fmt.Errorf("moderation: Most is %d, must be at least 1", cfg.Most)

@@ -1,6 +1,9 @@
 package names
 
-import "unicode"
+import (
+	"slices"
+	"unicode"
+)
 
 const (
 	zeroWidthNonJoiner = '\u200c'
@@ -28,11 +31,23 @@ var pictographic = &unicode.RangeTable{
 	LatinOffset: 1,
 }
 
+// regions are the flags of parts of a country that there are, England, Scotland and Wales: a black flag, and behind it the code of
+// the region in characters that cannot be seen (RGI_Emoji_Tag_Sequence of emoji-sequences.txt). Others would look like one another.
+var regions = [][]rune{tagged("gbeng"), tagged("gbsct"), tagged("gbwls")}
+
+func tagged(code string) []rune {
+	flag := []rune{0x1f3f4}
+	for _, c := range code {
+		flag = append(flag, 0xe0000+c)
+	}
+	return append(flag, 0xe007f)
+}
+
 func isFlagLetter(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff } // regional indicators
 func isSkin(r rune) bool       { return r >= 0x1f3fb && r <= 0x1f3ff }
 
 // emoji returns how many runes of the front of s are one emoji, 0 if none is there: a picture, perhaps with a skin or as a
-// picture, and others joined to it; a keycap; a flag (UTS 51, ED-14c to ED-16).
+// picture, and others joined to it; a keycap; a flag (UTS 51, ED-14 to ED-16).
 func emoji(s []rune) int {
 	at := func(i int) rune {
 		if i < len(s) {
@@ -48,6 +63,11 @@ func emoji(s []rune) int {
 			return 3
 		}
 		return 0
+	}
+	for _, flag := range regions {
+		if len(s) >= len(flag) && slices.Equal(s[:len(flag)], flag) {
+			return len(flag)
+		}
 	}
 	n := 0
 	for unicode.Is(pictographic, at(n)) {

@@ -70,6 +70,38 @@ func TestUser(t *testing.T) {
 	}
 }
 
+// TestRegionFlags: the flags of England, Scotland and Wales are emoji; no other region has one, and no part of one is let in.
+func TestRegionFlags(t *testing.T) {
+	const end = "\U000e007f"
+	tag := func(code string) (s string) {
+		for _, r := range code {
+			s += string(0xe0000 + r)
+		}
+		return "\U0001f3f4" + s
+	}
+	for _, code := range []string{"gbeng", "gbsct", "gbwls"} {
+		for _, name := range []string{tag(code) + end, "Ann " + tag(code) + end, tag(code) + end + "🇩🇪" + tag("gbwls") + end} {
+			if got, err := User(name); err != nil || got != name {
+				t.Errorf("%+q is %+q, %v", name, got, err)
+			}
+		}
+		flag := []rune(tag(code) + end)
+		for n := 2; n < len(flag); n++ {
+			if got, err := User(string(flag[:n])); err == nil || !strings.Contains(err.Error(), "U+E00") {
+				t.Errorf("%+q is %+q, %v", string(flag[:n]), got, err)
+			}
+		}
+	}
+	for _, name := range []string{tag("gbnir") + end, tag("usca") + end, tag("gbengx") + end, tag("gbeng") + end + end, "\U0001f3f3" + tag("gbeng")[4:] + end, tag("GBENG") + end} {
+		if got, err := User(name); err == nil || !strings.Contains(err.Error(), "U+E00") {
+			t.Errorf("%+q is %+q, %v", name, got, err)
+		}
+	}
+	if got, err := User("\U0001f3f4"); err != nil || got != "\U0001f3f4" {
+		t.Errorf("the flag alone: %+q, %v", got, err)
+	}
+}
+
 func TestSet(t *testing.T) {
 	var s Set
 	if s.Has("admin") {
