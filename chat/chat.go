@@ -66,6 +66,7 @@ type Controller struct {
 	limits *limiters
 	rules  *moderation.Rules
 	here   occupants
+	rooms  roomList
 
 	tooManyRooms atomic.Uint64
 	ackPauses    atomic.Uint64
@@ -137,6 +138,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	ctl.events, ctl.lines = newStreamForms(rt)
 	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername, ctl.checkEntry}
 	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername, ctl.checkEntry}
+	reads := func(guards ...ws.Guard) []ws.Guard { return append([]ws.Guard{ctl.checkReads}, guards...) }
 	moderator := []ws.Guard{checkRoom, ctl.require(auth.Moderate), ctl.checkEntry}
 	protocols := []string{protocolJSON, protocolMsgPack}
 	ws.React(rt, ws.Route[codec.Client]{
@@ -161,13 +163,13 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	}
 	rt.HTTP("PATCH", "/chat/room/:roomId/messages/:id", ctl.patchMessage, writer...)
 	rt.HTTP("DELETE", "/chat/room/:roomId/messages/:id", ctl.deleteMessage, writer...)
-	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reader...)
+	rt.HTTP("GET", "/chat/room/:roomId/messages", ctl.getMessages, reads(reader...)...)
 	rt.HTTP("GET", "/chat/room/:roomId/events", ctl.getEvents, reader...)
-	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reader...)
-	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, ctl.identify, checkUsername, ctl.checkEntry)
+	rt.HTTP("GET", "/chat/room/:roomId/members", ctl.getMembers, reads(reader...)...)
+	rt.HTTP("GET", "/chat/rooms", ctl.getRooms, reads(ctl.identify, checkUsername, ctl.checkEntry)...)
 	rt.HTTP("POST", "/chat/room/:roomId/moderation", ctl.postAct, moderator...)
-	rt.HTTP("GET", "/chat/room/:roomId/moderation", ctl.getRules, moderator...)
+	rt.HTTP("GET", "/chat/room/:roomId/moderation", ctl.getRules, reads(moderator...)...)
 	rt.HTTP("POST", "/chat/moderation", ctl.postAct, ctl.requireAll(auth.Moderate), ctl.checkEntry)
-	rt.HTTP("GET", "/chat/moderation", ctl.getRules, ctl.requireAll(auth.Moderate), ctl.checkEntry)
+	rt.HTTP("GET", "/chat/moderation", ctl.getRules, reads(ctl.requireAll(auth.Moderate), ctl.checkEntry)...)
 	return ctl, nil
 }

@@ -18,6 +18,7 @@ type Limits struct {
 	Joins    limit.Rate // of one address
 	NewRooms limit.Rate // rooms that nobody is in and in which nothing was said, of one address
 	Failures limit.Rate // tokens that are not valid, of one address
+	Reads    limit.Rate // requests over HTTP for histories, members, rooms and rules, of one address
 
 	Histories int // read at once for one address, over HTTP
 	Invalid   int // frames in a row that are not valid, behind which a connection is closed
@@ -31,6 +32,7 @@ func DefaultLimits() Limits {
 		Joins:     limit.Rate{N: 5, Burst: 20},
 		NewRooms:  limit.Rate{N: 10, Per: time.Minute, Burst: 30},
 		Failures:  limit.Rate{N: 1, Per: time.Minute, Burst: 30},
+		Reads:     limit.Rate{N: 20, Burst: 100},
 		Histories: 2,
 		Invalid:   20,
 	}
@@ -49,12 +51,13 @@ type limiters struct {
 	joins     *limit.Table
 	rooms     *limit.Table
 	failures  *limit.Table
+	reads     *limit.Table
 	histories *limit.Counts
 	counts    limitCounts
 }
 
 type limitCounts struct {
-	messages, bytes, joins, newRooms, failures, histories, over, invalid atomic.Uint64
+	messages, bytes, joins, newRooms, failures, reads, histories, over, invalid atomic.Uint64
 }
 
 // LimitStats are how often each limit was reached, since the start.
@@ -64,6 +67,7 @@ type LimitStats struct {
 	Joins     uint64 // joins, by Limits.Joins
 	NewRooms  uint64 // joins and messages, by Limits.NewRooms
 	Failures  uint64 // requests with a token, by Limits.Failures
+	Reads     uint64 // requests, by Limits.Reads
 	Histories uint64 // requests, by Limits.Histories
 	Over      uint64 // connections that were closed since they went on sending more than they may
 	Invalid   uint64 // connections that were closed by Limits.Invalid
@@ -72,14 +76,14 @@ type LimitStats struct {
 func (c *limitCounts) stats() LimitStats {
 	return LimitStats{
 		Messages: c.messages.Load(), Bytes: c.bytes.Load(), Joins: c.joins.Load(), NewRooms: c.newRooms.Load(),
-		Failures: c.failures.Load(), Histories: c.histories.Load(), Over: c.over.Load(), Invalid: c.invalid.Load(),
+		Failures: c.failures.Load(), Reads: c.reads.Load(), Histories: c.histories.Load(), Over: c.over.Load(), Invalid: c.invalid.Load(),
 	}
 }
 
 func newLimiters(l Limits) *limiters {
 	return &limiters{
 		Limits: l, clock: limit.NewClock(), messages: limit.NewTable(l.Messages), bytes: limit.NewTable(l.Bytes), joins: limit.NewTable(l.Joins),
-		rooms: limit.NewTable(l.NewRooms), failures: limit.NewTable(l.Failures), histories: limit.NewCounts(l.Histories),
+		rooms: limit.NewTable(l.NewRooms), failures: limit.NewTable(l.Failures), reads: limit.NewTable(l.Reads), histories: limit.NewCounts(l.Histories),
 	}
 }
 

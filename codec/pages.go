@@ -86,44 +86,52 @@ func appendMsgPackHead(dst []byte, p *Page, count int) []byte {
 	return msgp.AppendArrayHeader(dst, uint32(count))
 }
 
-// AppendMembers appends who is in room, as JSON:
+// EndList ends a list of members or of rooms.
+const EndList = "]}"
+
+// BeginMembers begins the list of who is in room, as JSON, which AppendMember goes on with, a comma between two of them, and EndList ends:
 //
-//	{"room":"general","members":[{"username":"Alice","connections":1,"since":"2026-11-22T12:00:00.123Z"}]}
-func AppendMembers(dst []byte, room string, ms []Member) []byte {
-	dst = append(dst, `{"room":`...)
-	dst = appendJSONString(dst, room)
-	dst = append(dst, `,"members":[`...)
-	for i := range ms {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = append(dst, `{"username":`...)
-		dst = appendJSONName(dst, ms[i].Username, ms[i].Verified)
-		dst = append(dst, `,"connections":`...)
-		dst = strconv.AppendInt(dst, int64(ms[i].Connections), 10)
-		dst = append(dst, `,"since":`...)
-		dst = appendJSONTime(dst, ms[i].Since)
-		dst = append(dst, '}')
-	}
-	return append(dst, ']', '}')
+//	{"room":"general","members":[{"username":"Alice","verified":true,"connections":1,"since":"2026-11-22T12:00:00.123Z"}]}
+func BeginMembers(dst []byte, room string) []byte {
+	dst = appendJSONString(append(dst, `{"room":`...), room)
+	return append(dst, `,"members":[`...)
 }
 
-// AppendRooms appends the live rooms, as JSON:
+// AppendMember appends one of them.
+func AppendMember(dst []byte, m *Member) []byte {
+	dst = append(dst, `{"username":`...)
+	dst = appendJSONName(dst, m.Username, m.Verified)
+	dst = append(dst, `,"connections":`...)
+	dst = strconv.AppendInt(dst, int64(m.Connections), 10)
+	dst = append(dst, `,"since":`...)
+	dst = appendJSONTime(dst, m.Since)
+	return append(dst, '}')
+}
+
+// BeginRooms begins the list of live rooms, as JSON, which AppendRoom goes on with, a comma between two of them, and EndList ends:
 //
 //	{"rooms":[{"room":"general","members":2,"id":"k3f9q2-1042"}]}
+const BeginRooms = `{"rooms":[`
+
+// AppendRoom appends one of them.
+func AppendRoom(dst []byte, r *Room) []byte {
+	dst = append(dst, `{"room":`...)
+	dst = appendJSONString(dst, r.Name)
+	dst = append(dst, `,"members":`...)
+	dst = strconv.AppendInt(dst, int64(r.Members), 10)
+	dst = append(dst, `,"id":`...)
+	dst = appendJSONID(dst, r.ID)
+	return append(dst, '}')
+}
+
+// AppendRooms appends the whole list.
 func AppendRooms(dst []byte, rooms []Room) []byte {
-	dst = append(dst, `{"rooms":[`...)
+	dst = append(dst, BeginRooms...)
 	for i := range rooms {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = append(dst, `{"room":`...)
-		dst = appendJSONString(dst, rooms[i].Name)
-		dst = append(dst, `,"members":`...)
-		dst = strconv.AppendInt(dst, int64(rooms[i].Members), 10)
-		dst = append(dst, `,"id":`...)
-		dst = appendJSONID(dst, rooms[i].ID)
-		dst = append(dst, '}')
+		dst = AppendRoom(dst, &rooms[i])
 	}
-	return append(dst, ']', '}')
+	return append(dst, EndList...)
 }

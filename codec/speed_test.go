@@ -54,7 +54,7 @@ func TestEncodersAllocateNothing(t *testing.T) {
 	}
 	none(t, "message_unusual, JSON", func() { dst = AppendMessage(dst[:0], JSON, &unusual) })
 	members, rooms := []Member{{"Alice", false, 1, noon}}, []Room{{"general", 2, alice.ID}}
-	none(t, "members", func() { dst = AppendMembers(dst[:0], "general", members) })
+	none(t, "members", func() { dst = appendMembers(dst[:0], "general", members) })
 	none(t, "rooms", func() { dst = AppendRooms(dst[:0], rooms) })
 	none(t, "record", func() { dst = AppendRecord(dst[:0], &record) })
 }

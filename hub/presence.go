@@ -8,36 +8,27 @@ import (
 )
 
 // Members returns who is in a room, by name, those first whose name is verified, with how many connections and
-// since when; nothing for a room that is not live. Quiet members are not among them.
+// since when; nothing for a room that is not live. Quiet members are not among them. The list is
+// made once for all who ask before anyone comes or goes, and is not to be changed.
 func (h *Hub) Members(roomName string) []codec.Member {
 	r := h.find(roomName)
 	if r == nil {
 		return nil
 	}
-	type key struct {
-		name     string
-		verified bool
-	}
-	byName := make(map[key]*codec.Member)
 	r.mu.Lock()
+	if list := r.listed; list != nil {
+		r.mu.Unlock()
+		return list
+	}
+	moves, here := r.moves, make([]codec.Member, 0, len(r.members)-r.quiet)
 	for _, m := range r.members {
-		if m.quiet {
-			continue
-		}
-		if who := byName[key{m.username, m.verified}]; who == nil {
-			byName[key{m.username, m.verified}] = &codec.Member{Username: m.username, Verified: m.verified, Connections: 1, Since: m.since}
-		} else {
-			who.Connections++
-			who.Since = min(who.Since, m.since)
+		if !m.quiet {
+			here = append(here, codec.Member{Username: m.username, Verified: m.verified, Connections: 1, Since: m.since})
 		}
 	}
 	r.mu.Unlock()
-	members := make([]codec.Member, 0, len(byName))
-	for _, m := range byName {
-		members = append(members, *m)
-	}
-	slices.SortFunc(members, func(a, b codec.Member) int {
-		if a.Username == b.Username { // one of them is
+	slices.SortFunc(here, func(a, b codec.Member) int {
+		if a.Username == b.Username && a.Verified != b.Verified {
 			if a.Verified {
 				return -1
 			}
@@ -45,6 +36,20 @@ func (h *Hub) Members(roomName string) []codec.Member {
 		}
 		return cmp.Compare(a.Username, b.Username)
 	})
+	members := here[:0]
+	for _, m := range here {
+		if last := len(members) - 1; last >= 0 && members[last].Username == m.Username && members[last].Verified == m.Verified {
+			members[last].Connections++
+			members[last].Since = min(members[last].Since, m.Since)
+		} else {
+			members = append(members, m)
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.moves == moves {
+		r.listed = members
+	}
 	return members
 }
 

@@ -17,18 +17,20 @@ type room struct {
 
 	mu        sync.Mutex
 	head      codec.ID
-	logs      []*frameLog   // by format; nil while no member uses it
-	using     []int         // members by format
-	members   []*Member     // each knows its place
-	quiet     int           // of members that are
-	writes    uint64        // see Stats
-	delivered uint64        // see Stats
-	flusher   flusher       // writes them what is new
-	gate      gate          // slows publishers
-	news      chan struct{} // closed with the next message; nil if nobody awaits it
-	cooler    *time.Timer   // runs cool while there are chunks that may not be needed any more
-	cooling   bool          // cooler is set
-	warm      uint64        // what positions returned when it was set
+	logs      []*frameLog    // by format; nil while no member uses it
+	using     []int          // members by format
+	members   []*Member      // each knows its place
+	quiet     int            // of members that are
+	listed    []codec.Member // what Members returned; nil once somebody has come or gone since
+	moves     uint64         // how often somebody has come or gone
+	writes    uint64         // see Stats
+	delivered uint64         // see Stats
+	flusher   flusher        // writes them what is new
+	gate      gate           // slows publishers
+	news      chan struct{}  // closed with the next message; nil if nobody awaits it
+	cooler    *time.Timer    // runs cool while there are chunks that may not be needed any more
+	cooling   bool           // cooler is set
+	warm      uint64         // what positions returned when it was set
 }
 
 func newRoom(h *Hub, name string) *room {
@@ -78,6 +80,8 @@ func (r *room) addLocked(m *Member) {
 	if m.quiet {
 		r.quiet++
 	}
+	r.listed = nil
+	r.moves++
 	m.place = len(r.members)
 	r.members = append(r.members, m)
 	m.pos = l.top
@@ -87,6 +91,8 @@ func (r *room) addLocked(m *Member) {
 // to takes the place, and the last one of all the place of that: nobody comes
 // to where the walk has passed.
 func (r *room) removeLocked(m *Member) {
+	r.listed = nil
+	r.moves++
 	hole := m.place
 	if hole < r.flusher.at {
 		r.flusher.at--

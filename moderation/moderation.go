@@ -37,7 +37,7 @@ type Config struct {
 	Most   int          // rules at once; default DefaultMost
 	Logger *slog.Logger // nil discards
 	// SlowPerAddress is how many messages all who have no token may send from one address, in the time in which slow mode lets each send
-	// one; default DefaultSlowPerAddress, negative is no limit.
+	// one. Default no limit; see DefaultSlowPerAddress.
 	SlowPerAddress int
 
 	// For tests.
@@ -119,7 +119,7 @@ const (
 // Open reads the rules of cfg.Path, if there are any. A file that is damaged is put aside, what can be read of it is in
 // force, and Warning says so. The error is that of a file that may not be read, or of a newer version.
 func Open(cfg Config) (*Rules, error) {
-	cfg.Most, cfg.SlowPerAddress = cmp.Or(cfg.Most, DefaultMost), cmp.Or(cfg.SlowPerAddress, DefaultSlowPerAddress)
+	cfg.Most = cmp.Or(cfg.Most, DefaultMost)
 	cfg.saveWait, cfg.retryAfter = cmp.Or(cfg.saveWait, saveWait), cmp.Or(cfg.retryAfter, retryAfter)
 	if cfg.Most < 1 {
 		return nil, fmt.Errorf("moderation: Most is %d, must be at least 1", cfg.Most)

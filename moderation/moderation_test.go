@@ -170,7 +170,7 @@ func TestPace(t *testing.T) {
 func TestSlowNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const every = 10 * time.Second
-		r := open(t, Config{})
+		r := open(t, Config{SlowPerAddress: 5})
 		do(t, r, Act{Act: ActSlow, Room: "den", Every: "10s"})
 		said := func(names int, address func(i int) string) (taken int) {
 			for i := range names {
@@ -217,7 +217,7 @@ func TestSlowNames(t *testing.T) {
 		if n := ofTwenty(r); n != 5 {
 			t.Errorf("%d messages once the room is faster", n)
 		}
-		unlimited := open(t, Config{SlowPerAddress: -1})
+		unlimited := open(t, Config{})
 		do(t, unlimited, Act{Act: ActSlow, Room: "den", Every: "10s"})
 		if n := ofTwenty(unlimited); n != 20 {
 			t.Errorf("%d of 20 where there is no limit", n)

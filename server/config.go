@@ -71,6 +71,8 @@ type Config struct {
 	MembersPerRoom int
 	// ModerationRules is how many bans, mutes and rules of rooms there may be at once; default moderation.DefaultMost.
 	ModerationRules int
+	// SlowPerAddress is as moderation.Config has it; default no limit.
+	SlowPerAddress int
 	// TrustedProxies are the addresses of proxies that are believed which client they speak for, beside
 	// those on this machine.
 	TrustedProxies []netip.Prefix
@@ -187,7 +189,7 @@ func (cfg *Config) defaults() error {
 	}{
 		{"History", int64(cfg.History)}, {"HistoryBytes", cfg.HistoryBytes}, {"Rooms", int64(cfg.Rooms)}, {"ReplayLimit", int64(cfg.ReplayLimit)},
 		{"MaxContent", int64(cfg.MaxContent)}, {"MaxHeaderBytes", int64(cfg.MaxHeaderBytes)},
-		{"MembersPerRoom", int64(cfg.MembersPerRoom)}, {"ModerationRules", int64(cfg.ModerationRules)},
+		{"MembersPerRoom", int64(cfg.MembersPerRoom)}, {"ModerationRules", int64(cfg.ModerationRules)}, {"SlowPerAddress", int64(cfg.SlowPerAddress)},
 	} {
 		if n.v < 0 {
 			return fmt.Errorf("server: %s is %d: it must not be negative", n.name, n.v)

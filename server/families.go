@@ -141,7 +141,7 @@ func closeCode(code uint16) string {
 func limited(l *look) []labelled {
 	c, n := &l.Chat.Limits, &l.WS.Limits
 	return by("limit", "messages", c.Messages, "bytes", c.Bytes, "joins", c.Joins, "new_rooms", c.NewRooms, "failures", c.Failures,
-		"histories", c.Histories, "over", c.Over, "invalid", c.Invalid, "rooms_per_connection", l.Chat.TooManyRooms, "members", l.Hub.Full,
+		"reads", c.Reads, "histories", c.Histories, "slow_per_address", l.Chat.Moderation.Crowded, "over", c.Over, "invalid", c.Invalid, "rooms_per_connection", l.Chat.TooManyRooms, "members", l.Hub.Full,
 		"connections", n.Connections, "connections_per_address", n.PerAddress, "streams", n.Streams, "http", n.Plain, "http_per_address", n.PlainPerAddress, "handshakes", n.Handshakes, "frames", n.Frames)
 }
 

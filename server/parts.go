@@ -63,7 +63,7 @@ func (s *Server) open() (err error) {
 			_ = s.store.Close() // nothing was written
 		}
 	}()
-	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, Logger: s.log}); err != nil {
+	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, SlowPerAddress: s.cfg.SlowPerAddress, Logger: s.log}); err != nil {
 		return err
 	}
 	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {

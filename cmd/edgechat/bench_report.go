@@ -140,7 +140,7 @@ func complaints(rep *load.Report) (list []string) {
 var benchLimits = []struct{ says, setting string }{
 	{"(--connections)", "connections"}, {"(--connections-per-address)", "connections-per-address"}, {"(--http-connections)", "http-connections"}, {"(--streams)", "streams"},
 	{"(--http-per-address)", "http-per-address"}, {"more messages", "rate"}, {"far more was sent", "rate"}, {"more bytes", "byte-rate"},
-	{"more frames", "frame-rate"}, {"more joins", "join-rate"}, {"more new rooms", "room-rate"}, {"room_full", "members-per-room"},
+	{"more frames", "frame-rate"}, {"more joins", "join-rate"}, {"more requests", "read-rate"}, {"more new rooms", "room-rate"}, {"room_full", "members-per-room"},
 	{"tokens that are not valid", "token-failures"},
 }
 

@@ -48,11 +48,13 @@ var limitRows = []limitRow{
 	{"join-rate", "6/min/3", "joins", 3, join, "429 rate_limited more joins", nil, true},
 	{"room-rate", "6/min/3", "new_rooms", 3, postAnew, "429 rate_limited more new rooms", nil, true},
 	{"token-failures", "6/min/3", "failures", 3, guess, "429 rate_limited more tokens that are not valid", nil, true},
+	{"read-rate", "6/min/3", "reads", 3, readRooms, "429 rate_limited more requests", nil, true},
 	{"invalid-frames", "3", "invalid", 2, nonsense, "1008 invalid_message: 3 frames in a row", comeBack, false},
 	{"members-per-room", "2", "members", 2, holdSocket, "503 room_full", hangUp, true},
 	{"history-reads-per-address", "2", "histories", 2, holdHistory, "429 rate_limited 2 histories", hangUp, false},
 	{"rooms-per-connection", "2", "rooms_per_connection", 2, joinOne, "too_many_rooms", leaveOne, false},
 	{setting: "handshake-rate", counter: "handshakes"}, // before anything that a proxy could say: ws TestHandshakeRate
+	{setting: "slow-per-address", counter: "slow_per_address"}, // which needs a moderator: moderation TestSlowNames
 	{setting: "moderation-rules"}, // a bound for moderators, which is never off: moderation TestMost
 	{setting: "trusted-proxies"},  // whom limits by address do not hold for: TestProxiedRequests, limit TestClient
 }

@@ -95,6 +95,16 @@ func guess(h *limited) string {
 	return told
 }
 
+// readRooms asks for the list of rooms.
+func readRooms(h *limited) string {
+	_, r := h.send("GET /chat/rooms HTTP/1.1\r\nHost: localhost\r\n" + from + "\r\n\r\n")
+	told := h.answer(r)
+	if told == "" {
+		hangUp(h)
+	}
+	return told
+}
+
 func (h *limited) connect(path string) *edgetest.Client {
 	if h.one == nil {
 		h.one = edgetest.Dial(h.t, h.url+path, "Sec-WebSocket-Protocol: edgechat.v1.json")

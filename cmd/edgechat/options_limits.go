@@ -33,11 +33,13 @@ func (o *options) limits() []settings.Setting {
 		rate(settings.Setting{Name: "join-rate", Usage: "joins of one address"}, &c.Limits.Joins, talk.Joins, false),
 		rate(settings.Setting{Name: "room-rate", Usage: "rooms that are new, of one address"}, &c.Limits.NewRooms, talk.NewRooms, false),
 		rate(settings.Setting{Name: "token-failures", Usage: "tokens of one address that are not valid"}, &c.Limits.Failures, talk.Failures, false),
+		rate(settings.Setting{Name: "read-rate", Usage: "requests of one address for histories, members, rooms and rules, over HTTP"}, &c.Limits.Reads, talk.Reads, false),
 		upTo(settings.Setting{Name: "invalid-frames", Usage: "frames in a row that are not valid, behind which a connection is closed"}, &c.Limits.Invalid, talk.Invalid),
 		upTo(settings.Setting{Name: "members-per-room", Usage: "members of one room at once"}, &c.MembersPerRoom, server.DefaultMembersPerRoom),
 		upTo(settings.Setting{Name: "history-reads-per-address", Usage: "histories that one address reads at once over HTTP"}, &c.Limits.Histories, talk.Histories),
 		settings.Number(settings.Setting{Name: "moderation-rules", Default: strconv.Itoa(moderation.DefaultMost),
 			Usage: "bans, mutes and rules of rooms at once; each takes some 200 bytes of a file that is written anew with every change"}, &c.ModerationRules, 1, 10_000),
+		upTo(settings.Setting{Name: "slow-per-address", Usage: "messages of all who have no token at one address, in the time in which slow mode lets each send one"}, &c.SlowPerAddress, moderation.DefaultSlowPerAddress),
 		proxies(settings.Setting{Name: "trusted-proxies", Takes: "ADDRESS", DefaultText: "this machine alone",
 			Usage: "proxies that are believed whom they speak for, by X-Forwarded-For or Forwarded: an address, or a prefix such as 10.0.0.0/8; repeatable, or separated by commas"}, &c.TrustedProxies),
 	}

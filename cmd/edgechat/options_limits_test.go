@@ -59,9 +59,10 @@ func TestDefaultLimits(t *testing.T) {
 		"join-rate":      {o.Limits.Joins, limit.Rate{N: 5, Per: second, Burst: 20}},
 		"room-rate":      {o.Limits.NewRooms, limit.Rate{N: 10, Per: minute, Burst: 30}},
 		"token-failures": {o.Limits.Failures, limit.Rate{N: 1, Per: minute, Burst: 30}},
+		"read-rate":      {o.Limits.Reads, limit.Rate{N: 20, Per: second, Burst: 100}},
 		"numbers": {
-			[...]int{o.Connections.PerAddress, o.Connections.Plain, o.Connections.PlainPerAddress, o.Limits.Invalid, o.MembersPerRoom, o.Limits.Histories},
-			[...]int{64, 256, 16, 20, 5000, 2},
+			[...]int{o.Connections.PerAddress, o.Connections.Plain, o.Connections.PlainPerAddress, o.Limits.Invalid, o.MembersPerRoom, o.Limits.Histories, o.SlowPerAddress},
+			[...]int{64, 256, 16, 20, 5000, 2, 5},
 		},
 	} {
 		if pair[0] != pair[1] {
@@ -79,8 +80,8 @@ func TestDefaultLimits(t *testing.T) {
 	}
 	off := resolve(args...)
 	if off.Connections != (resolve(args...).Connections) || off.Connections.Connections+off.Connections.PerAddress+off.Connections.Plain+off.Connections.PlainPerAddress+
-		off.Limits.Invalid+off.MembersPerRoom+off.Limits.Histories != 0 || !off.Limits.Messages.IsZero() || !off.Limits.Bytes.IsZero() || !off.Connections.Frames.IsZero() || !off.Connections.Handshakes.IsZero() ||
-		!off.Limits.Joins.IsZero() || !off.Limits.NewRooms.IsZero() || !off.Limits.Failures.IsZero() {
+		off.Limits.Invalid+off.MembersPerRoom+off.Limits.Histories+off.SlowPerAddress != 0 || !off.Limits.Messages.IsZero() || !off.Limits.Bytes.IsZero() || !off.Connections.Frames.IsZero() || !off.Connections.Handshakes.IsZero() ||
+		!off.Limits.Joins.IsZero() || !off.Limits.NewRooms.IsZero() || !off.Limits.Failures.IsZero() || !off.Limits.Reads.IsZero() {
 		t.Errorf("0 is not off: %+v", off.Config)
 	}
 	o = resolve("--trusted-proxies", "10.1.2.3/8,192.0.2.1", "--trusted-proxies", "fd00::/8")
