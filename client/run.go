@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (r *Room) run() {
 		}
 		r.lost = err
 		refusal, refused := errors.AsType[*Refusal](err)
-		if refused && refusal.final() || errors.Is(err, ErrNotEdgechat) {
+		if refused && refusal.final() || errors.Is(err, ErrNotEdgechat) || r.neverIn() && untrusted(err) {
 			r.err = err
 			return
 		}
@@ -259,4 +260,20 @@ func (r *Room) poke() {
 	case r.wake <- struct{}{}:
 	default:
 	}
+}
+
+// neverIn reports whether no connection has entered the room so far.
+func (r *Room) neverIn() bool {
+	select {
+	case <-r.joined:
+		return false
+	default:
+		return true
+	}
+}
+
+// untrusted reports whether err is about the server's certificate. Who was in the room before waits for its mend.
+func untrusted(err error) bool {
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
 }

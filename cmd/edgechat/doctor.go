@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
+	"strings"
 
 	"edgechat/internal/doctor"
 	"edgechat/internal/settings"
@@ -13,9 +15,10 @@ import (
 
 // doctorOptions are the settings of doctor. Data and addresses are those of serve.
 type doctorOptions struct {
-	listen []string
-	data   string
-	json   bool
+	listen    []string
+	data      string
+	cert, key string
+	json      bool
 }
 
 func (o *doctorOptions) table(getenv func(string) string) []settings.Setting {
@@ -23,6 +26,10 @@ func (o *doctorOptions) table(getenv func(string) string) []settings.Setting {
 		listen(settings.Setting{Name: "listen", Default: server.DefaultListen,
 			Usage: "address that the server is to serve on; repeatable, or separated by commas"}, &o.listen),
 		dataFolder(&o.data, getenv),
+		settings.Path(settings.Setting{Name: "tls-cert", Takes: "FILE", DefaultText: "none",
+			Usage: "certificate of the server, to be looked at"}, &o.cert),
+		settings.Path(settings.Setting{Name: "tls-key", Takes: "FILE", DefaultText: "none",
+			Usage: "its private key"}, &o.key),
 		settings.Toggle(settings.Setting{Name: "json", NoEnv: true,
 			Usage: "print an object for programs"}, &o.json),
 	}
@@ -46,7 +53,7 @@ func examine(ctx context.Context, a *app) error {
 	if _, err := a.flagsAlone(o.table(a.getenv)); err != nil {
 		return err
 	}
-	b := doctor.Board{Data: o.data}
+	b := doctor.Board{Data: o.data, Cert: o.cert, Key: o.key, Names: ownNames()}
 	for _, addr := range o.listen {
 		// A unix socket has no port, and port 0 is any.
 		if _, port, err := net.SplitHostPort(addr); err == nil {
@@ -70,4 +77,18 @@ func examine(ctx context.Context, a *app) error {
 		return &failure{code: 2}
 	}
 	return nil
+}
+
+// ownNames are the names and addresses under which others reach this machine in its network.
+func ownNames() (list []string) {
+	if name, err := os.Hostname(); err == nil && name != "" {
+		name, _, _ = strings.Cut(name, ".")
+		list = append(list, name+".local")
+	}
+	for _, a := range server.LocalAddresses() {
+		if a.Is4() { // of IPv6 there are many, which change
+			list = append(list, a.String())
+		}
+	}
+	return list
 }

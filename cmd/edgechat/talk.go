@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 // talkOptions are the settings of the commands that talk in a room: where, as whom, with which token.
 type talkOptions struct {
-	url, as, tokenFile, token string
+	url, as, tokenFile, token, ca string
 }
 
 func (o *talkOptions) table(getenv func(string) string) []settings.Setting {
@@ -39,11 +40,13 @@ func (o *talkOptions) table(getenv func(string) string) []settings.Setting {
 	}
 	return []settings.Setting{address, name,
 		settings.Path(settings.Setting{Name: "token-file", Takes: "FILE", DefaultText: "none; the token may also be in EDGECHAT_TOKEN",
-			Usage: "file that holds a bearer token and nothing else"}, &o.tokenFile)}
+			Usage: "file that holds a bearer token and nothing else"}, &o.tokenFile),
+		settings.Path(settings.Setting{Name: "ca", Takes: "FILE", DefaultText: "those that this machine trusts",
+			Usage: "certificate of one more authority that the server's may be by, such as ca.crt of \"edgechat ca init\""}, &o.ca)}
 }
 
 // aboutTalk is for the commands that talk in a room.
-const aboutTalk = "--url and --token-file may also be set as EDGECHAT_URL and EDGECHAT_TOKEN_FILE. A token is never an argument, which\n" +
+const aboutTalk = "--url, --ca and --token-file may also be set as EDGECHAT_URL, EDGECHAT_CA and EDGECHAT_TOKEN_FILE. A token is never an argument, which\n" +
 	"everybody on this machine could read: EDGECHAT_TOKEN holds it, or the file.\n"
 
 // config is what o says of a room. The token is read here.
@@ -65,7 +68,36 @@ func (o *talkOptions) config(a *app, room string) (client.Config, error) {
 	if err := check.Set([]string{o.token}); err != nil {
 		return client.Config{}, misuse("edgechat token create prints one", "%s: %v", from, err)
 	}
-	return client.Config{URL: o.url, Room: room, Username: o.as, Token: o.token}, nil
+	cfg := client.Config{URL: o.url, Room: room, Username: o.as, Token: o.token}
+	if o.ca != "" {
+		roots, err := authorities(o.ca)
+		if err != nil {
+			return client.Config{}, err
+		}
+		cfg.TLS = &tls.Config{RootCAs: roots}
+	}
+	return cfg, nil
+}
+
+// authorities are those that this machine trusts and the one in a file, in PEM, or in DER, as /trust/ca.crt has it.
+func authorities(file string) (*x509.CertPool, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, &failure{errs: []error{fmt.Errorf("--ca: %w", err)}, hint: "the server has it at /trust/ca.crt, and in ca.crt of the folder of \"edgechat ca init\"", code: 2}
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // there is none here
+	}
+	if roots.AppendCertsFromPEM(raw) {
+		return roots, nil
+	}
+	one, err := x509.ParseCertificate(raw)
+	if err != nil {
+		return nil, misuse("the server has it at /trust/ca.crt, and in ca.crt of the folder of \"edgechat ca init\"", "--ca: %s holds no certificate, neither in PEM nor in DER", file)
+	}
+	roots.AddCert(one)
+	return roots, nil
 }
 
 // lost returns a client.Config.OnLost that says on stderr, once in each outage, that another try will come.
@@ -85,6 +117,8 @@ func talkFailure(err error, o *talkOptions) error {
 	f := &failure{errs: []error{fmt.Errorf("%s: %w", o.url, err)}, code: 1}
 	refusal, refused := errors.AsType[*client.Refusal](err)
 	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
 	var dns *net.DNSError
 	switch {
 	case refused && refusal.Status == 0 && refusal.Close == 0:
@@ -102,7 +136,13 @@ func talkFailure(err error, o *talkOptions) error {
 	case errors.As(err, &dns):
 		f.hint = "name a server that this machine knows: --url http://ADDRESS:3000"
 	case errors.As(err, &unknown):
-		f.hint = "have this machine trust who signed its certificate: SSL_CERT_FILE=FILE names one more file of authorities"
+		f.hint = "--ca FILE, or EDGECHAT_CA, names who signed its certificate: ca.crt of the folder of \"edgechat ca init\", which the server also has at http://HOST:3000/trust/ca.crt; compare it with the one on the board, over SSH"
+	case errors.As(err, &name):
+		f.hint = "use a name or an address that the certificate is for, or have it renewed for this one, on the board: edgechat ca renew --now --name NAME"
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		f.hint = "is this machine's clock right? It is " + time.Now().Format(time.DateTime) + "; else renew the certificate, on the board: edgechat ca renew --now"
+	case errors.As(err, &invalid):
+		f.hint = "the authority may not vouch for that name: \"edgechat ca init\" makes one for local names and private addresses"
 	}
 	for i, e := range f.errs {
 		f.errs[i] = &safeError{e}

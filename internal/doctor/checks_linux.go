@@ -19,6 +19,7 @@ func checks() []check {
 		{"descriptors", descriptors},
 		{"backlog", backlog},
 		{"port", port},
+		{"certificate", certificate},
 		{"firewall", firewall},
 		{"wifi", wifi},
 		{"avahi", avahi},

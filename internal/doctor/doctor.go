@@ -52,6 +52,9 @@ type Board struct {
 	Data  string // data folder; it need not exist. "": neither medium nor flushes are looked at
 	Ports []int  // TCP ports that the server is to listen on
 
+	Cert, Key string   // files of the certificate that the server shows, and of its key; "": it speaks no TLS
+	Names     []string // names and addresses under which this machine is reached: those that a certificate should be for
+
 	Root string        // before /proc, /sys, /etc, /run and /var. Default "", those of the machine
 	Path string        // folders in which programs are looked for, separated by colons. Default DefaultPath
 	Wait time.Duration // how long a program, or all flushes of the medium, may take. Default 10 s

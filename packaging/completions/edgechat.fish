@@ -246,6 +246,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subc
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l url -x -d 'the server'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l as -x -d 'name to speak under; with a token, its name is used'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l token-file -r -F -d 'file that holds a bearer token and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from join' -l ca -r -F -d 'certificate of one more authority that the server’s may be by, such as ca.crt of "edgechat ca init"'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l since -x -a 'ID all' -d 'begin behind the message of this id, or with all that the server still has'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l limit -x -d 'messages of before at most, the newest ones'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l json -d 'print each event as a JSON object, as docs/protocol.md has them'
@@ -253,6 +254,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from join' -l verbatim -d 'say e
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l url -x -d 'the server'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l as -x -d 'name to speak under; with a token, its name is used'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l token-file -r -F -d 'file that holds a bearer token and nothing else'
+complete -c edgechat -n '__fish_seen_subcommand_from send' -l ca -r -F -d 'certificate of one more authority that the server’s may be by, such as ca.crt of "edgechat ca init"'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l key -x -d 'idempotency key: the same one under the same name makes no second message'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l timeout -x -d 'time for the message to be acknowledged, other tries included'
 complete -c edgechat -n '__fish_seen_subcommand_from send' -l json -d 'print the acknowledgement as a JSON object'
@@ -279,6 +281,8 @@ complete -c edgechat -n '__fish_seen_subcommand_from bench' -l pid -x -d 'proces
 complete -c edgechat -n '__fish_seen_subcommand_from bench' -l json -d 'print the report as one JSON object'
 complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l listen -x -d 'address that the server is to serve on; repeatable, or separated by commas'
 complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l tls-cert -r -F -d 'certificate of the server, to be looked at'
+complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l tls-key -r -F -d 'its private key'
 complete -c edgechat -n '__fish_seen_subcommand_from doctor' -l json -d 'print an object for programs'
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a serve
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a token

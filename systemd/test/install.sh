@@ -23,7 +23,7 @@ systemd-analyze security --no-pager --threshold=12 edgechat.service | tail -n 1
 [ "$(ps -o user= -p "$(pid)")" = edgechat ]
 [ "$(stat -c '%a %U' /var/lib/edgechat)" = '700 edgechat' ]
 [ "$(systemctl show -p Backlog --value edgechat.socket)" = 4096 ]
-for unit in edgechat.service edgechat-backup.service; do
+for unit in edgechat.service edgechat-backup.service edgechat-renew.service; do
 	systemctl show -p SystemCallFilter --value "$unit" | tr ' ' '\n' >/run/calls
 	grep -qx recvmsg /run/calls || fail "$unit has no filter of system calls"
 	! grep -x io_uring_setup /run/calls || fail "$unit may use io_uring"
