@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { Server, freePort, until } from './harness.mjs';
-import { launch } from './person.mjs';
+import { Person, desktop, launch, phone } from './person.mjs';
 
 // home is a folder whose browser trusts the certificate in file, or nothing of its own without one.
 function home(t, file) {
@@ -40,11 +40,15 @@ test('a browser trusts the authority of the board once it is told so', async (t)
   await server.up();
   const authority = path.join(folder, 'ca.crt');
 
-  await t.test('the page says that it does not', async (t) => {
-    const page = await (await launch(t, { env: home(t) })).newPage();
+  await t.test('the page says that it does not, and which switches each phone has', async (t) => {
+    const page = await (await launch(t, { env: home(t) })).newPage(phone);
     await page.goto(`${server.http}/trust`);
     await page.getByRole('status').filter({ hasText: 'does not trust' }).waitFor();
-    await page.getByText('Certificate Trust Settings').waitFor();
+    for (const [system, step] of [['iPhone', 'Certificate Trust Settings'], ['Android', 'CA certificate'], ['Windows', 'Trusted Root'], ['macOS', 'Always Trust'], ['Firefox', 'Authorities'], ['Linux', 'update-ca-certificates']]) {
+      await page.getByRole('heading', { name: system }).waitFor();
+      await page.getByText(step).first().waitFor();
+    }
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 0, 'nothing is wider than the phone');
     await assert.rejects(page.goto(`https://127.0.0.1:${tls}/`), /ERR_CERT_AUTHORITY_INVALID/);
   });
 
@@ -95,4 +99,62 @@ test('a browser trusts the authority of the board once it is told so', async (t)
     assert.equal((await page.goto(`https://127.0.0.1:${tls}/healthz`)).status(), 200, 'this browser does trust the authority');
     await assert.rejects(page.goto(`https://example.org:${port}/`), /ERR_CERT_(INVALID|NAME_CONSTRAINT_VIOLATION)/);
   });
+});
+
+test('the chat page over https', async (t) => {
+  const tls = await freePort();
+  const server = await Server.start(t, '--tls-listen', `127.0.0.1:${tls}`, '--tls-cert', 'FOLDER/tls/server.crt', '--tls-key', 'FOLDER/tls/server.key');
+  const folder = path.join(server.folder, 'tls');
+  server.run('ca', 'init', '--folder', folder);
+  await server.up();
+  const authority = path.join(folder, 'ca.crt');
+  const secure = { http: `https://127.0.0.1:${tls}` };
+  const browser = await launch(t, { env: home(t, authority) });
+  const ann = await Person.arrive(t, browser, phone);
+  const bob = await Person.arrive(t, browser, desktop);
+  const sockets = [];
+  ann.page.on('websocket', (socket) => sockets.push(new URL(socket.url()).protocol));
+
+  await t.test('two join and talk', async () => {
+    await ann.join(secure, 'Ann', 'den');
+    await bob.join(secure, 'Bob', 'den');
+    await ann.say('from a phone');
+    await bob.sees('from a phone');
+    await bob.say('from a desk');
+    await ann.sees('from a desk');
+  });
+
+  await t.test('a reload has it all', async () => {
+    await ann.page.reload();
+    await ann.connected();
+    await ann.sees('from a phone');
+    await ann.sees('from a desk');
+  });
+
+  await t.test('a restart loses nothing', async () => {
+    await server.stop('SIGTERM');
+    await ann.is('waiting');
+    await ann.say('said to nobody');
+    await server.up();
+    await ann.connected();
+    await bob.sees('said to nobody');
+    await ann.settled();
+  });
+
+  await t.test('a new certificate changes nothing for who is there, and is what others get', async () => {
+    const before = await shown(tls, authority);
+    const opened = sockets.length;
+    server.run('ca', 'renew', '--folder', folder, '--now');
+    await until('new certificate', async () => await shown(tls, authority) !== before);
+    await ann.say('over the old one');
+    await bob.sees('over the old one');
+    assert.equal(sockets.length, opened, 'the connection is the one of before');
+    const carol = await Person.arrive(t, browser, phone);
+    await carol.join(secure, 'Carol', 'den');
+    await carol.say('over the new one');
+    await ann.sees('over the new one');
+    assert.deepEqual(carol.complaints, []);
+  });
+
+  assert.deepEqual([...new Set(sockets)], ['wss:']);
 });

@@ -25,6 +25,8 @@ type Task struct {
 	Crowd *Crowd `json:",omitempty"`
 	Rush  *Rush  `json:",omitempty"`
 	Mob   *Mob   `json:",omitempty"`
+
+	Sealed *Sealed `json:",omitempty"`
 }
 
 // A job is a task under way. begin returns once all of its connections are there; end
@@ -44,6 +46,8 @@ func (task *Task) job() (job, place) {
 		return task.Rush, crowdPlace
 	case task.Mob != nil:
 		return task.Mob, mobPlace
+	case task.Sealed != nil:
+		return task.Sealed, floodPlace
 	}
 	return task.Flood, floodPlace
 }

@@ -3,6 +3,7 @@ package hostile
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -31,12 +32,25 @@ func JoinFrom(from, addr, room, query string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return joinOver(nc, room, query)
+}
+
+// joinTLS is Join over TLS.
+func joinTLS(addr, room, query string) (*Conn, error) {
+	nc, err := dialFrom("", addr)
+	if err != nil {
+		return nil, err
+	}
+	return joinOver(tls.Client(nc, anyCertificate()), room, query)
+}
+
+func joinOver(nc net.Conn, room, query string) (*Conn, error) {
 	_ = nc.SetDeadline(time.Now().Add(patience))
 	request := Handshake(room, query)
 	if strings.Contains(query, "format=msgpack") {
 		request = strings.Replace(request, "edgechat.v1.json", "edgechat.v1.msgpack", 1)
 	}
-	_, err = io.WriteString(nc, request)
+	_, err := io.WriteString(nc, request)
 	c := &Conn{Conn: nc, r: bufio.NewReaderSize(nc, 4096)}
 	if err == nil {
 		var resp *http.Response

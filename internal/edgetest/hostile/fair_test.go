@@ -18,8 +18,14 @@ const (
 // with something else gets another chance.
 func measure(t *testing.T, load func(addr string) (end func() string)) {
 	t.Helper()
+	measureOn(t, func() (*Server, string) { s := serve(t); return s, "" }, func(s *Server, _ string) func() string { return load(s.Addr) })
+}
+
+// measureOn is measure with servers of its own, and where they speak TLS.
+func measureOn(t *testing.T, serve func() (s *Server, sealed string), load func(s *Server, sealed string) (end func() string)) {
+	t.Helper()
 	for attempt := 1; ; attempt++ {
-		loaded, control, what := beside(t, load)
+		loaded, control, what := beside(t, serve, load)
 		text := fmt.Sprintf("messages: %v; on another server: %v\n/healthz: %v; on the other: %v\n%s",
 			loaded.Messages, control.Messages, loaded.Healthz, control.Healthz, what)
 		good := loaded.Messages.P99 <= messageLimit+control.Messages.P99 && loaded.Healthz.P99 <= healthzLimit+control.Healthz.P99
@@ -40,14 +46,15 @@ func measure(t *testing.T, load func(addr string) (end func() string)) {
 }
 
 // beside measures pairs on a server that has the load, and on one that has nothing else to do.
-func beside(t *testing.T, load func(addr string) (end func() string)) (loaded, control Latencies, what string) {
+func beside(t *testing.T, serve func() (*Server, string), load func(s *Server, sealed string) (end func() string)) (loaded, control Latencies, what string) {
 	t.Helper()
-	busy, idle := serve(t), serve(t)
-	pairs := func(s *Server) *Child {
-		return Start(t, Task{Quiet: &Quiet{Addr: s.Addr, Pairs: 4, Every: 20 * time.Millisecond}})
+	busy, busySealed := serve()
+	idle, idleSealed := serve()
+	pairs := func(s *Server, sealed string) *Child {
+		return Start(t, Task{Quiet: &Quiet{Addr: s.Addr, TLS: sealed, Pairs: 4, Every: 20 * time.Millisecond}})
 	}
-	end := load(busy.Addr)
-	beside, apart := pairs(busy), pairs(idle)
+	end := load(busy, busySealed)
+	beside, apart := pairs(busy, busySealed), pairs(idle, idleSealed)
 	ran, waited := busy.Processors()
 	time.Sleep(*long)
 	ranThen, waitedThen := busy.Processors()

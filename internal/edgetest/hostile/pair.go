@@ -22,6 +22,7 @@ type Quiet struct {
 	Addr  string
 	Pairs int
 	Every time.Duration
+	TLS   string   // where it speaks TLS, which every other pair does; "": none
 	From  []string // addresses of this machine that they have in turn; none is any
 	// Patient says that whoever asks /healthz tries again when it is told to, and is timed as a whole.
 	Patient bool
@@ -86,7 +87,12 @@ func (q *Quiet) begin() error {
 		}
 		for _, end := range ends {
 			var err error
-			if *end, err = JoinFrom(from, q.Addr, "quiet"+strconv.Itoa(i), query); err != nil {
+			if q.TLS != "" && i%2 == 1 {
+				*end, err = joinTLS(q.TLS, "quiet"+strconv.Itoa(i), query)
+			} else {
+				*end, err = JoinFrom(from, q.Addr, "quiet"+strconv.Itoa(i), query)
+			}
+			if err != nil {
 				return err
 			}
 		}
