@@ -56,7 +56,7 @@ func splitHost(s string) (name, port string, ok bool) {
 	if rest, is6 := strings.CutPrefix(s, "["); is6 {
 		address, after, closed := strings.Cut(rest, "]")
 		ip, err := netip.ParseAddr(address)
-		if !closed || err != nil || !ip.Is6() {
+		if !closed || err != nil || !ip.Is6() || strings.ContainsFunc(ip.Zone(), notOfZone) {
 			return "", "", false
 		}
 		name, port = address, after
@@ -82,6 +82,11 @@ func splitHost(s string) (name, port string, ok bool) {
 		}
 	}
 	return name, port, true
+}
+
+// notOfZone reports whether r cannot stand in the zone of an address (RFC 6874).
+func notOfZone(r rune) bool {
+	return (r|0x20 < 'a' || r|0x20 > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~%", r)
 }
 
 func isLoopback(name string) bool {

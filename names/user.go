@@ -26,8 +26,7 @@ func User(s string) (string, error) {
 	if tooLong(s, 4*MaxUser) { // before any work; no form is as much shorter
 		return "", fmt.Errorf("the username is longer than %d characters", MaxUser)
 	}
-	form := norm.NFKC.String(strings.Join(strings.FieldsFunc(s, isSpace), " "))
-	form = strings.Trim(form, " ") // of what became a space
+	form := strings.Join(strings.FieldsFunc(norm.NFKC.String(s), isSpace), " ") // some characters become a space and a mark
 	switch {
 	case form == "":
 		return "", fmt.Errorf("the username is empty; give it 1-%d characters", MaxUser)

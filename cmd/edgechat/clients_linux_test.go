@@ -218,7 +218,7 @@ func beside(t *testing.T, folder, root, name string) {
 // start runs cmd, with all that it starts, until the test ends.
 func start(t *testing.T, cmd *exec.Cmd, env ...string) {
 	t.Helper()
-	cmd.Env = append(append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), cmd.Env...), env...)
+	cmd.Env = append(append(os.Environ(), cmd.Env...), env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.WaitDelay = 10 * time.Second
 	if err := cmd.Start(); err != nil {

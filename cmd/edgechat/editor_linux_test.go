@@ -114,7 +114,7 @@ func TestEditor(t *testing.T) {
 	}()
 	cmd := exec.Command("edgechat", "join", "den", "--as", "ann", "--url", "http://"+addr)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", "NO_COLOR=1", "TERM=xterm")
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "TERM=xterm")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

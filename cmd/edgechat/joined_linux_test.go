@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -29,7 +28,6 @@ func joinBy(t *testing.T, args ...string) *joined {
 	t.Helper()
 	j := &joined{t: t, cmd: exec.Command("edgechat", append([]string{"join"}, args...)...), lines: make(chan string, 10_000), log: new(edgetest.Log)}
 	j.cmd.Stderr = j.log
-	j.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	in, err := j.cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -132,7 +132,7 @@ func leftIn(folder string) (left []string) {
 func commandIn(dir, command string) *exec.Cmd {
 	cmd := exec.Command("sh", "-c", "exec "+command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(dir, "temp"), "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(dir, "temp"))
 	return cmd
 }
 

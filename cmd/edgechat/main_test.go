@@ -20,6 +20,10 @@ import (
 
 // The scripts run the real program: this test binary under the name edgechat.
 func TestMain(m *testing.M) {
+	// Built with -race, each of them would wait a second at its end for more races.
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 	testscript.Main(m, map[string]func(){"edgechat": main})
 }
 
@@ -27,8 +31,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			// A program built with -race waits a second at its end for more races.
-			env.Setenv("GORACE", "atexit_sleep_ms=0")
+			env.Setenv("GORACE", os.Getenv("GORACE"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -81,7 +81,7 @@ func runServe(t *testing.T, sockets []*os.File, env ...string) *process {
 	p.cmd = exec.Command("sh", "-c", script)
 	p.cmd.Stderr = p.log
 	p.cmd.ExtraFiles = sockets
-	p.cmd.Env = append(append(os.Environ(), "GORACE=atexit_sleep_ms=0"), env...)
+	p.cmd.Env = append(os.Environ(), env...)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,7 @@ func TestWelcome(t *testing.T) {
 			out := new(edgetest.Log)
 			cmd := exec.Command("script", "-qefc", "exec edgechat serve --listen "+c.listen+" --data "+t.TempDir(), "/dev/null")
 			cmd.Stdout = out
-			cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0", c.env)
+			cmd.Env = append(os.Environ(), c.env)
 			in, err := cmd.StdinPipe() // at whose end script would end
 			if err != nil {
 				t.Fatal(err)
