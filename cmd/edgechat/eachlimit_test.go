@@ -53,7 +53,7 @@ var limitRows = []limitRow{
 	{"members-per-room", "2", "members", 2, holdSocket, "503 room_full", hangUp, true},
 	{"history-reads-per-address", "2", "histories", 2, holdHistory, "429 rate_limited 2 histories", hangUp, false},
 	{"rooms-per-connection", "2", "rooms_per_connection", 2, joinOne, "too_many_rooms", leaveOne, false},
-	{setting: "handshake-rate", counter: "handshakes"}, // before anything that a proxy could say: ws TestHandshakeRate
+	{setting: "handshake-rate", counter: "handshakes"},         // before anything that a proxy could say: ws TestHandshakeRate
 	{setting: "slow-per-address", counter: "slow_per_address"}, // which needs a moderator: moderation TestSlowNames
 	{setting: "moderation-rules"}, // a bound for moderators, which is never off: moderation TestMost
 	{setting: "trusted-proxies"},  // whom limits by address do not hold for: TestProxiedRequests, limit TestClient
