@@ -49,7 +49,7 @@ var table = []row{
 	{1, "browser", []string{"refusal"}},
 	{1, "moderation", []string{"names", "refusal", "internal/durable"}},
 	{1, "cert", []string{"internal/durable"}},
-	{2, "admin", []string{"refusal", "metrics", "moderation"}},
+	{2, "admin", []string{"names", "refusal", "metrics", "moderation"}},
 	{2, "auth", []string{"names", "refusal", "codec", "internal/durable", "github.com/golang-jwt/jwt/v5"}},
 	{2, "ws", []string{"limit", "refusal", "ws/internal/frame", "ws/internal/loop", "ws/internal/outbox", "github.com/lxzan/gws", "github.com/julienschmidt/httprouter"}},
 	{2, "hub", []string{"refusal", "codec", "metrics"}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"edgechat/metrics"
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -84,9 +85,13 @@ func (h *handler) rooms(w http.ResponseWriter, r *http.Request) *refusal.Error {
 }
 
 func (h *handler) room(w http.ResponseWriter, r *http.Request) *refusal.Error {
-	room, ok := h.cfg.Backend.Room(r.PathValue("name"))
+	name, err := names.Room(r.PathValue("name")) // in the form in which chat has it
+	if err != nil {
+		return refusal.New(refusal.InvalidRoom, err.Error())
+	}
+	room, ok := h.cfg.Backend.Room(name)
 	if !ok {
-		return refusal.Errorf(refusal.NotFound, "nobody is in room %q, and nothing is kept of it", r.PathValue("name"))
+		return refusal.Errorf(refusal.NotFound, "nobody is in room %q, and nothing is kept of it", name)
 	}
 	return answer(w, room)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"edgechat/moderation"
+	"edgechat/names"
 	"edgechat/refusal"
 )
 
@@ -38,7 +39,15 @@ func (h *handler) moderate(w http.ResponseWriter, r *http.Request) *refusal.Erro
 }
 
 func (h *handler) rules(w http.ResponseWriter, r *http.Request) *refusal.Error {
-	return answer(w, h.cfg.Backend.Rules(r.URL.Query().Get("room")))
+	room := r.URL.Query().Get("room")
+	if room != "" {
+		form, err := names.Room(room)
+		if err != nil {
+			return refusal.New(refusal.InvalidRoom, err.Error())
+		}
+		room = form
+	}
+	return answer(w, h.cfg.Backend.Rules(room))
 }
 
 // Moderate has an act done.

@@ -63,6 +63,7 @@ func (s *Server) open() (err error) {
 			_ = s.store.Close() // nothing was written
 		}
 	}()
+	s.findOldRooms()
 	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, SlowPerAddress: s.cfg.SlowPerAddress, Logger: s.log}); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 		warnings = append(warnings, admin.Problem{Code: "panics", Message: fmt.Sprintf("a defect of the server ended %d requests or connections since the start", n),
 			Hint: "report it, with the lines of the log that say \"handler panicked\""})
 	}
-	warnings = append(warnings, s.certificateProblems()...)
+	warnings = append(append(warnings, s.certificateProblems()...), s.oldRoomProblems()...)
 	if s.cfg.LogDropped != nil {
 		if n := s.cfg.LogDropped(); n > 0 {
 			warnings = append(warnings, admin.Problem{Code: "log", Message: fmt.Sprintf("%d lines of the log were dropped since the start", n),

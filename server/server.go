@@ -56,6 +56,7 @@ type Server struct {
 	hub       *hub.Hub
 	router    *ws.Router
 	rules     *moderation.Rules
+	oldRooms  []string // see findOldRooms
 	chat      *chat.Controller
 	portal    *captive.Portal // nil without Captive
 	http      *http.Server

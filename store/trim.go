@@ -156,6 +156,16 @@ func (s *Store) oldest() uint64 {
 	return least
 }
 
+// RoomNames returns the names of all rooms of which something is kept, in no order.
+func (s *Store) RoomNames() []string {
+	list := s.allRooms()
+	names := make([]string, len(list))
+	for i, r := range list {
+		names[i] = r.name
+	}
+	return names
+}
+
 func (s *Store) allRooms() []*room {
 	s.roomsMu.RLock()
 	defer s.roomsMu.RUnlock()

@@ -53,6 +53,7 @@ func export(ctx context.Context, a *app) error {
 		if room, err = a.only(rest, "the ROOM that --html is to show"); err != nil {
 			return err
 		}
+		room = formOf(room)
 	}
 	out := bufio.NewWriterSize(a.stdout, 64<<10)
 	n, found := 0, false
@@ -61,7 +62,7 @@ func export(ctx context.Context, a *app) error {
 		write = writePage
 	}
 	from, err := o.read(ctx, values, func(list []codec.Record) error {
-		if room != "" && list[0].Room != room {
+		if room != "" && list[0].Room != room && formOf(list[0].Room) != room {
 			return nil
 		}
 		of := messages(list)
@@ -82,6 +83,14 @@ func export(ctx context.Context, a *app) error {
 	}
 	_, err = fmt.Fprintf(a.stderr, "edgechat: %s of %s\n", count(n, "message"), from)
 	return err
+}
+
+// formOf is the name of a room as it is written now.
+func formOf(room string) string {
+	if form, err := codec.CleanRoom(room); err == nil {
+		return form
+	}
+	return room
 }
 
 // messages returns how many of the records are messages that were not deleted.
