@@ -105,8 +105,11 @@ func TestAdminStatus(t *testing.T) {
 	if err != nil || !room.Live || len(room.Who) != 1 || room.Who[0].Username != "ann" || room.ID == "" || room.Oldest == "" {
 		t.Errorf("%+v, %v", room, err)
 	}
-	if _, err := c.Room(t.Context(), "a/b c"); err == nil || !strings.Contains(err.Error(), `nobody is in room "a/b c"`) {
+	if _, err := c.Room(t.Context(), "attic"); err == nil || !strings.Contains(err.Error(), `nobody is in room "attic"`) {
 		t.Errorf("a room that is not there: %v", err)
+	}
+	if _, err := c.Room(t.Context(), "a/b"); err == nil || !strings.Contains(err.Error(), `may not hold '/'`) {
+		t.Errorf("what can be no room: %v", err)
 	}
 }
 
