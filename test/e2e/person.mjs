@@ -1,5 +1,7 @@
-// A person at the web page, in a real browser. EDGECHAT_SHOTS=FOLDER keeps pictures of it.
+// A person at the web page, in a real browser, whose console stays empty and whose page asks nobody but its server.
+// EDGECHAT_SHOTS=FOLDER keeps pictures of it.
 
+import assert from 'node:assert/strict';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { until } from './harness.mjs';
@@ -7,6 +9,11 @@ import { until } from './harness.mjs';
 export const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
 export const desktop = { viewport: { width: 1280, height: 800 }, colorScheme: 'light' };
+// What everything has to work in.
+export const looks = [phone, { ...phone, colorScheme: 'light' }, desktop, { ...desktop, colorScheme: 'dark' }];
+
+// What a browser reports by itself of a server that is gone, or refuses; a script has no say in it.
+export const network = /WebSocket connection to|net::ERR_|Failed to load resource/;
 
 // A person at a page of their own: another browser profile, so nothing is shared.
 export class Person {
@@ -16,15 +23,27 @@ export class Person {
     person.page = await person.context.newPage();
     person.page.setDefaultTimeout(30_000);
     person.complaints = [];
-    person.page.on('pageerror', (error) => person.complaints.push(error.message));
+    person.excused = null; // what complaints may match from now on
+    const complain = (text) => { if (!person.excused?.test(text)) person.complaints.push(text); };
+    person.page.on('pageerror', (error) => complain(error.message));
     person.page.on('console', (message) => {
       // A browser asks for /favicon.ico where a document names no icon; our page does.
       if (message.location().url.endsWith('/favicon.ico')) return;
-      if (['error', 'warning'].includes(message.type())) person.complaints.push(`${message.text()} ${message.location().url}`);
+      if (['error', 'warning'].includes(message.type())) complain(`${message.text()} ${message.location().url}`);
     });
-    t.after(() => person.context.close());
+    person.elsewhere = [];
+    const asks = (address) => { if (/^(https?|wss?):/.test(address) && new URL(address).host !== person.at()) person.elsewhere.push(address); };
+    person.page.on('request', (request) => { if (!request.isNavigationRequest()) asks(request.url()); });
+    person.page.on('websocket', (socket) => asks(socket.url()));
+    t.after(async () => {
+      await person.context.close();
+      assert.deepEqual([person.complaints, person.elsewhere], [[], []], 'a complaint in the console, or a request to elsewhere');
+    });
     return person;
   }
+
+  // at is the host whose page it is.
+  at() { return new URL(this.page.url()).host; }
 
   async join(server, name, room) {
     await this.page.goto(server.http);
@@ -42,6 +61,18 @@ export class Person {
   back() { return this.page.getByRole('button', { name: 'Join', exact: true }).click(); }
 
   here(n) { return this.page.locator('#state').getByText(`${n} here`).waitFor(); }
+
+  // go changes to a room over the list of rooms.
+  async go(room) {
+    const button = this.page.locator('#rooms-button');
+    if (await button.isVisible()) await button.click();
+    await this.page.locator('#room-name').fill(room);
+    await this.page.locator('#room-form button').click();
+    await this.page.locator('#title').getByText(room, { exact: true }).waitFor();
+  }
+
+  // wake is what a browser tells of that its user or its network is back.
+  wake() { return this.page.evaluate(() => window.dispatchEvent(new Event('online'))); }
 
   people() { return this.page.locator('#people-list .name').allTextContents(); }
 

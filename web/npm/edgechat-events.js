@@ -1,4 +1,4 @@
-// What happens is told to those who asked for it.
+// What happens is told to those who asked for it, by the client and by the browser.
 
 export class Events {
   #listeners = new Map(); // by type
@@ -35,4 +35,14 @@ export class Refusal extends Error {
     this.name = 'Refusal';
     this.code = code;
   }
+}
+
+// whenBack calls check when a browser says that the network or the user may be back, and returns a function that ends that.
+// offline is no more than a hint: the board may be near all the same.
+export function whenBack(check) {
+  if (typeof document === 'undefined' || typeof addEventListener === 'undefined') return () => {};
+  const look = () => { if (!document.hidden) check(); };
+  const pairs = [[window, 'online'], [window, 'offline'], [window, 'pageshow'], [window, 'focus'], [document, 'visibilitychange'], [document, 'resume'], [navigator.connection, 'change']];
+  for (const [target, type] of pairs) target?.addEventListener?.(type, look);
+  return () => { for (const [target, type] of pairs) target?.removeEventListener?.(type, look); };
 }

@@ -29,6 +29,8 @@ export interface Options {
   authorKey?: string;
   /** default the global one; in node before version 22 that of the package ws. Without any, plain HTTP, in three rooms at most and without typing */
   WebSocket?: unknown;
+  /** of frames; default json. What listeners are given is the same */
+  format?: 'json' | 'msgpack';
 }
 
 export interface Message {

@@ -8,13 +8,13 @@
 //
 // docs/protocol.md of the project is the contract.
 
-import { Events, Refusal, sentence } from './edgechat-events.js';
+import { Events, Refusal, sentence, whenBack } from './edgechat-events.js';
 import { Outbox, memory } from './edgechat-outbox.js';
 import { Room, newKey } from './edgechat-room.js';
 
 export { Refusal, Room };
 
-const PROTOCOL = 'edgechat.v1.json';
+const json = { protocol: 'edgechat.v1.json', encode: JSON.stringify, decode: JSON.parse }; // how frames are written
 const BACKOFF_MIN = 500; // ms
 const BACKOFF_MAX = 30_000; // ms
 const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
@@ -45,6 +45,8 @@ export class Client extends Events {
   #startedAt = 0; // when the socket was made
   #heardAt = 0;
   #retry = 0; // timer until the next try
+  #codec = json;
+  #spoken = json; // that of the socket
   #answer = 0; // timer until which something must be heard
   #answerBy = 0; // when that ends
   #silence = 0; // timer after which the server is asked
@@ -60,8 +62,10 @@ export class Client extends Events {
   // acknowledged (edgechat-outbox.js says how); authorKey is what edits and deletions without a token are shown by: keep it with
   // the storage. WebSocket is for where there is none, such as node before version 22: that of the package ws. Without one, and
   // where something lets none through, plain HTTP does it, in fewer rooms at once and without typing.
-  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket }) {
+  // format is that of frames, 'json' or 'msgpack'; plain HTTP has JSON alone.
+  constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket, format = 'json' }) {
     super();
+    if (format !== 'json' && format !== 'msgpack') throw new TypeError(`format is "json" or "msgpack", not "${format}"`);
     this.#base = new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/'));
     this.#username = username;
     this.#token = token;
@@ -73,8 +77,16 @@ export class Client extends Events {
       late: () => this.#connect(),
       failed: (entry) => this.#rooms.get(entry.room)?.failed(entry),
     }, storage);
-    this.#unwatch = this.#watch();
-    queueMicrotask(() => { if (!this.state) this.#connect(); }); // who made it listens by then
+    this.#unwatch = whenBack(() => this.check());
+    queueMicrotask(() => this.#begin(format)); // who made it listens by then
+  }
+
+  // #begin loads what few need, and connects.
+  async #begin(format) {
+    const codec = format === 'msgpack' ? await import('./edgechat-msgpack.js').catch(() => null) : json;
+    this.#codec = codec ?? json;
+    if (!codec) this.#end('unavailable', 'The part that speaks MessagePack cannot be loaded.');
+    else if (!this.state) this.#connect();
   }
 
   // join enters a room. since is the id of a message: what came after it is replayed; or 'all'. limit is how many at most the
@@ -129,21 +141,12 @@ export class Client extends Events {
     return url;
   }
 
-  // A browser says when the network or the user is back. offline is no more than a hint: the board may be near all the same.
-  #watch() {
-    if (typeof document === 'undefined' || typeof addEventListener === 'undefined') return () => {};
-    const check = () => { if (!document.hidden) this.check(); };
-    const pairs = [[window, 'online'], [window, 'offline'], [window, 'pageshow'], [window, 'focus'], [document, 'visibilitychange'], [navigator.connection, 'change']];
-    for (const [target, type] of pairs) target?.addEventListener?.(type, check);
-    return () => { for (const [target, type] of pairs) target?.removeEventListener?.(type, check); };
-  }
-
   #to(state, detail = {}) {
     this.state = state;
     this.emit('state', state, detail);
   }
 
-  #connect(Socket = this.#WebSocket) {
+  #connect(Socket = this.#WebSocket, codec = this.#codec) {
     if (!Socket) return void this.#connectPlainly();
     this.#drop();
     this.#openedAt = 0;
@@ -152,11 +155,13 @@ export class Client extends Events {
     const offered = /^[\w.~+-]+$/.test(this.#token);
     const url = this.#address('', { username: this.#token ? '' : this.#username, token: offered ? '' : this.#token });
     url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new Socket(url, offered ? [PROTOCOL, `bearer.${this.#token}`] : PROTOCOL);
+    const socket = new Socket(url, offered ? [codec.protocol, `bearer.${this.#token}`] : codec.protocol);
+    socket.binaryType = 'arraybuffer';
     let opened = false;
     this.#socket = socket;
+    this.#spoken = codec;
     socket.onopen = () => { opened = true; };
-    socket.onmessage = (event) => this.#receive(JSON.parse(event.data));
+    socket.onmessage = (event) => this.#receive(codec.decode(event.data));
     socket.onerror = () => {}; // the close that follows says all; without a listener that of ws ends the program
     socket.onclose = (event) => {
       if (opened) this.#closed(event);
@@ -173,7 +178,7 @@ export class Client extends Events {
     const began = this.#startedAt = Date.now();
     const plain = await import('./edgechat-plain.js').catch(() => {});
     if (this.state !== 'connecting' || this.#startedAt !== began) return;
-    if (plain) this.#connect(plain.PlainSocket);
+    if (plain) this.#connect(plain.PlainSocket, json);
     else this.#wait(0);
   }
 
@@ -251,7 +256,7 @@ export class Client extends Events {
 
   #send(frame) {
     if (this.state !== 'open') return false;
-    this.#socket.send(JSON.stringify(frame));
+    this.#socket.send(this.#spoken.encode(frame));
     return true;
   }
 
