@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Server, fourLines, until } from './harness.mjs';
-import { Person, launch, phone } from './person.mjs';
+import { Person, launch, network, phone } from './person.mjs';
 
 test('the page', async (t) => {
   const server = await (await Server.start(t)).up();
@@ -58,6 +58,7 @@ test('the page', async (t) => {
   await t.test('a name that is refused is said at the door', async (t) => {
     const eve = await Person.arrive(t, browser, phone);
     await eve.page.goto(server.http);
+    eve.excused = network; // 400
     await eve.enter('Eve\u202e', 'door');
     await eve.page.getByRole('alert').filter({ hasText: 'the username may not hold' }).waitFor();
     assert.ok(await eve.page.locator('#name').isVisible());
@@ -102,6 +103,7 @@ test('the page', async (t) => {
 
     const guest = await Person.arrive(t, browser);
     await guest.page.goto(guarded.http);
+    guest.excused = network; // 401
     await guest.enter('Guest', 'den');
     await guest.page.getByRole('alert').filter({ hasText: 'token' }).waitFor();
     await guest.page.locator('#token').fill(token);
@@ -155,6 +157,7 @@ test('moderation, on the page', async (t) => {
   await t.test('a page that is put out says why, and stays out', async (t) => {
     const alice = await Person.arrive(t, browser);
     await alice.join(server, 'Alice', 'den');
+    alice.excused = network; // 403
     admin('kick', '--name', 'Alice', '--room', 'den', '--reason', 'too loud');
     await door(alice, 'A moderator has removed you from this room: too loud.');
     await alice.page.getByRole('button', { name: 'Join', exact: true }).click(); // she may come back

@@ -5,12 +5,12 @@ import { openActions } from './actions.js';
 import * as alerts from './alerts.js';
 import { addressOf, base, roomOf } from './base.js';
 import { Compose } from './compose.js';
-import { Door, takeToken } from './door.js';
+import { Door, refuseToken, takeToken } from './door.js';
 import { invite } from './invite.js';
 import * as kept from './kept.js';
 import { Log } from './log.js';
 import * as panels from './panels.js';
-import { showPeople, typingParts } from './people.js';
+import { keyOf, showPeople, typingParts } from './people.js';
 import { Rooms, showOthers, showRooms } from './rooms.js';
 import { Search } from './search.js';
 import * as settings from './settings.js';
@@ -28,7 +28,6 @@ for (const link of document.querySelectorAll('link')) link.href = link.href;
 let client = null;
 let rooms = null;
 let place = null; // the room that is shown
-let moderates = new Set(); // names of rooms in which we may delete what others said
 let waitTimer = 0;
 let noticeTimer = 0;
 let listTimer = 0;
@@ -64,14 +63,13 @@ function start(name) {
 function stop() {
   const old = client;
   client = rooms = place = null;
-  moderates = new Set();
   log.show(null);
   compose.show(null);
   old?.stop();
 }
 
 const on = {
-  me: () => client?.username,
+  me: () => client && keyOf(client),
   notice,
   changed: () => {
     listTimer ||= setTimeout(() => {
@@ -88,7 +86,6 @@ const on = {
     if (other === place) {
       log.replaying();
       other.people.load(frame.members);
-      askModerator(other);
     }
     on.changed();
   },
@@ -134,25 +131,11 @@ function choose(name) {
   log.show(place.timeline, place.unread > 0 || !place.joined ? place.read >= 0 ? place.read : Infinity : Infinity);
   compose.show(place);
   place.people.forget();
-  if (place.joined) {
-    place.people.load();
-    askModerator(place);
-  }
+  if (place.joined) place.people.load();
   on.people(place);
   showList();
   compose.focus();
   seen();
-}
-
-// askModerator asks whether we may delete what others have said: the rules of a room are told to moderators alone.
-async function askModerator({ name }) {
-  if (!client.verified || moderates.has(name)) return;
-  try {
-    await client.request(`room/${encodeURIComponent(name)}/moderation`);
-    moderates.add(name);
-  } catch {
-    // we may not
-  }
 }
 
 // ---- what is shown
@@ -166,6 +149,7 @@ function showList() {
   alerts.unreadIs(rooms.unread, place.name);
   $('compose').hidden = place.readOnly;
   $('read-only').hidden = !place.readOnly;
+  $('write').hidden = place.access === 'read';
 }
 
 async function listOthers() {
@@ -194,7 +178,7 @@ function connection(state, detail) {
   if (state === 'stopped') {
     if (!client) return; // we did
     const needsToken = detail.code === 'unauthorized' || detail.code === 'token_revoked';
-    if (needsToken) kept.set('token', '');
+    if (needsToken) refuseToken();
     leaveTo(detail.text, needsToken);
     return;
   }
@@ -225,7 +209,7 @@ log.onEnd = seen;
 
 $('items').addEventListener('click', (event) => {
   const button = event.target.closest('.more');
-  if (button) openActions(log.itemOf(button), place, { compose, notice, mayDelete: moderates.has(place.name) });
+  if (button) openActions(log.itemOf(button), place, { compose, notice, mayDelete: place.access === 'moderate' });
 });
 
 $('room-form').addEventListener('submit', (event) => {

@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 
 // The token that came with the address is kept apart until the server has taken it, so that a link cannot take away a right one.
 let offered = '';
+let before = ''; // the token that it took the place of
 
 // takeToken takes a token out of the address, so that it stands in no bookmark or screenshot, and the back
 // button does not bring it back. It returns whether somebody has to say which one to use.
@@ -24,11 +25,18 @@ export function takeToken() {
   return Boolean(offered);
 }
 
+// refuseToken is told that the server does not take the token: the one before it is ours again, if there is one.
+export function refuseToken() {
+  kept.set('token', before);
+  before = '';
+}
+
 export class Door {
   // enter is called with a room once somebody comes in.
   constructor(enter) {
     $('join').addEventListener('submit', (event) => {
       event.preventDefault();
+      before = offered && kept.get('token');
       if (offered) kept.set('token', offered);
       else if ($('token').value.trim()) kept.set('token', $('token').value.trim());
       offered = $('token').value = '';

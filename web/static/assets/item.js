@@ -30,6 +30,9 @@ export function nameElement(username, verified = false) {
   return bdi;
 }
 
+// personElement is nameElement of a key, which keyOf has made.
+export const personElement = (key) => nameElement(key.replace('\n', ''), key.endsWith('\n'));
+
 // fill has li say what item says now.
 export function fill(li, item) {
   if (item.kind === 'message' || item.kind === 'own') fillMessage(li, item);
@@ -105,7 +108,7 @@ function fillNote(li, item) {
     const names = [...item.people].filter(([, what]) => what === type).map(([name]) => name);
     if (names.length === 0) continue;
     if (parts.length > 0) parts.push(' · ');
-    for (const [n, name] of names.slice(0, 3).entries()) parts.push(n ? ', ' : '', nameElement(name));
+    for (const [n, name] of names.slice(0, 3).entries()) parts.push(n ? ', ' : '', personElement(name));
     if (names.length > 3) parts.push(` ${t('andMore', { n: names.length - 3 })}`);
     parts.push(` ${t(type)}`);
   }

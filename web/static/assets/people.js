@@ -1,6 +1,6 @@
 // Who is in the room that is shown: people, each once, however many tabs they have. And who types.
 
-import { element, nameElement } from './item.js';
+import { element, personElement } from './item.js';
 import { t, collator } from './strings.js';
 
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
@@ -8,6 +8,9 @@ const TYPING_SHOWN = 4_000; // ms after the last sign of it
 const TRIES = 3; // while people come and go between a question and its answer, or nobody answers
 const RETRY = 1_000; // ms after a question that was not answered
 const EARLY_MAX = 1_000; // who came and went before the answer, and is told of then
+
+// keyOf tells a person from a namesake whose name is no token's, or is.
+export const keyOf = ({ username, verified }) => verified ? `${username}\n` : username; // no name has a line feed
 
 export class People {
   #room; #changed; #note;
@@ -54,7 +57,7 @@ export class People {
       }
       if (asked !== this.#asks) return;
       if (before !== this.#happened && n < TRIES) continue;
-      this.#know(new Map(list.map((member) => [member.username, member.connections])));
+      this.#know(new Map(list.map((member) => [keyOf(member), member.connections])));
       return;
     }
   }
@@ -72,12 +75,14 @@ export class People {
   }
 
   // event is told of a connection that came or went, and where in the room's order that was.
-  event({ type, username }, at) {
+  event(frame, at) {
+    const { type } = frame;
+    const name = keyOf(frame);
     this.#happened++;
-    if (type === 'left') this.#stopTyping(username);
+    if (type === 'left') this.#stopTyping(name);
     if (!this.#counts) {
-      if (this.#early.length < EARLY_MAX) this.#early.push([username, type, at]);
-    } else if (this.#step(this.#counts, username, type, at)) {
+      if (this.#early.length < EARLY_MAX) this.#early.push([name, type, at]);
+    } else if (this.#step(this.#counts, name, type, at)) {
       this.#changed();
     }
   }
@@ -110,15 +115,15 @@ export class People {
 }
 
 export function showPeople(list, names) {
-  list.replaceChildren(...names.map((name) => element('li', '', nameElement(name))));
+  list.replaceChildren(...names.map((name) => element('li', '', personElement(name))));
 }
 
 // typingText returns parts of a line: who types.
 export function typingParts(names) {
   if (names.length === 0) return [];
   if (names.length > 2) return [t('manyTyping')];
-  const parts = [nameElement(names[0])];
-  if (names[1]) parts.push(` ${t('and')} `, nameElement(names[1]));
+  const parts = [personElement(names[0])];
+  if (names[1]) parts.push(` ${t('and')} `, personElement(names[1]));
   parts.push(` ${t(names[1] ? 'areTyping' : 'isTyping')}`);
   return parts;
 }

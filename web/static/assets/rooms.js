@@ -2,7 +2,7 @@
 
 import { element, nameElement } from './item.js';
 import { get, getJSON, set, setJSON } from './kept.js';
-import { People } from './people.js';
+import { People, keyOf } from './people.js';
 import { t } from './strings.js';
 import { when } from './time.js';
 import { Timeline } from './timeline.js';
@@ -16,6 +16,7 @@ class Place {
   last = null; // the newest item
   head = 0; // the greatest offset that is known
   readOnly = false;
+  access = 'write'; // or read, or moderate
   joined = false;
   #announced = false; // to others, on this connection
 
@@ -67,6 +68,8 @@ class Place {
   #subscribed(frame) {
     this.joined = true;
     this.#announced = false;
+    this.access = frame.access;
+    this.#setReadOnly(frame.access === 'read' || REFUSED_WRITE.has(frame.refused));
     this.head = frame.offset;
     // Somebody new has missed nothing; and a server may have lost, or been given, another history.
     if (this.read < 0 || this.read > frame.offset) set(`read.${this.name}`, String(frame.offset));
@@ -80,7 +83,7 @@ class Place {
     this.head = Math.max(this.head, frame.offset);
     const item = this.timeline.message(frame);
     this.last = item;
-    this.people.said(frame.username);
+    this.people.said(keyOf(frame));
     if (isNew && !item.mine && !item.deleted) {
       this.unread++;
       this.on.unread(this, item, live);
@@ -90,8 +93,8 @@ class Place {
 
   #event(frame) {
     if (frame.type === 'typing') {
-      if (frame.username !== this.on.me()) this.people.typed(frame.username);
-    } else if (this.#announced || frame.username !== this.on.me()) {
+      if (keyOf(frame) !== this.on.me()) this.people.typed(keyOf(frame));
+    } else if (this.#announced || keyOf(frame) !== this.on.me()) {
       this.people.event(frame, this.head);
     } else {
       this.#announced = true; // that it is us who came
@@ -158,7 +161,7 @@ export function showRooms(list, places, current, choose) {
     const head = element('span', 'room-head', element('bdi', 'room-name', place.name));
     if (last) head.append(element('time', '', when(last.date)));
     const line = element('span', 'room-last');
-    if (last) line.append(nameElement(last.username), `: ${last.deleted ? t('deleted') : last.content}`);
+    if (last) line.append(nameElement(last.username, last.verified), `: ${last.deleted ? t('deleted') : last.content}`);
     const tail = element('span', 'room-tail', line);
     if (place.unread > 0) {
       const badge = element('span', 'badge', place.unread > 99 ? '99+' : String(place.unread));
