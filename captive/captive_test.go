@@ -124,11 +124,11 @@ func TestTimes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard(t, Config{Delay: 10 * time.Second, Time: time.Hour, BasePath: "/talk"})
 		apple, android := &probes[0], &probes[3]
-		b.Note(b.request("10.42.0.9", "GET", "http://10.42.0.1/talk/assets/app.js"))
-		b.Note(b.request("10.42.0.10", "GET", "http://10.42.0.1/assets/app.js"))
+		b.Note(b.request("10.42.0.9", "GET", "http://10.42.0.1/talk/assets/page.js"))
+		b.Note(b.request("10.42.0.10", "GET", "http://10.42.0.1/assets/page.js"))
 		b.local = &net.TCPAddr{IP: net.IPv4(10, 42, 0, 1), Port: 3000}
 		time.Sleep(10*time.Second - 1)
-		b.Note(b.request("10.42.0.9", "GET", "http://10.42.0.1/talk/assets/app.js")) // which does not begin it anew
+		b.Note(b.request("10.42.0.9", "GET", "http://10.42.0.1/talk/assets/page.js")) // which does not begin it anew
 		if w := b.ask("10.42.0.9", "GET", "http://"+android.host+android.path); w.Header().Get("Location") != "http://10.42.0.1:3000/talk/" {
 			t.Errorf("%d %v", w.Code, w.Header())
 		}

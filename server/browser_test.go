@@ -20,7 +20,7 @@ func TestRebinding(t *testing.T) {
 
 func rebind(t *testing.T, s *running) {
 	requests := []string{
-		"GET /", "GET /room/den", "GET /assets/app.js", "GET /healthz", "GET /readyz", "GET /metrics", "GET /nowhere", "GET /chat/rooms", "GET /chat/room/den/messages",
+		"GET /", "GET /room/den", "GET /assets/page.js", "GET /healthz", "GET /readyz", "GET /metrics", "GET /nowhere", "GET /chat/rooms", "GET /chat/room/den/messages",
 		"POST /chat/room/den/messages", "DELETE /chat/room/den/messages/x-1", "OPTIONS /chat/rooms", "GET /chat/room/den" + upgrade, "GET /chat" + upgrade + "\nSec-WebSocket-Protocol: edgechat.v1.json",
 	}
 	for _, request := range requests {
@@ -89,7 +89,7 @@ func TestNoPermission(t *testing.T) {
 func TestBasePath(t *testing.T) {
 	s := start(t, Config{BasePath: "/attic/chat"})
 	for path, want := range map[string]string{
-		"/attic/chat/": "text/html", "/attic/chat/room/a%2Fb": "text/html", "/attic/chat/assets/app.js": "text/javascript", "/attic/chat/healthz": "application/json", "/healthz": "application/json",
+		"/attic/chat/": "text/html", "/attic/chat/room/a%2Fb": "text/html", "/attic/chat/assets/page.js": "text/javascript", "/attic/chat/healthz": "application/json", "/healthz": "application/json",
 		"/attic/chat/chat/rooms": "application/json", "/chat/rooms": "application/json",
 	} {
 		if resp, body := raw(t, s, "GET "+path); resp.StatusCode != 200 || !strings.HasPrefix(resp.Header.Get("Content-Type"), want) {

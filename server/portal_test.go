@@ -14,7 +14,7 @@ func TestPortal(t *testing.T) {
 	s := start(t, Config{Captive: true})
 	page := s.url + "/"
 	for _, host := range []string{"captive.apple.com", "connectivitycheck.gstatic.com", "www.msftconnecttest.com", "detectportal.firefox.com", "nmcheck.gnome.org"} {
-		for _, path := range []string{"/", "/room/den", "/assets/app.js", "/healthz", "/chat/rooms", "/chat/room/den/messages", "/chat/room/den/events", "/captive", "//chat/rooms", "/%2e%2e/chat/rooms"} {
+		for _, path := range []string{"/", "/room/den", "/assets/page.js", "/healthz", "/chat/rooms", "/chat/room/den/messages", "/chat/room/den/events", "/captive", "//chat/rooms", "/%2e%2e/chat/rooms"} {
 			resp, body := raw(t, s, "GET "+path+"\nHost: "+host+"\nOrigin: http://"+host)
 			if resp.StatusCode != 302 || resp.Header.Get("Location") != page || strings.TrimSpace(string(body)) != `<!doctype html><title>edgechat</title><a href="`+page+`">The chat is here</a>` ||
 				resp.Header.Get("Access-Control-Allow-Origin") != "" {

@@ -7,6 +7,7 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -44,7 +45,7 @@ type variant struct {
 // files are all that there is to serve.
 type files struct {
 	page, inRoom *file            // the same, for "/" and for "/room/NAME": links are relative
-	others       map[string]*file // by path, "/assets/app.js", "/assets/3f21.../app.js" and "/edgechat.js"
+	others       map[string]*file // by path, "/assets/page.js", "/assets/3f21.../page.js" and "/edgechat.js"
 }
 
 // importedLater returns the names of the parts that a script loads when it needs them, by import('./NAME').
@@ -59,51 +60,41 @@ func importedLater(body []byte) (names []string) {
 	}
 }
 
-// load reads the embedded files. The page's parts are in a folder that is named by the hash of all of them, so that a browser keeps
-// them for ever and asks for none again; their imports of each other are relative, and stay in it.
+// load reads the embedded files. What the page loads is in a folder that is named by the hash of all of it, so that a browser
+// keeps it for ever and asks for nothing again: page.js, which is its modules in one, and what these import later.
 func load() *files {
-	parts := map[string][]byte{} // of the page, by name
 	all := &files{others: map[string]*file{}}
+	modules, parts := map[string][]byte{}, map[string][]byte{} // by name
 	for name, body := range read("npm") {
 		all.others["/"+name] = newFile(name, body)
 		if path.Ext(name) == ".js" {
-			parts[name] = lean(name, body)
+			modules[name] = lean(name, body)
 		}
 	}
 	for name, body := range read("static/assets") {
-		parts[name] = lean(name, body)
+		if path.Ext(name) == ".js" {
+			modules[name] = lean(name, body)
+		} else {
+			parts[name] = lean(name, body)
+		}
 	}
-	names := slices.Sorted(func(yield func(string) bool) {
-		for name := range parts {
-			if !yield(name) {
-				return
-			}
-		}
-	})
-	later := map[string]bool{"app.js": true} // not preloaded: the first is named by the page, others are wanted by few
-	for _, body := range parts {
-		for _, name := range importedLater(body) {
-			later[name] = true
-		}
+	parts["page.js"] = join(modules, "app.js")
+	for _, later := range importedLater(parts["page.js"]) {
+		parts[later] = modules[later]
 	}
 	sum := sha256.New()
-	var preloads strings.Builder
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
 		sum.Write([]byte(name))
 		sum.Write(parts[name])
-		if path.Ext(name) == ".js" && !later[name] {
-			preloads.WriteString(`<link rel="modulepreload" href="assets/` + name + "\">\n")
-		}
 	}
 	folder := "assets/" + hex.EncodeToString(sum.Sum(nil)[:6]) + "/"
-	for _, name := range names {
-		f := newFile(name, parts[name])
+	for name, body := range parts {
+		f := newFile(name, body)
 		f.forever = "/" + folder
 		all.others["/assets/"+name] = f
 		all.others["/"+folder+name] = f
 	}
-	html := read("static")["index.html"]
-	html = bytes.Replace(html, []byte(`<script type="module"`), []byte(preloads.String()+`<script type="module"`), 1)
+	html := bytes.Replace(read("static")["index.html"], []byte("assets/app.js"), []byte("assets/page.js"), 1)
 	html = lean("index.html", bytes.ReplaceAll(html, []byte(`="assets/`), []byte(`="`+folder)))
 	all.page = newFile("index.html", html)
 	all.inRoom = newFile("index.html", bytes.ReplaceAll(html, []byte(`="assets/`), []byte(`="../assets/`)))
@@ -145,7 +136,7 @@ func read(folder string) map[string][]byte {
 }
 
 // lean leaves out what is for people who read the source: indentation, and comments that stand alone on their line or,
-// in scripts, behind what holds no string and no slash; and in styles, spaces. Lines stay where they are, so that a browser that names one names the right one.
+// in scripts, behind what holds no string and no slash; and in styles, spaces. Lines stay where they are.
 func lean(name string, body []byte) []byte {
 	comment := map[string]string{".js": "//", ".css": "/*", ".html": "<!--"}[path.Ext(name)]
 	if comment == "" {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -52,14 +51,14 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/room/general", 200, "text/html; charset=utf-8"},
 		{"GET", "/room/K%C3%BCche?token=x", 200, "text/html; charset=utf-8"},
 		{"GET", "/room/a%2Fb", 200, "text/html; charset=utf-8"}, // one segment; the chat's route says what is wrong with the name
-		{"GET", "/assets/app.js", 200, "text/javascript; charset=utf-8"},
+		{"GET", "/assets/page.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/edgechat.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/edgechat-room.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/edgechat.d.ts", 200, "text/plain; charset=utf-8"},
 		{"GET", "/assets/app.webmanifest", 200, "application/manifest+json"},
 		{"GET", "/assets/icon-180.png", 200, "image/png"},
 		{"GET", "/package.json", 404, "application/json; charset=utf-8"},
-		{"HEAD", "/assets/edgechat.js", 200, "text/javascript; charset=utf-8"},
+		{"HEAD", "/assets/edgechat-plain.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/assets/style.css", 200, "text/css; charset=utf-8"},
 		{"GET", "/assets/icon.svg", 200, "image/svg+xml"},
 		{"GET", "/room/", 404, "application/json; charset=utf-8"},
@@ -72,7 +71,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/assets/index.html", 404, "application/json; charset=utf-8"},
 		{"POST", "/", 405, "application/json; charset=utf-8"},
 		{"DELETE", "/room/general", 405, "application/json; charset=utf-8"},
-		{"OPTIONS", "/assets/app.js", 405, "application/json; charset=utf-8"},
+		{"OPTIONS", "/assets/page.js", 405, "application/json; charset=utf-8"},
 		{"POST", "/nowhere", 404, "application/json; charset=utf-8"},
 	} {
 		res := get(t, c.method, c.path)
@@ -101,7 +100,7 @@ func TestRoutes(t *testing.T) {
 
 func TestNotModified(t *testing.T) {
 	tags := map[string]string{}
-	for _, p := range []string{"/", "/assets/app.js", "/assets/style.css"} {
+	for _, p := range []string{"/", "/assets/page.js", "/assets/style.css"} {
 		first := get(t, "GET", p)
 		tag := first.Header.Get("ETag")
 		if len(tag) < 10 || tag[0] != '"' {
@@ -131,8 +130,8 @@ func TestCompression(t *testing.T) {
 		{"", false}, {"gzip", true}, {"deflate, gzip;q=0.5, br", true}, {"GZIP", true}, {"br", false},
 		{"gzip;q=0", false}, {"gzip; q=0.000, br", false}, {"x-gzip-not", false},
 	} {
-		plain := body(t, get(t, "GET", "/assets/app.js"))
-		res := get(t, "GET", "/assets/app.js", "Accept-Encoding", c.accept)
+		plain := body(t, get(t, "GET", "/assets/page.js"))
+		res := get(t, "GET", "/assets/page.js", "Accept-Encoding", c.accept)
 		if got := res.Header.Get("Content-Encoding") == "gzip"; got != c.want {
 			t.Errorf("Accept-Encoding %q: compressed is %v, want %v", c.accept, got, c.want)
 			continue
@@ -143,7 +142,7 @@ func TestCompression(t *testing.T) {
 		if !c.want {
 			continue
 		}
-		if res.Header.Get("ETag") == get(t, "GET", "/assets/app.js").Header.Get("ETag") {
+		if res.Header.Get("ETag") == get(t, "GET", "/assets/page.js").Header.Get("ETag") {
 			t.Error("both forms have the same ETag, and a cache would mix them up")
 		}
 		z, err := gzip.NewReader(res.Body)
@@ -216,83 +215,6 @@ func TestPolicyOf(t *testing.T) {
 	for _, bad := range []string{"", "intranet.example", "https://a/b", "https://a b", "ftp://a", "https://*.example", "'self'", "https://a;b"} {
 		if _, err := Handler(Config{FrameAncestors: []string{bad}}); err == nil {
 			t.Errorf("frame ancestor %q is taken", bad)
-		}
-	}
-}
-
-// What somebody wrote never becomes markup, and the whole stays light enough for a
-// slow link.
-func TestScripts(t *testing.T) {
-	all := load()
-	plain, wire := len(all.page.plain.body), len(all.page.zipped.body)
-	later := map[string]bool{} // what few need, and no page loads at first
-	for _, f := range all.others {
-		for _, name := range importedLater(f.plain.body) {
-			later[name] = true
-		}
-	}
-	for name, f := range all.others {
-		if f.forever == "" || !strings.HasPrefix(name, f.forever) {
-			continue // the same once more
-		}
-		if !later[path.Base(name)] {
-			plain += len(f.plain.body)
-			wire += len(f.zipped.body)
-			if f.zipped.body == nil {
-				wire += len(f.plain.body)
-			}
-		} else if strings.Contains(string(all.page.plain.body), path.Base(name)) {
-			t.Errorf("%s is preloaded, and few need it", name)
-		}
-		if f.contentType == "" {
-			t.Errorf("%s has no content type", name)
-		}
-		for _, never := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "setHTML", "HTMLUnsafe", "DOMParser",
-			"createContextualFragment", "srcdoc", "document.write", "eval(", "new Function", "randomUUID("} {
-			if path.Ext(name) == ".js" && strings.Contains(string(f.plain.body), never) {
-				t.Errorf("%s has %s", name, never)
-			}
-		}
-		for _, m := range regexp.MustCompile(`from '\./([^']+)'`).FindAllStringSubmatch(string(f.plain.body), -1) {
-			if all.others[f.forever+m[1]] == nil {
-				t.Errorf("%s imports %s, which there is not", name, m[1])
-			}
-			if !strings.Contains(string(all.page.plain.body), strings.TrimPrefix(f.forever, "/")+m[1]+`">`) {
-				t.Errorf("%s is not preloaded", m[1])
-			}
-		}
-	}
-	if plain > 100<<10 || wire > 60<<10 {
-		t.Errorf("the page and its parts are %d bytes, %d compressed, and 102400 and 61440 are the limits", plain, wire)
-	}
-	t.Logf("the page and its parts are %d bytes, %d compressed", plain, wire)
-}
-
-// Parts in the folder of their hash are kept for ever, the others asked for each time.
-func TestForever(t *testing.T) {
-	html := body(t, get(t, "GET", "/room/den"))
-	at := regexp.MustCompile(`src="\.\.(/assets/[0-9a-f]{12}/app\.js)"`).FindStringSubmatch(html)
-	if at == nil {
-		t.Fatalf("no script of the hash in %s", html)
-	}
-	if res := get(t, "GET", at[1]); res.StatusCode != 200 || res.Header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
-		t.Errorf("%s: %d, Cache-Control %q", at[1], res.StatusCode, res.Header.Get("Cache-Control"))
-	}
-	if res := get(t, "GET", "/assets/000000000000/app.js"); res.StatusCode != 404 {
-		t.Errorf("a folder of another hash: %d", res.StatusCode)
-	}
-}
-
-// What is left out of a part is for people alone, and lines stay where they are.
-func TestLean(t *testing.T) {
-	for _, c := range []struct{ name, in, out string }{
-		{"a.js", "// why\n  let a = 'x'; // stays\n\t// gone\nb(); // gone\n", "\nlet a = 'x'; // stays\n\nb();\n"},
-		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na{b:c}\n/* two\nlines */\n"},
-		{"b.css", "a > b, :is(c, d) e { f: g(h, i) j; k: \"\"; }\n", "a > b,:is(c,d) e{f:g(h,i) j;k:\"\"}\n"},
-		{"a.svg", "  <svg/>\n", "  <svg/>\n"},
-	} {
-		if got := string(lean(c.name, []byte(c.in))); got != c.out {
-			t.Errorf("%s: %q becomes %q, want %q", c.name, c.in, got, c.out)
 		}
 	}
 }

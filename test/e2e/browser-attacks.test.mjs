@@ -34,7 +34,7 @@ test('pages from elsewhere', async (t) => {
         const read = await fetch('/chat/room/den/messages');
         const post = await fetch('/chat/room/den/messages', { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body: 'rebound' });
         const health = await fetch('/healthz');
-        const asset = await fetch('/assets/app.js');
+        const asset = await fetch('/assets/page.js');
         return {
           read: [read.status, await read.text()], post: post.status, health: health.status, asset: asset.status,
           socket: await socket(`ws://${location.host}/chat/room/den?since=all`),
@@ -128,7 +128,7 @@ test('pages from elsewhere', async (t) => {
             const script = document.createElement('script');
             script.onload = () => done('loaded');
             script.onerror = () => done('refused');
-            script.src = `${http}/assets/log.js`;
+            script.src = `${http}/assets/page.js`;
             script.type = 'module';
             document.head.append(script);
           }),

@@ -119,7 +119,7 @@ test('plain HTTP', async (t) => {
   });
 
   await t.test('HEAD, health and the page', async () => {
-    for (const path of ['/healthz', '/readyz', '/', '/room/den', '/assets/app.js', '/chat/rooms', '/chat/room/den/messages']) {
+    for (const path of ['/healthz', '/readyz', '/', '/room/den', '/assets/page.js', '/chat/rooms', '/chat/room/den/messages']) {
       const head = await fetch(server.http + path, { method: 'HEAD' });
       assert.equal(head.status, 200, path);
       assert.equal(await head.text(), '', path);

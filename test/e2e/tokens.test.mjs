@@ -36,7 +36,7 @@ test('tokens', async (t) => {
   });
 
   await t.test('health and the page need none', async () => {
-    for (const path of ['/healthz', '/readyz', '/', '/room/den', '/assets/app.js']) {
+    for (const path of ['/healthz', '/readyz', '/', '/room/den', '/assets/page.js']) {
       assert.equal((await fetch(server.http + path)).status, 200, path);
     }
   });
