@@ -147,7 +147,8 @@ test('a server that is away, and the settings', async (t) => {
     await alice.page.locator('.setting', { hasText: 'Count unread' }).locator('input').check();
     await alice.page.locator('.setting', { hasText: 'Notifications' }).locator('input').check();
     await pick('Language', 'de');
-    await alice.page.getByRole('button', { name: 'Schließen' }).click();
+    assert.equal(await alice.page.locator('#sheet-close').textContent(), 'Schließen');
+    await alice.page.locator('#sheet-close').click();
     await until('the count', async () => await alice.page.title() === '(1) den · edgechat');
     await server.say('other', 'Bob', 'heard');
     await until('the notification', async () => (await alice.page.evaluate(() => window.rung)).join() === 'Bob · other');
@@ -185,7 +186,9 @@ test('a server that is away, and the settings', async (t) => {
     t.after(() => context.close());
     const page = await context.newPage();
     await page.goto(server.http);
-    await page.getByText('This page needs JavaScript.').waitFor();
+    const text = page.locator('noscript p'); // which getByText passes over
+    await text.waitFor();
+    assert.match(await text.innerText(), /^This page needs JavaScript\. .*chat\/room\/NAME\/messages/);
   });
 
   await t.test('manifest and icons are there', async (t) => {
@@ -204,4 +207,36 @@ test('a server that is away, and the settings', async (t) => {
       return image.naturalWidth;
     }), 180);
   });
+});
+
+test('a moderator deletes what others said, and nobody asks whether they may', async (t) => {
+  const server = await Server.start(t, '--tokens', 'FOLDER/tokens', '--anonymous', 'write');
+  const token = server.run('token', 'create', 'Mum', '--access', 'moderate', '--tokens', 'FOLDER/tokens').trim();
+  await server.up();
+  const browser = await launch(t);
+  const mum = await Person.arrive(t, browser, phone);
+  const asked = [];
+  mum.page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await mum.page.goto(`${server.http}/room/den#token=${token}`);
+  await mum.connected();
+  const ben = await Person.arrive(t, browser);
+  await ben.join(server, 'Ben', 'den');
+  await ben.say('a secret');
+  await mum.sees('a secret');
+  await mum.page.locator('.message .more').click();
+  for (const name of ['Delete', 'Delete for everyone?']) await mum.page.locator('#sheet').getByRole('button', { name, exact: true }).click();
+  await ben.page.locator('#log [data-now=deleted]').waitFor();
+  assert.deepEqual(asked.filter((path) => path.endsWith('/moderation')), []);
+  // Her name is marked wherever it stands, and his is not.
+  await mum.say('so');
+  await mum.settled();
+  await ben.sees('so');
+  const marked = (where) => ben.page.locator(where).evaluateAll((all) => all.map((name) => name.textContent));
+  assert.deepEqual(await marked('#people-list .name'), ['Ben', 'Mum✓']);
+  assert.deepEqual(await marked('#log .message .head .name'), ['Ben', 'Mum✓']);
+  assert.deepEqual(await marked('#room-list .room-last .name'), ['Mum✓']);
+  await mum.page.locator('#text').pressSequentially('hm, let me see', { delay: 150 });
+  await ben.page.locator('#typing .name').getByText('Mum✓').waitFor();
+  await mum.page.close();
+  await ben.page.locator('#log .note .name').getByText('Mum✓').waitFor();
 });

@@ -52,7 +52,7 @@ test('tokens', async (t) => {
     await person.page.locator('#notice, #refusal').filter({ visible: true, hasText: /room/ }).first().waitFor();
     await person.page.goto(`${server.http}/room/den`);
     await person.connected();
-    assert.deepEqual(await person.people(), ['Tara']);
+    assert.deepEqual(await person.people(), ['Tara✓']);
 
     const tab = await person.context.newPage();
     await tab.goto(`${server.http}/room/den`);
@@ -76,12 +76,12 @@ test('tokens', async (t) => {
         await person.back();
       }
       await person.connected();
-      assert.deepEqual(await person.people(), ['Tara']);
+      assert.deepEqual(await person.people(), ['Tara✓']);
       person.excused = null;
     }
     await person.page.goto(`${server.http}/room/den?token=${uma}`);
     await person.page.getByRole('button', { name: 'Use it' }).click();
     await person.connected();
-    assert.deepEqual(await person.people(), ['Uma']);
+    assert.deepEqual(await person.people(), ['Uma✓']);
   });
 });

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { Server, root, until } from './harness.mjs';
-import { Person, desktop, launch, phone } from './person.mjs';
+import { Person, launch, looks, network, phone } from './person.mjs';
 
 const axe = readFileSync(path.join(root, 'test/e2e/node_modules/axe-core/axe.min.js'), 'utf8');
 
@@ -52,48 +52,85 @@ test('a phone', async (t) => {
 test('for readers of screens, at 200 %, and by key', async (t) => {
   const server = await (await Server.start(t)).up();
   const browser = await launch(t);
-  for (const [name, content] of [['Mum', 'Who is at home?'], ['Ben', 'I am: https://example.org'], ['Zoë', '> Ben: I am\nme too']]) await server.say('family', name, content);
-  for (const options of [phone, { ...phone, colorScheme: 'light' }, desktop, { ...desktop, colorScheme: 'dark' }]) {
+  for (const [name, content] of [['Mum', 'Who is at home? Dinner is at seven.'], ['Ben', 'I am: https://example.org'], ['Zoë', '> Ben: I am\nme too'], ['Grandpa', 'I am bringing the photos from the lake, all forty of them. 📷'], ['Mum', 'Wonderful!']]) await server.say('family', name, content);
+  await server.say('garden', 'Ben', 'The pump runs since six.');
+  for (const options of looks) {
+    const small = options.viewport.width < 700;
     await t.test(`${options.viewport.width} x ${options.viewport.height}, ${options.colorScheme}`, async (t) => {
       const alice = await Person.arrive(t, browser, options);
+      const { page } = alice;
       const check = async (view) => {
         // The policy of the page lets no script in but its own; a debugger's is.
-        const found = await alice.page.evaluate(`${axe};axe.run({ resultTypes: ['violations'] }).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))]))`);
+        const found = await page.evaluate(`${axe};axe.run({ resultTypes: ['violations'] }).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html.slice(0, 120))]))`);
         assert.deepEqual(found, [], view);
+        await alice.shot(`${view}-${small ? 'phone' : 'desktop'}-${options.colorScheme}`);
       };
-      await alice.page.goto(server.http);
-      await check('the door');
-      await alice.enter('Alice', 'family');
+      await page.goto(server.http);
+      await check('door');
+      alice.excused = network; // 400
+      await alice.enter('Eve\u202e', 'family');
+      await page.locator('#refusal').getByText('username').waitFor();
+      await check('refused');
+      await page.goto(`${server.http}/room/garden`);
+      await alice.enter('Alice', 'garden');
       await alice.connected();
-      await alice.say('mine');
+      alice.excused = null;
+      await alice.go('family');
+      await alice.connected();
+      await alice.say('Shall I cook?');
       await alice.settled();
-      await check('the chat');
-      const small = options.viewport.width < 700;
+      await server.say('garden', 'Ben', 'And the tomatoes are ripe.');
+      await page.locator('#room-list .badge').waitFor({ state: 'attached' });
+      await check('chat');
       for (const panel of small ? ['rooms', 'people'] : []) {
-        await alice.page.locator(`#${panel}-button`).click();
-        await alice.page.locator(`#${panel}.over`).waitFor();
+        await page.locator(`#${panel}-button`).click();
+        await page.locator(`#${panel}.over`).waitFor();
         await check(panel);
-        await alice.page.keyboard.press('Escape');
-        await alice.page.locator(`#${panel}`).waitFor({ state: 'hidden' });
+        await page.keyboard.press('Escape');
+        await page.locator(`#${panel}`).waitFor({ state: 'hidden' });
       }
       if (small) {
-        await alice.page.locator('#people-button').click();
-        await alice.page.mouse.click(20, 400); // outside
-        await alice.page.locator('#people').waitFor({ state: 'hidden' });
+        await page.locator('#people-button').click();
+        await page.mouse.click(20, 400); // outside
+        await page.locator('#people').waitFor({ state: 'hidden' });
       }
-      await alice.page.locator('.message .more').last().click();
+      await page.locator('.message .more').last().click();
       await check('actions');
-      await alice.page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Edit' }).click();
+      await check('edit');
+      await page.locator('#mode-end').click();
+      await page.locator('#menu-button').click();
+      await check('menu');
+      await page.keyboard.press('Escape');
       for (const view of ['Invite', 'Settings']) {
         await alice.menu(view);
-        if (view === 'Invite') await until('the QR code', () => alice.page.locator('.qr').evaluate((image) => image.naturalWidth > 0));
-        await check(view);
-        await alice.page.keyboard.press('Escape');
+        if (view === 'Invite') await until('the QR code', () => page.locator('.qr').evaluate((image) => image.naturalWidth > 0));
+        await check(view.toLowerCase());
+        await page.keyboard.press('Escape');
       }
-      await alice.page.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
-      const title = await alice.page.locator('#title').boundingBox();
+      await alice.menu('Search');
+      await page.locator('#search-text').fill('home');
+      await check('search');
+      await page.keyboard.press('Escape');
+      await alice.say('x'.repeat(5000));
+      await page.locator('#notice').waitFor();
+      await check('notice');
+      await page.locator('#text').fill('');
+      await page.evaluate(() => { document.documentElement.style.fontSize = '200%'; });
+      const title = await page.locator('#title').boundingBox();
       assert.ok(title.width >= 100, `at 200 % the title has ${title.width} px`);
-      assert.ok(await alice.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+      await check('twice');
+      await page.evaluate(() => { document.documentElement.style.fontSize = ''; });
+      alice.excused = network;
+      await server.stop('SIGKILL');
+      await alice.is('waiting');
+      await alice.say('Said without a connection');
+      await check('waiting');
+      await server.up();
+      await page.locator('#try-now').click({ timeout: 2_000 }).catch(() => {}); // it may be back by itself
+      await alice.is('open');
+      await alice.settled();
     });
   }
 });

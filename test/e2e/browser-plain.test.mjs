@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Server, until } from './harness.mjs';
-import { Person, launch, phone } from './person.mjs';
+import { Person, launch, network, phone } from './person.mjs';
 
 const without = () => { delete globalThis.WebSocket; };
 const refusing = () => {
@@ -18,11 +18,13 @@ test('the page without WebSockets', async (t) => {
   const server = await (await Server.start(t, '--ping-interval', '2s', '--drain-timeout', '1s')).up();
   const browser = await launch(t);
   const alice = await Person.arrive(t, browser);
+  alice.excused = network; // a server that is away
   await alice.join(server, 'Alice', 'den');
 
   for (const [name, script, options] of [['Bob', without, phone], ['Carol', refusing, undefined]]) {
     await t.test(name, async (t) => {
       const person = await Person.arrive(t, browser, options);
+      person.excused = network;
       await person.page.addInitScript(script);
       const sockets = [];
       person.page.on('websocket', (socket) => sockets.push(socket.url()));

@@ -97,9 +97,9 @@ test('the page', async (t) => {
     await reader.page.goto(`${guarded.http}/room/den#token=${sensor}`);
     await reader.connected();
     assert.equal(reader.page.url(), `${guarded.http}/room/den`, 'nor does one whose fragment held it');
-    await reader.say('may I?');
-    await reader.page.locator('#log .failed').getByText(/^not sent: .*write/).waitFor();
-    assert.equal(await reader.page.locator('#log .pending').count(), 0);
+    // Who may read alone has no input, from the beginning, nor a way to try.
+    await reader.page.getByText('You may read here, not write.').waitFor();
+    assert.deepEqual([await reader.page.locator('#compose').isVisible(), await reader.page.locator('#write').isVisible()], [false, false]);
 
     const guest = await Person.arrive(t, browser);
     await guest.page.goto(guarded.http);
@@ -187,6 +187,9 @@ test('moderation, on the page', async (t) => {
     admin('read-only', 'wall');
     await failed('words on the wall', 'not sent: this room is read-only: moderators alone write here');
     await alice.page.locator('#compose').waitFor({ state: 'hidden' }); // a room that may not be written in has no input
+    await alice.page.reload();
+    await alice.connected();
+    assert.equal(await alice.page.locator('#compose').isVisible(), false, 'from the beginning');
     admin('read-only', 'wall', '--off');
     await alice.page.locator('#write').click();
     admin('slow', 'wall', '--every', '2s');

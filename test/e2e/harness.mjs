@@ -97,9 +97,9 @@ export class Server {
     return answer.json();
   }
 
-  // stored returns the messages that it has.
+  // stored returns the messages that it has, as they are now.
   async stored(room) {
-    return (await (await fetch(`${this.http}/chat/room/${encodeURIComponent(room)}/messages?limit=5000`)).json()).messages;
+    return (await (await fetch(`${this.http}/chat/room/${encodeURIComponent(room)}/messages?limit=5000`)).json()).messages.filter((frame) => frame.type === 'message');
   }
 
   address(room, query = {}) {

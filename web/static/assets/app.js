@@ -174,7 +174,10 @@ function showState() {
 function connection(state, detail) {
   document.documentElement.dataset.connection = state;
   clearInterval(waitTimer);
-  $('offline').hidden = state !== 'waiting';
+  // It stays through a try: one that comes and goes moves what somebody reads.
+  if (state === 'waiting') $('offline').hidden = false;
+  else if (state === 'connecting') $('offline-text').textContent = t('connecting');
+  else $('offline').hidden = true;
   if (state === 'stopped') {
     if (!client) return; // we did
     const needsToken = detail.code === 'unauthorized' || detail.code === 'token_revoked';
@@ -251,6 +254,7 @@ function leaveRoom() {
 // redraw heeds changed settings.
 function redraw() {
   log.reset();
+  compose.fit();
   on.people(place);
   showList();
 }

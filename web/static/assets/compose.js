@@ -31,7 +31,7 @@ export class Compose {
     this.#endEdit(false);
     this.#place = place;
     this.#text.value = place ? get(`draft.${place.name}`) : '';
-    this.#fit();
+    this.fit();
   }
 
   focus() {
@@ -53,7 +53,7 @@ export class Compose {
     this.#text.value = item.content;
     this.#modeText.textContent = t('editing');
     this.#mode.hidden = false;
-    this.#fit();
+    this.fit();
     this.#text.focus();
   }
 
@@ -74,11 +74,11 @@ export class Compose {
 
   #changed() {
     if (this.#place && !this.#editing) set(`draft.${this.#place.name}`, this.#text.value);
-    this.#fit();
+    this.fit();
   }
 
-  // #fit makes the field as high as what is in it; a browser may know field-sizing or not.
-  #fit() {
+  // fit makes the field as high as what is in it; a browser may know field-sizing or not.
+  fit() {
     this.#text.style.height = 'auto';
     this.#text.style.height = `${this.#text.scrollHeight + 2}px`;
   }
