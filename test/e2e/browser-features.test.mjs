@@ -188,7 +188,7 @@ test('a server that is away, and the settings', async (t) => {
     await page.goto(server.http);
     const text = page.locator('noscript p'); // which getByText passes over
     await text.waitFor();
-    assert.match(await text.innerText(), /^This page needs JavaScript\. .*chat\/room\/NAME\/messages/);
+    assert.match(await text.innerText(), /^This page needs JavaScript\. .*chat\/room\/NAME\/messages\.$/);
   });
 
   await t.test('manifest and icons are there', async (t) => {

@@ -134,6 +134,7 @@ function choose(name) {
   if (place.joined) place.people.load();
   on.people(place);
   showList();
+  if (client.state === 'open') listOthers();
   compose.focus();
   seen();
 }

@@ -89,6 +89,7 @@ export class Log {
     this.#place(node);
     if (node.nextElementSibling) this.#place(node.nextElementSibling);
     if (item.kind === 'message') {
+      if (this.#timeline.complete) this.#showBeginning();
       if (!this.#follow && !item.mine && this.#unreadAfter === Infinity) this.#unreadAfter = item.offset - 1;
       this.#mark();
     }
