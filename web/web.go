@@ -1,4 +1,4 @@
-// Package web is the browser client: one page with its style and its scripts, embedded, with no build step. npm holds the
+// Package web is the browser client: one page with its style and its scripts, embedded, with no build step: the server makes one script of its modules as it is first asked for it. npm holds the
 // client's modules, which the page uses, other pages may, and node as a package.
 //
 // One rule for callers: the handler answers for "/", "/room/NAME", "/assets/", "/edgechat*" and "/qr.svg" with the chat's routes beside
