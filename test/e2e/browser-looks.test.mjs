@@ -160,6 +160,39 @@ test('in every look', async (t) => {
     await bob.close();
   });
 
+  await t.test('5,000 messages are scrolled without a jump', async () => {
+    const bob = await server.connect('long', { username: 'Bob' }, 'edgechat.v1.json');
+    for (let n = 0; n < 5000; n++) bob.say(`message ${n}`, `k${n}`);
+    await bob.next('ack', 'k4999');
+    await bob.close();
+    const wanted = Array.from({ length: 5000 }, (_, n) => `message ${n}`);
+    for (const person of [family[0], family[2]]) { // a phone and a desk, whose colors have no say in it; one after another
+      await person.go('long');
+      await person.sees('message 4999');
+      // What stands in the middle of the screen stands there after older ones have come in above.
+      const moved = await person.page.evaluate(async () => {
+        const [log, items, beginning] = ['log', 'items', 'beginning'].map((id) => document.getElementById(id));
+        let most = 0;
+        for (const end = Date.now() + 60_000; beginning.hidden && Date.now() < end;) {
+          log.scrollTop -= 700;
+          const at = log.getBoundingClientRect();
+          const middle = document.elementFromPoint(at.left + at.width / 2, at.top + at.height / 2).closest('#items > li') ?? items.firstElementChild;
+          const bottom = middle.getBoundingClientRect().bottom; // its head goes where one of the same author comes above it
+          const had = items.childElementCount;
+          for (const until = Date.now() + 2_000; log.scrollTop < 800 && items.childElementCount === had && beginning.hidden && Date.now() < until;) {
+            await new Promise((done) => { setTimeout(done, 5); });
+          }
+          most = Math.max(most, Math.abs(middle.getBoundingClientRect().bottom - bottom));
+        }
+        return most;
+      });
+      assert.ok(moved < 2, `a jump of ${moved} px`);
+      await person.page.locator('#beginning').waitFor();
+      assert.deepEqual(await person.said(), wanted);
+      await person.go('family'); // which lets go of them
+    }
+  });
+
   await t.test('twenty members', async () => {
     await all('crew');
     const crew = [];
@@ -176,6 +209,57 @@ test('in every look', async (t) => {
     await each((person) => until('the same for all', async () => JSON.stringify(await person.said()) === JSON.stringify(contents)));
     await Promise.all(crew.map((guest) => guest.close()));
     await each((person) => person.here(4));
+  });
+
+  await t.test('what others write stays text', async () => {
+    await all('markup');
+    const name = '<img src=x onerror=alert(1)>';
+    const bombs = ['<script>alert(2)</script><b>bold</b>', 'javascript:alert(3)', 'https://example.org/"onmouseover=alert(4)//', 'http://a.example/<svg/onload=alert(5)>', '> <img src=x onerror=alert(6)>\nquoted', 'mailto:a@b.example?subject=<b>'];
+    const eve = await server.connect('markup', { username: name });
+    for (const bomb of bombs) eve.say(bomb);
+    eve.send({ type: 'typing' });
+    await each(async (person) => {
+      await person.page.locator('#people-list .name').getByText(name, { exact: true }).waitFor({ state: 'attached' });
+      await until('all of it', async () => (await person.said()).length === bombs.length);
+      await person.go('family');
+      await person.page.locator('#room-list .room-last').getByText('mailto:').first().waitFor({ state: 'attached' });
+      // A room of such a name is refused, and said as text.
+      if (await person.page.locator('#rooms-button').isVisible()) await person.page.locator('#rooms-button').click();
+      await person.page.locator('#room-name').fill('<svg onload=alert(7)>');
+      await person.page.locator('#room-form button').click();
+      await person.page.locator('#notice').getByText('<svg onload=alert(7)>').waitFor();
+      await person.go('markup');
+      const found = await person.page.evaluate(() => ({
+        made: document.querySelectorAll('#chat :is(script, img, b, iframe, svg:not(.icon))').length,
+        handlers: [...document.querySelectorAll('*')].filter((e) => [...e.attributes].some((a) => a.name.startsWith('on'))).length,
+        links: [...document.querySelectorAll('#log a')].map((a) => a.getAttribute('href')),
+      }));
+      assert.deepEqual(found, { made: 0, handlers: 0, links: ['https://example.org/', 'http://a.example/', 'mailto:a@b.example?subject='] });
+    });
+    await eve.close();
+  });
+
+  await t.test('a tab that slept has all of it when it wakes', async () => {
+    await all('sleep');
+    const bob = await server.connect('sleep', { username: 'Bob' }, 'edgechat.v1.json');
+    const lives = await each((person) => person.context.newCDPSession(person.page));
+    const set = (state) => Promise.all(lives.map((life) => life.send('Page.setWebLifecycleState', { state })));
+    await set('frozen');
+    for (let n = 0; n < 30; n++) bob.say(`said in the night ${n}`, `k${n}`);
+    await bob.next('ack', 'k29');
+    await server.stop('SIGKILL'); // in the night, too
+    await server.up();
+    await server.say('sleep', 'Bob', 'good morning');
+    excuse(network);
+    await set('active');
+    const contents = (await server.stored('sleep')).map((m) => m.content);
+    assert.equal(contents.length, 31);
+    await each(async (person) => {
+      await person.sees('good morning');
+      assert.deepEqual(await person.said(), contents);
+    });
+    excuse(null);
+    await Promise.all(lives.map((life) => life.detach()));
   });
 
   await t.test('a dead line is noticed', async () => {
