@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -11,11 +12,11 @@ func TestNamesakes(t *testing.T) {
 	for _, verified := range []bool{false, true, false} {
 		defer h.Join("den", &sink{}, Join{Username: "Ann", Verified: verified}, nil).Leave()
 	}
-	said := ""
+	var said strings.Builder
 	for _, m := range h.Members("den") {
-		said += fmt.Sprintf("%s %t %d; ", m.Username, m.Verified, m.Connections)
+		said.WriteString(fmt.Sprintf("%s %t %d; ", m.Username, m.Verified, m.Connections))
 	}
-	if want := "Ann true 1; Ann false 2; "; said != want {
-		t.Errorf("%s, want %s", said, want)
+	if want := "Ann true 1; Ann false 2; "; said.String() != want {
+		t.Errorf("%s, want %s", said.String(), want)
 	}
 }
