@@ -42,6 +42,15 @@ test('a phone', async (t) => {
     await alice.connected();
     await alice.sees('from me');
     assert.deepEqual(await alice.page.locator('#log .mine .text').allTextContents(), ['from me']);
+    // Another room may have a message of the same id.
+    await server.say('the-same', 'Bob', 'from Bob');
+    await server.say('the-same', 'Bob', 'from Bob, again');
+    const mine = (await server.stored('same')).find((m) => m.content === 'from me');
+    assert.ok((await server.stored('the-same')).some((m) => m.id === mine.id));
+    await alice.go('the-same');
+    await alice.sees('from Bob, again');
+    assert.equal(await alice.page.locator('#log .mine').count(), 0);
+    await alice.go('same');
     const joker = await server.connect('same', { username: 'x left. admin joined' });
     await alice.page.locator('#log .note bdi').getByText('x left. admin joined', { exact: true }).waitFor();
     await Promise.all([other.close(), joker.close()]);

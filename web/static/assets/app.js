@@ -262,7 +262,7 @@ function redraw() {
 
 // ---- the browser
 
-kept.onOwn((id) => { for (const other of rooms?.all ?? []) other.timeline.ours(id); });
+kept.onOwn((room, id) => rooms?.get(room)?.timeline.ours(id));
 
 document.addEventListener('visibilitychange', () => {
   if (!place) return;

@@ -81,14 +81,15 @@ export function authorKey() {
   return key;
 }
 
-// Which messages are ours: two people may have one name, and nobody but us knows which ids our keys were given.
+// Which messages are ours: two people may have one name, and nobody but us knows which ids our keys were given. An id is
+// one of its room; another room may have the same.
 const own = new Set(getJSON('own', []));
 
-export const isOwn = (id) => own.has(id);
+export const isOwn = (room, id) => own.has(`${room} ${id}`);
 
-export function addOwn(id) {
+export function addOwn(room, id) {
   for (const other of getJSON('own', [])) own.add(other); // those of another tab
-  own.add(id);
+  own.add(`${room} ${id}`);
   while (own.size > OWN_MAX) own.delete(own.values().next().value);
   setJSON('own', [...own]);
 }
@@ -97,10 +98,10 @@ export function addOwn(id) {
 export function onOwn(listener) {
   window.addEventListener('storage', (event) => {
     if (event.key !== `${prefix}own`) return;
-    for (const id of getJSON('own', [])) {
-      if (own.has(id)) continue;
-      own.add(id);
-      listener(id);
+    for (const one of getJSON('own', [])) {
+      if (own.has(one)) continue;
+      own.add(one);
+      listener(...one.split(' '));
     }
   });
 }

@@ -108,7 +108,7 @@ export class Timeline {
       this.#saving(entry, false);
       return;
     }
-    addOwn(frame.id);
+    addOwn(this.#room.name, frame.id);
     const item = this.own.find((item) => item.entry === entry);
     if (!item) return;
     this.own.splice(this.own.indexOf(item), 1);
@@ -187,7 +187,7 @@ export class Timeline {
   }
 
   #isMine(frame) {
-    return isOwn(frame.id) || Boolean(this.#client.verified && frame.verified && frame.username === this.#client.username);
+    return isOwn(this.#room.name, frame.id) || Boolean(this.#client.verified && frame.verified && frame.username === this.#client.username);
   }
 
   // #claim takes a message for one of ours that waits with the same words. Frames carry no key: the acknowledgement, which
