@@ -130,7 +130,7 @@ func (b backend) Status() admin.Status {
 	st.Refused = refused(&all)
 	st.Written = admin.Written{
 		Log: all.Store.LogBytes, History: all.Store.FoldBytes, Kernel: kernelWritten(), Flushes: all.Store.Commits + 2*all.Store.Folds,
-		Day: now.written - min(day.written, now.written), Over: max(now.at.Sub(day.at).Seconds(), 1),
+		Day: now.writtenSince(&day), Over: max(now.at.Sub(day.at).Seconds(), 1),
 	}
 	if st.Written.Over >= leastForYear.Seconds() {
 		st.Written.Year = uint64(float64(st.Written.Day) / st.Written.Over * (365 * 24 * time.Hour).Seconds())

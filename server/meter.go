@@ -28,7 +28,7 @@ type sample struct {
 	at                   time.Time
 	published, delivered uint64
 	delivery, commit     metrics.Durations
-	written              uint64
+	kernel, files        uint64 // bytes written: by the process, as its kernel counts, and by the store
 	troubles             troubles
 }
 
@@ -36,9 +36,15 @@ type sample struct {
 func (s *Server) sample() sample {
 	hub, st := s.hub.Stats(), s.store.Stats()
 	return sample{
-		time.Now(), hub.Published, hub.Delivered, hub.Delays, st.CommitTimes, max(kernelWritten(), st.LogBytes+st.FoldBytes),
+		time.Now(), hub.Published, hub.Delivered, hub.Delays, st.CommitTimes, kernelWritten(), st.LogBytes + st.FoldBytes,
 		readTroubles(s.router.Stats(), hub, st, s.chat.Stats()),
 	}
+}
+
+// writtenSince returns how many bytes were written since before. The kernel counts more, such as folders, and less where a page
+// is written again before it is on the card.
+func (now *sample) writtenSince(before *sample) uint64 {
+	return max(now.kernel-min(before.kernel, now.kernel), now.files-min(before.files, now.files))
 }
 
 // measure takes samples until ctx ends.
