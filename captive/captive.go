@@ -83,8 +83,12 @@ func peer(r *http.Request) netip.Addr {
 func (p *Portal) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		probe, ours := find(r)
+		if !ours {
+			next.ServeHTTP(w, r)
+			return
+		}
 		page, ok := p.page(r)
-		if !ours || !ok {
+		if !ok {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -276,7 +276,7 @@ func TestVerifiedNotClaimed(t *testing.T) {
 func TestMarkNotTaken(t *testing.T) {
 	config, header := tokens(t, auth.Write, map[string]grant{"Ann": {auth.Write, nil}})
 	r := newRig(t, config)
-	for _, name := range []string{"Ann \u2713", "Bob\u2713", "\u2714\ufe0f Bob", "Bob \u2705", "\u2611\ufe0f"} {
+	for _, name := range []string{"Ann \u2713", "Bob\u2713", "\u2714\ufe0f Bob", "Bob \u2705", "\u2611\ufe0f", "Bob \U00010102", "Bob \U0001fbb1"} {
 		status, _, body := r.do("POST", "/chat/room/den/messages?username="+url.QueryEscape(name), "x")
 		if code, _ := errorOf(body); status != 409 || code != "name_taken" {
 			t.Errorf("%+q: %d %s", name, status, body)

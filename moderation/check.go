@@ -211,7 +211,7 @@ func (r *Rules) Pace(room string, w Who) *Refusal {
 		text := fmt.Sprintf("each may send one message in %s here: try again in %d ms", ShowSpan(every), ms)
 		if crowded {
 			r.count.crowded.Add(1)
-			text = fmt.Sprintf("all who have no token may send %d messages in %s here from one address: try again in %d ms, or come with a token", r.cfg.SlowPerAddress, ShowSpan(every), ms)
+			text = fmt.Sprintf("all who have no token may send %d messages in %s here from one address: try again in %d ms", r.cfg.SlowPerAddress, ShowSpan(every), ms)
 		}
 		return &Refusal{Code: refusal.SlowMode, Text: reasoned(text, rule.Reason), Wait: wait}
 	}))

@@ -77,7 +77,7 @@ func (p *pace) setLocked(k paceKey, next, now time.Time) {
 	if p.next == nil {
 		p.next = make(map[paceKey]time.Time)
 	}
-	if len(p.next) >= maxPaced {
+	if _, known := p.next[k]; !known && len(p.next) >= maxPaced {
 		p.makeRoomLocked(now)
 	}
 	p.next[k] = next

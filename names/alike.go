@@ -74,7 +74,7 @@ func Alike(a, b string) bool {
 }
 
 // marks are what clients show behind a verified name, or looks like it.
-const marks = "\u2705\u2713\u2714\u2611\u221a\u237b\U0001f5f8\U0001f5f9"
+const marks = "\u2705\u2713\u2714\u2611\u221a\u237b\U0001f5f8\U0001f5f9\U00010102\U0001fbb1"
 
 // HasMark reports whether there is a check mark in name, by which it could pass for one that is verified.
 func HasMark(name string) bool { return strings.ContainsAny(name, marks) }

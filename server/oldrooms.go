@@ -9,7 +9,7 @@ import (
 )
 
 // How what is stored of rooms under names of another form is reached again. Two of them may have become one, which is not done behind anybody's back.
-const oldRoomsHint = "stop the server, then: edgechat export > all.ndjson, move the folder of --data away, edgechat import all.ndjson; it says what has no place, since two rooms became one"
+const oldRoomsHint = "stop the server, then: edgechat export > all.ndjson, move edgechat.db and edgechat.db-wal out of the folder of --data, edgechat import all.ndjson; it says what has no place, since two rooms became one"
 
 // findOldRooms looks for rooms that were stored before names had one form: nobody can name them any more.
 func (s *Server) findOldRooms() {

@@ -121,7 +121,7 @@ func TestTLSRekeyed(t *testing.T) {
 }
 
 // TestTLSRekeyFlood: changes of keys without pause count as frames, also where a byte of a message comes between each two, which
-// crypto/tls takes for progress; and none of them gets more than its share of a turn.
+// crypto/tls takes for progress.
 func TestTLSRekeyFlood(t *testing.T) {
 	addr, rt, ends := echoTLS(t, Config{Limits: Limits{Frames: limit.Rate{N: 1, Per: time.Hour, Burst: 200}}})
 	c, raw, r := rekeying(t, addr)

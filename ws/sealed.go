@@ -55,7 +55,9 @@ func (u *underTLS) unseal(buf, input []byte, err error) (opened []byte, hollow i
 	defer func() {
 		all := int(u.records.ended - ended)
 		hollow = max(all-hollow, 0) // the others were counted so far
-		u.coarse = all*shortRecord < len(input)
+		if all > 0 {                // else it is half a record, which says nothing
+			u.coarse = all*shortRecord < len(input)
+		}
 	}()
 	for n < len(buf) {
 		k, err := u.tls.Read(buf[n:]) // of one record

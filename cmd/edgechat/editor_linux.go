@@ -29,6 +29,7 @@ func newEditor(in, out any, name string) *editor {
 	if err != nil {
 		return nil
 	}
+	keepInterrupt(int(i.Fd()))
 	e := &editor{in: int(i.Fd()), before: before, resized: make(chan os.Signal, 1), done: make(chan struct{})}
 	e.Terminal = term.NewTerminal(struct {
 		io.Reader
@@ -43,6 +44,18 @@ func newEditor(in, out any, name string) *editor {
 		}
 	}()
 	return e
+}
+
+// keepInterrupt has Ctrl-C interrupt also when nobody reads a line, as when a message waits for its acknowledgement. What else
+// ends or stops a program from the keyboard would leave the terminal as it is, and does nothing.
+func keepInterrupt(fd int) {
+	tio, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+	if err != nil {
+		return // then it is a key that ReadLine alone knows
+	}
+	tio.Lflag |= unix.ISIG
+	tio.Cc[unix.VSUSP], tio.Cc[unix.VQUIT] = 0, 0 // off (termios(3))
+	_ = unix.IoctlSetTermios(fd, unix.TCSETS, tio)
 }
 
 // resize tells of how many columns there are; without it there are 80.

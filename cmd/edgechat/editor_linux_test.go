@@ -92,11 +92,17 @@ func rows(text string) []string {
 	return shown
 }
 
-// TestEditor: on a terminal what others say is shown above the line that somebody types, which stays whole, and can be edited; at the end
-// the terminal is as it was.
-func TestEditor(t *testing.T) {
-	p := runServe(t, nil, "EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA="+t.TempDir())
-	addr := p.await(`addr=(127\.0\.0\.1:\d+)`)
+// A joinedTerminal is "edgechat join den --as ann" in a terminal.
+type joinedTerminal struct {
+	t                *testing.T
+	cmd              *exec.Cmd
+	holder, terminal *os.File
+	before           *unix.Termios
+	out              *edgetest.Log
+}
+
+func joinTerminal(t *testing.T, addr string) *joinedTerminal {
+	t.Helper()
 	holder, terminal := openTerminal(t, 60)
 	before, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
 	if err != nil {
@@ -120,18 +126,59 @@ func TestEditor(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	j := &joinedTerminal{t, cmd, holder, terminal, before, out}
+	j.wait("entry", func() bool { return out.Has("you are here as ann") })
+	return j
+}
+
+func (j *joinedTerminal) press(keys string) {
+	j.t.Helper()
+	if _, err := j.holder.WriteString(keys); err != nil {
+		j.t.Fatal(err)
+	}
+}
+
+func (j *joinedTerminal) wait(what string, is func() bool) {
+	j.t.Helper()
+	await(j.t, is, "no "+what, j.out)
+}
+
+// interrupt presses Ctrl-C, which ends it, with the terminal as it was.
+func (j *joinedTerminal) interrupt() {
+	j.t.Helper()
+	j.press("\x03")
+	if err := j.cmd.Wait(); err != nil {
+		j.t.Errorf("%v\n%s", err, j.out)
+	}
+	after, err := unix.IoctlGetTermios(int(j.terminal.Fd()), unix.TCGETS)
+	if err != nil || *after != *j.before {
+		j.t.Errorf("the terminal is left as %+v, and was %+v (%v)", after, j.before, err)
+	}
+}
+
+// TestEditorWaits: Ctrl-C ends it also while what was typed waits for a server that is away.
+func TestEditorWaits(t *testing.T) {
+	p := runServe(t, nil, "EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA="+t.TempDir())
+	j := joinTerminal(t, p.await(`addr=(127\.0\.0\.1:\d+)`))
+	if err := p.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	j.press("for later\r")
+	j.wait("line that is taken", func() bool { shown := rows(j.out.String()); return shown[len(shown)-1] == "" && j.out.Has("for later") })
+	j.interrupt()
+	if err := p.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestEditor: on a terminal what others say is shown above the line that somebody types, which stays whole, and can be edited; at the end
+// the terminal is as it was.
+func TestEditor(t *testing.T) {
+	p := runServe(t, nil, "EDGECHAT_LISTEN=127.0.0.1:0", "EDGECHAT_DATA="+t.TempDir())
+	addr := p.await(`addr=(127\.0\.0\.1:\d+)`)
+	j := joinTerminal(t, addr)
+	out, type_, wait := j.out, j.press, j.wait
 	last := func() string { shown := rows(out.String()); return shown[len(shown)-1] }
-	type_ := func(keys string) {
-		t.Helper()
-		if _, err := holder.WriteString(keys); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wait := func(what string, is func() bool) {
-		t.Helper()
-		await(t, is, "no "+what, out)
-	}
-	wait("entry", func() bool { return out.Has("you are here as ann") })
 
 	type_("hallo all")
 	wait("typed line", func() bool { return last() == "hallo all" })
@@ -154,16 +201,9 @@ func TestEditor(t *testing.T) {
 	wait("answer", func() bool { return out.Has("* here: ann") })
 	type_("half a line")
 	wait("typed line", func() bool { return last() == "half a line" })
-	type_("\x03") // Ctrl-C
-	if err := cmd.Wait(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	after, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
-	if err != nil || *after != *before {
-		t.Errorf("the terminal is left as %+v, and was %+v (%v)", after, before, err)
-	}
+	j.interrupt()
 	// What is no terminal is read as it is.
-	if newEditor(holder, &strings.Builder{}, "xterm") != nil || newEditor(terminal, terminal, "dumb") != nil {
+	if newEditor(j.holder, &strings.Builder{}, "xterm") != nil || newEditor(j.terminal, j.terminal, "dumb") != nil {
 		t.Error("it takes over what it cannot write to")
 	}
 }

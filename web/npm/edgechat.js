@@ -176,6 +176,7 @@ export class Client extends Events {
     this.#drop();
     this.#to('connecting');
     const began = this.#startedAt = Date.now();
+    this.#answer = setTimeout(() => this.#wait(0), HANDSHAKE);
     const plain = await import('./edgechat-plain.js').catch(() => {});
     if (this.state !== 'connecting' || this.#startedAt !== began) return;
     if (plain) this.#connect(plain.PlainSocket, json);
@@ -267,9 +268,19 @@ export class Client extends Events {
       this.#answer = 0;
     }
     if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
-    else if (frame.room !== undefined) this.#rooms.get(frame.room)?.receive(frame);
+    else if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
     else if (frame.type === 'error') this.emit('error', new Refusal(frame.code, sentence(frame.message)));
+  }
+
+  // #ofRoom hands on what is about a room. Without a WebSocket this is what says who we are.
+  #ofRoom(frame) {
+    if (frame.type === 'subscribed') {
+      this.username = frame.username;
+      this.verified = Boolean(frame.verified);
+      this.maxContentBytes = frame.max_content_bytes;
+    }
+    this.#rooms.get(frame.room)?.receive(frame);
   }
 
   #welcome(frame) {
