@@ -76,3 +76,18 @@ test('the page without WebSockets', async (t) => {
     });
   }
 });
+
+test('with a token one has its name', async (t) => {
+  const server = await Server.start(t, '--tokens', 'FOLDER/tokens');
+  const token = server.run('token', 'create', 'Dora', '--access', 'write', '--tokens', 'FOLDER/tokens').trim();
+  await server.up();
+  const dora = await Person.arrive(t, await launch(t), phone);
+  await dora.page.addInitScript(without);
+  await dora.page.goto(`${server.http}/room/den#token=${token}`);
+  await dora.connected();
+  await dora.say('hello');
+  await dora.settled();
+  const mine = dora.page.locator('#log .mine');
+  assert.deepEqual([await mine.count(), await mine.locator('.name').textContent()], [1, 'Dora✓']);
+  assert.equal(await dora.page.locator('#log .note').count(), 0, 'her own arrival is no news');
+});
