@@ -39,6 +39,9 @@ export async function freePort() {
   return port;
 }
 
+// ended are the addresses of servers whose tests are over: pages that are still open miss them.
+export const ended = new Set();
+
 export class Server {
   // start runs the server for one test file or test, t, and ends it with that.
   static async start(t, ...flags) {
@@ -47,6 +50,7 @@ export class Server {
     server.port = await freePort();
     server.flags = flags.map((flag) => flag.replace('FOLDER', server.folder));
     t.after(async () => {
+      ended.add(`127.0.0.1:${server.port}`);
       await server.stop('SIGKILL');
       rmSync(server.folder, { recursive: true, force: true });
     });
