@@ -2,6 +2,7 @@ package ws
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -93,5 +94,65 @@ func TestHandshakeTurns(t *testing.T) {
 		t.Error(err)
 	} else {
 		_ = c.Close()
+	}
+}
+
+// A stepper waits before the second time that it writes, of which each is a step of the handshake.
+type stepper struct {
+	net.Conn
+	steps  int
+	second func()
+}
+
+func (s *stepper) Write(p []byte) (int, error) {
+	if s.steps++; s.steps == 2 {
+		s.second()
+	}
+	return s.Conn.Write(p)
+}
+
+// TestHandshakeSteps: what a handshake computes in a second step has a turn, too.
+func TestHandshakeSteps(t *testing.T) {
+	for name, step := range map[string]struct {
+		server tls.CurveID
+		client uint16
+	}{
+		"a hello that is asked for again": {tls.CurveP384, tls.VersionTLS13}, // of which no key is offered unasked
+		"the second half of TLS 1.2":      {tls.X25519, tls.VersionTLS12},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, rt, _ := echo(t, Config{}, 64<<10)
+			addr := sealedBy(t, rt, &tls.Config{CurvePreferences: []tls.CurveID{step.server}})
+			nc, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stopped := make(chan struct{})
+			c := tls.Client(&stepper{Conn: nc, second: func() {
+				for range cap(rt.shaking) {
+					rt.shaking <- struct{}{}
+				}
+				close(stopped)
+			}}, &tls.Config{InsecureSkipVerify: true, MaxVersion: step.client})
+			t.Cleanup(func() { _ = c.Close() })
+			done := make(chan error, 1)
+			go func() { done <- c.Handshake() }() // ends with the handshake
+			<-stopped
+			select {
+			case err := <-done:
+				t.Fatalf("it did not wait: %v", err)
+			case <-time.After(200 * time.Millisecond):
+			}
+			for range cap(rt.shaking) {
+				<-rt.shaking
+			}
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+			if s := c.ConnectionState(); s.HelloRetryRequest != (step.client == tls.VersionTLS13) || s.Version != step.client {
+				t.Errorf("%s, asked again: %t", tls.VersionName(s.Version), s.HelloRetryRequest)
+			}
+			awaitThat(t, "its turn is over", func() bool { return len(rt.shaking) == 0 })
+		})
 	}
 }

@@ -19,7 +19,6 @@ func (rt *Router) ListenTLS(l net.Listener, cfg *tls.Config) net.Listener {
 	// One record for a write: small ones at the beginning (crypto/tls has them for pages that are shown as they come) cost a
 	// tag and a nonce each.
 	cfg.DynamicRecordSizingDisabled = true
-	cfg.GetConfigForClient = takeTurn
 	if d := rt.openDoor(l, true); d != nil {
 		return &tlsListener{d, rt, cfg}
 	}
@@ -101,6 +100,7 @@ func (u *underTLS) count(ok bool) {
 	default:
 		u.rt.stats.handshakesFailed.Add(1)
 	}
+	u.endTurn()
 }
 
 // hijacked is called once nc is net/http's no more.
@@ -125,6 +125,7 @@ func (u *underTLS) Read(p []byte) (n int, err error) {
 		n = copy(p, u.head)
 		u.head = u.head[n:]
 	default:
+		u.endTurn()
 		n, err = u.nc.Read(p)
 	}
 	if n > 0 && !u.heard {
@@ -135,6 +136,9 @@ func (u *underTLS) Read(p []byte) (n int, err error) {
 		}
 	}
 	u.records.pass(p[:n])
+	if n > 0 && !u.done.Load() {
+		u.takeTurn()
+	}
 	return n, err
 }
 
@@ -147,17 +151,14 @@ func (u *underTLS) speakPlainly() {
 	}
 }
 
-// takeTurn is called by a handshake that has read what the client wants, and computes from then on until it
-// writes: it waits until fewer than turns do. So who shakes hands, and how often, leaves processors to those who talk.
-func takeTurn(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	if u, ok := hello.Conn.(*underTLS); ok {
-		u.rt.shaking <- struct{}{}
-		u.turn.Store(true)
-	}
-	return nil, nil
+// takeTurn is called once there is something to compute with: it waits until fewer handshakes compute than may. So who shakes hands,
+// how often, and in how many steps, leaves processors to those who talk.
+func (u *underTLS) takeTurn() {
+	u.rt.shaking <- struct{}{}
+	u.turn.Store(true)
 }
 
-// endTurn is called by each write, and at the end.
+// endTurn is called by each read and each write, which wait for the peer, and at the end.
 func (u *underTLS) endTurn() {
 	if u.turn.CompareAndSwap(true, false) {
 		<-u.rt.shaking

@@ -39,6 +39,12 @@ var testCertificate = sync.OnceValue(func() tls.Certificate {
 func echoTLS(t testing.TB, cfg Config) (addr string, rt *Router, ends chan error) {
 	t.Helper()
 	_, rt, ends = echo(t, cfg, 64<<10)
+	return sealedBy(t, rt, &tls.Config{}), rt, ends
+}
+
+// sealedBy serves rt over TLS as cfg says, with a certificate.
+func sealedBy(t testing.TB, rt *Router, cfg *tls.Config) (addr string) {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -48,14 +54,15 @@ func echoTLS(t testing.TB, cfg Config) (addr string, rt *Router, ends chan error
 			rt.TrackTLS(nc)
 		}
 	}}
-	sealed := rt.ListenTLS(l, &tls.Config{Certificates: []tls.Certificate{testCertificate()}})
+	cfg.Certificates = []tls.Certificate{testCertificate()}
+	sealed := rt.ListenTLS(l, cfg)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(sealed) }()
 	t.Cleanup(func() {
 		_ = srv.Close()
 		<-served
 	})
-	return l.Addr().String(), rt, ends
+	return l.Addr().String()
 }
 
 func dialTLS(t testing.TB, addr, path string, cfg *tls.Config) *edgetest.Client {
