@@ -56,11 +56,11 @@ func newIndex(rules []Rule) *index {
 		case KindMute:
 			s.mutes.add(rule)
 		case KindSlow:
-			s.slow = rule
+			s.slow = longer(s.slow, rule)
 		case KindReadOnly:
-			s.readOnly = rule
+			s.readOnly = longer(s.readOnly, rule)
 		case KindClosed:
-			s.closed = rule
+			s.closed = longer(s.closed, rule)
 		}
 	}
 	return x
@@ -86,9 +86,15 @@ func put[K comparable](m *map[K]*Rule, key K, rule *Rule) {
 	if *m == nil {
 		*m = make(map[K]*Rule)
 	}
-	if x := (*m)[key]; x == nil || !x.end.IsZero() && (rule.end.IsZero() || rule.end.After(x.end)) { // of two, as a file of before may have, the longer
-		(*m)[key] = rule
+	(*m)[key] = longer((*m)[key], rule)
+}
+
+// longer returns of two rules about the same, as a file of before may have, the one that ends later. a may be nil.
+func longer(a, b *Rule) *Rule {
+	if a == nil || !a.end.IsZero() && (b.end.IsZero() || b.end.After(a.end)) {
+		return b
 	}
+	return a
 }
 
 // find returns a rule that is about w, or nil.

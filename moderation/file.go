@@ -127,6 +127,11 @@ func (r *Rules) load() error {
 		}
 	}
 	for _, rule := range rules {
+		if rule.nobody != nil {
+			r.made++ // the file is written without it as the server ends, if not before
+			r.cfg.Logger.Warn("moderation rule left out, it is about nobody", "path", r.cfg.Path, "rule", rule.Kind, "room", rule.Room, "about", rule.About(), "err", rule.nobody)
+			continue
+		}
 		left := time.Duration(rule.Left) * time.Millisecond
 		if left > 0 && left <= passed {
 			continue // it is over

@@ -41,6 +41,7 @@ type Rule struct {
 
 	address netip.Prefix
 	end     time.Time // by the monotonic clock; zero is never
+	nobody  error     // why it is about nobody: what it names can be nobody's name, or no room, any more
 }
 
 // lasting returns r with its end, so long from now; 0 is never.
@@ -110,7 +111,12 @@ func (r *Rule) check() (err error) {
 		return fmt.Errorf("a rule of kind %s that makes no sense", r.Kind)
 	}
 	for name, form := range map[*string]func(string) (string, error){&r.Room: names.Room, &r.Identity: names.User, &r.Name: names.User} {
-		if clean, err := form(*name); err == nil { // a file of before may have another
+		clean, err := form(*name) // a file of before may have another
+		switch {
+		case *name == "":
+		case err != nil:
+			r.nobody = err
+		default:
 			*name = clean
 		}
 	}
