@@ -76,6 +76,7 @@ struct ec_frame {
 	uint8_t recovered; /* 0 if messages are missing */
 	uint8_t recovering;
 	uint8_t durable, edited, deleted, truncated;
+	uint8_t verified; /* username is a token's: nobody else can have said it */
 };
 
 enum ec_state { EC_S_WAIT, EC_S_OPEN, EC_S_HEAD, EC_S_BODY, EC_S_FRAMES, EC_S_STOPPED };
@@ -497,6 +498,8 @@ static void ec_number(struct ec *c, uint64_t n)
 		c->f.recovering = n != 0;
 	else if (ec_is(c->line, "durable"))
 		c->f.durable = n != 0;
+	else if (ec_is(c->line, "verified"))
+		c->f.verified = n != 0;
 	else if (ec_is(c->line, "edited"))
 		c->f.edited = n != 0;
 	else if (ec_is(c->line, "deleted"))
@@ -1067,7 +1070,7 @@ static void print(struct ec *c, enum ec_kind kind)
 	switch (kind) {
 	case EC_SUBSCRIBED: printf("subscribed %s\n", f->id); break;
 	case EC_GAP: printf("gap\n"); break;
-	case EC_MESSAGE: printf("message %s %s: %s%s\n", f->id, f->username, f->content, f->truncated ? "..." : f->deleted ? "(deleted)" : ""); break;
+	case EC_MESSAGE: printf("message %s %s%s: %s%s\n", f->id, f->username, f->verified ? " (verified)" : "", f->content, f->truncated ? "..." : f->deleted ? "(deleted)" : ""); break;
 	case EC_EDITED: printf("edited %s %s\n", f->target, f->content); break;
 	case EC_DELETED: printf("deleted %s\n", f->target); break;
 	case EC_JOINED: printf("joined %s\n", f->username); break;

@@ -398,7 +398,8 @@ def _main(argv):
 
     def show(kind, f):
         if kind == "message":
-            print("message", f["id"], f["username"] + ":", f.get("content", "(deleted)"))
+            name = f["username"] + (" (verified):" if f.get("verified") else ":")
+            print("message", f["id"], name, f.get("content", "(deleted)"))
         elif kind == "ack":
             print("ack", f["id"] if f["durable"] else f["id"] + " in memory")
         elif kind == "subscribed":

@@ -165,6 +165,42 @@ func TestRefused(t *testing.T) {
 	})
 }
 
+// TestVerified: a device can tell who has a token from who gave a name alone.
+func TestVerified(t *testing.T) {
+	each(t, func(t *testing.T, device []string) {
+		tokens := filepath.Join(t.TempDir(), "tokens")
+		token, err := exec.Command(filepath.Join(built, "edgechat"), "token", "create", "Ann", "--tokens", tokens).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serve(t, "EDGECHAT_TOKENS="+tokens, "EDGECHAT_ANONYMOUS=write")
+		r := run(t, device, nil, s.Addr, "-l", "den")
+		r.await(1, "subscribed ")
+		for i, row := range []struct{ query, token, want string }{
+			{"", strings.TrimSpace(string(token)), "Ann (verified): open"},
+			{"?username=Zoe", "", "Zoe: open"},
+		} {
+			req, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+s.Addr+"/room/den"+row.query, strings.NewReader("open"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if row.token != "" {
+				req.Header.Set("Authorization", "Bearer "+row.token)
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusCreated {
+				t.Fatal(res.Status, err)
+			}
+			if got := r.await(i+1, "message ")[i]; !strings.HasSuffix(got, " "+row.want) {
+				t.Errorf("%q, want %q", got, row.want)
+			}
+		}
+	})
+}
+
 // TestTold: what is over a limit is sent again when the server says that it will be taken.
 func TestTold(t *testing.T) {
 	each(t, func(t *testing.T, device []string) {
