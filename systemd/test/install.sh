@@ -94,6 +94,26 @@ systemctl restart edgechat.socket
 systemctl start edgechat.service
 active
 
+say TLS at port 443, and its renewal
+runuser -u edgechat -- edgechat ca init --folder /var/lib/edgechat/tls --name board.local
+printf 'EDGECHAT_TLS_CERT=/var/lib/edgechat/tls/server.crt\nEDGECHAT_TLS_KEY=/var/lib/edgechat/tls/server.key\n' >>/etc/default/edgechat
+printf '[Socket]\nListenStream=443\nFileDescriptorName=tls\nFreeBind=yes\nService=edgechat.service\n' >/etc/systemd/system/edgechat-tls.socket
+systemctl daemon-reload
+systemctl stop edgechat.socket edgechat.service
+systemctl start edgechat-tls.socket edgechat.socket edgechat.service
+until_ 20 curl -fsS --cacert /var/lib/edgechat/tls/ca.crt --resolve board.local:443:127.0.0.1 https://board.local/healthz
+curl -fsS http://127.0.0.1:3000/healthz
+systemctl enable --now edgechat-renew.timer
+systemctl start edgechat-renew.service
+journalctl -u edgechat-renew.service -o cat --no-pager | grep 'is not due'
+systemctl disable --now edgechat-renew.timer
+systemctl stop edgechat-tls.socket edgechat.socket edgechat.service
+rm -r /etc/systemd/system/edgechat-tls.socket /var/lib/edgechat/tls
+sed -i '/^EDGECHAT_TLS_/d' /etc/default/edgechat
+systemctl daemon-reload
+systemctl start edgechat.socket edgechat.service
+active
+
 say a mistake in the settings
 echo EDGECHAT_HISTORY=many >>/etc/default/edgechat
 systemctl restart edgechat.service 2>/dev/null && fail "it runs with nonsense"
