@@ -210,6 +210,7 @@ const stopReason = "server is restarting: reconnect after a random time of up to
 func (s *Server) stop() error {
 	start := time.Now()
 	s.draining.Store(true)
+	s.http.SetKeepAlivesEnabled(false) // no answer from here on offers to go on
 	s.log.Info("stopping", "open", s.router.Stats().Open)
 
 	if len(s.cfg.Listeners)+len(s.cfg.TLSListeners) > 0 {
@@ -224,7 +225,6 @@ func (s *Server) stop() error {
 
 	closeAll(s.entries)
 	s.accepting.Wait() // whoever was accepted is known to requests now
-	s.http.SetKeepAlivesEnabled(false)
 	ctx, cancel := context.WithTimeout(context.Background(), min(s.cfg.DrainTimeout, requestDrain))
 	if err := s.requests.drain(ctx); err != nil {
 		s.log.Warn("requests under way were cut", "err", err)

@@ -165,7 +165,7 @@ func TestQuotaDisplaced(t *testing.T) {
 	foldNow(t, s)
 	sayStored(t, s, "hall", "x", "") // for a checkpoint
 
-	g.close()
+	g.close(t)
 	done := make(chan codec.Receipt, 1)
 	if _, err := s.Append("hall", codec.Message{Content: "y"}, "", func(r codec.Receipt) { done <- r }); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestKeys(t *testing.T) {
 func TestKeyPending(t *testing.T) {
 	var g gate
 	s := open(t, Config{aroundCommit: g.around})
-	g.close()
+	g.close(t)
 	done := make(chan codec.Receipt, 2)
 	told := func(r codec.Receipt) { done <- r }
 	id, _ := s.Append("den", codec.Message{Content: "x"}, "k", told)

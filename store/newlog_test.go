@@ -19,7 +19,7 @@ func halfSaid(t *testing.T, g *gate) *Store {
 	for i := range 20 {
 		want(t, "durable", sayStored(t, s, "den", fmt.Sprint("old", i), "").Durable, true)
 	}
-	g.close()
+	g.close(t)
 	say(t, s, "hall", "x") // is being written
 	<-g.started
 	others := func(n int) {
@@ -70,7 +70,7 @@ func TestNewLogTells(t *testing.T) {
 			var g, folds gate
 			s := open(t, Config{AckDelay: time.Nanosecond, RetryDelay: 10 * time.Millisecond, aroundCommit: g.around, aroundFold: folds.around})
 			sayFolded(t, s, "hall", "w", "")
-			g.close()
+			g.close(t)
 			say(t, s, "hall", "x")
 			<-g.started
 			sayAll(t, s, "den", 3)
@@ -79,7 +79,7 @@ func TestNewLogTells(t *testing.T) {
 			want(t, "durable", sayStored(t, s, "hall", "x", "").Durable, true)
 			want(t, "head by the old log", crash(t, s, Config{}).Head("den").Offset, 3)
 			if folding {
-				folds.close()
+				folds.close(t)
 				s.requestFold()
 				<-folds.started
 			}

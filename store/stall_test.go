@@ -18,7 +18,9 @@ type gate struct {
 	fails   int // commits that were failed
 }
 
-func (g *gate) close() {
+// close holds what comes until release, or until a test that failed is over: its store could not be closed else.
+func (g *gate) close(t testing.TB) {
+	t.Cleanup(g.release)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hold, g.started = make(chan struct{}), make(chan struct{}, 100)
@@ -27,8 +29,10 @@ func (g *gate) close() {
 func (g *gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	close(g.hold)
-	g.hold = nil
+	if g.hold != nil {
+		close(g.hold)
+		g.hold = nil
+	}
 }
 
 func (g *gate) fail(err error) {
@@ -67,7 +71,7 @@ func TestStall(t *testing.T) {
 	var g gate
 	s := open(t, Config{History: 50, MaxWaiting: 10, StallAfter: 20 * time.Millisecond, aroundCommit: g.around})
 	sayStored(t, s, "den", "before", "k")
-	g.close()
+	g.close(t)
 	done := make(chan codec.Receipt, 100)
 	told := func(r codec.Receipt) { done <- r }
 	if _, err := s.Append("den", codec.Message{Content: "x"}, "", told); err != nil {

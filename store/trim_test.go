@@ -67,7 +67,7 @@ func TestTrimmedWhileWritten(t *testing.T) {
 	s := open(t, cfg)
 	sayAll(t, s, "den", 4)
 	sayStored(t, s, "den", "4", "")
-	g.close()
+	g.close(t)
 	s.requestFold()
 	<-g.started
 	sayAll(t, s, "den", 3)

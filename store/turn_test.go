@@ -24,7 +24,7 @@ func placeLast(t *testing.T, folds *gate, before func(s *Store)) (*Store, *gate)
 	for i := 0; s.wal.Used() < wal.MinHalf-2*wal.Block; i++ {
 		sayStored(t, s, "hall", fmt.Sprint(i), "")
 	}
-	g.close()
+	g.close(t)
 	say(t, s, "hall", "x") // is being written
 	<-g.started
 	sayAll(t, s, "den", 3)
@@ -78,7 +78,7 @@ func TestEraseKeepsPlaces(t *testing.T) {
 		reviseStored(t, s, "hall", codec.Edit, id, "better")
 	})
 	want(t, "erased", s.Stats().Unerased, true)
-	folds.close()
+	folds.close(t)
 	g.release()
 	<-folds.started                                                    // it is what erasing waits for
 	want(t, "durable", sayStored(t, s, "hall", "y", "").Durable, true) // in the other half

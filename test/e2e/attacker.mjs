@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
-import { until } from './harness.mjs';
+import { later, until } from './harness.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
   // As if the attacker's name server said so: DNS rebinding.
@@ -12,7 +12,7 @@ const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-ru
 
 export async function launch(t) {
   const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
-  t.after(() => browser.close());
+  later(t, () => browser.close());
   return browser;
 }
 
@@ -27,7 +27,7 @@ export class Attacker {
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     attacker.port = server.address().port;
-    t.after(() => { server.close(); server.closeAllConnections(); });
+    later(t, () => { server.close(); server.closeAllConnections(); });
     return attacker;
   }
 
@@ -43,7 +43,7 @@ export function run(frame, library, f, arg) {
 // visit opens a page of its own profile, and counts the dialogs that scripts show and what a policy has refused.
 export async function visit(t, browser, address) {
   const context = await browser.newContext();
-  t.after(() => context.close());
+  later(t, () => context.close());
   context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   page.dialogs = [];

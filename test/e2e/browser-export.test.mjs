@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { chromium } from 'playwright-core';
-import { Server } from './harness.mjs';
+import { Server, later } from './harness.mjs';
 
 const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 const said = [
@@ -39,7 +39,7 @@ test('the page of an export', async (t) => {
   writeFileSync(file, server.run('export', '--html', 'den', '--data', 'FOLDER/data'));
 
   const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
-  t.after(() => browser.close());
+  later(t, () => browser.close());
   for (const [width, height] of [[360, 740], [1280, 800]]) {
     for (const colorScheme of ['light', 'dark']) {
       await t.test(`${width} x ${height}, ${colorScheme}`, async () => {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Server, until } from './harness.mjs';
+import { Server, later, until } from './harness.mjs';
 import { Person, launch, network, phone } from './person.mjs';
 
 test('what one does with messages', async (t) => {
@@ -183,7 +183,7 @@ test('a server that is away, and the settings', async (t) => {
 
   await t.test('it says that it needs JavaScript', async (t) => {
     const context = await browser.newContext({ javaScriptEnabled: false });
-    t.after(() => context.close());
+    later(t, () => context.close());
     const page = await context.newPage();
     await page.goto(server.http);
     const text = page.locator('noscript p'); // which getByText passes over

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { chromium } from 'playwright-core';
-import { Server, until } from './harness.mjs';
+import { Server, later, until } from './harness.mjs';
 import { Hotspot, board, missing } from './hotspot.mjs';
 import { flags, phone } from './person.mjs';
 
@@ -22,7 +22,7 @@ test('a hotspot that opens the chat', { skip: missing() }, async (t) => {
   const hotspot = await Hotspot.start(t, server);
   await hotspot.serve(t, ':80', '--captive', '--captive-delay', '1h');
   const browser = await chromium.launch({ executablePath: hotspot.browser(), args: flags });
-  t.after(() => browser.close());
+  later(t, () => browser.close());
   const asked = new RegExp(`^302 http://${board}/ .*href="http://${board}/"`);
 
   for (const [n, [kind, probe, well, opens = probe]] of kinds.entries()) {
@@ -30,7 +30,7 @@ test('a hotspot that opens the chat', { skip: missing() }, async (t) => {
       hotspot.is(20 + n);
       assert.match(hotspot.probe(probe), asked);
       const context = await browser.newContext(phone);
-      t.after(() => context.close());
+      later(t, () => context.close());
       const page = await context.newPage();
       const sockets = [];
       page.on('websocket', (socket) => sockets.push(socket.url()));

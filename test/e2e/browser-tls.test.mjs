@@ -8,13 +8,13 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { Server, freePort, until } from './harness.mjs';
+import { Server, freePort, later, until } from './harness.mjs';
 import { Person, desktop, launch, phone } from './person.mjs';
 
 // home is a folder whose browser trusts the certificate in file, or nothing of its own without one.
 function home(t, file) {
   const folder = mkdtempSync(path.join(tmpdir(), 'edgechat-home-'));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  later(t, () => rmSync(folder, { recursive: true, force: true }));
   const database = path.join(folder, '.pki', 'nssdb');
   mkdirSync(database, { recursive: true });
   const certutil = (...args) => execFileSync('certutil', ['-d', `sql:${database}`, ...args]);
@@ -93,7 +93,7 @@ test('a browser trusts the authority of the board once it is told so', async (t)
     foreign.on('tlsClientError', () => {});
     foreign.listen(0, '127.0.0.1');
     await once(foreign, 'listening');
-    t.after(() => foreign.close());
+    later(t, () => foreign.close());
     const { port } = foreign.address();
     const page = await (await launch(t, { env: home(t, authority), args: ['--host-resolver-rules=MAP example.org 127.0.0.1'] })).newPage();
     assert.equal((await page.goto(`https://127.0.0.1:${tls}/healthz`)).status(), 200, 'this browser does trust the authority');

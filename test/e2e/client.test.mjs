@@ -10,13 +10,13 @@ import test from 'node:test';
 import WebSocket, { WebSocketServer } from 'ws';
 import { connect } from '../../web/npm/edgechat.js';
 import { Relay } from './relay.mjs';
-import { Server, freePort, root, sleep, until } from './harness.mjs';
+import { Server, freePort, later, root, sleep, until } from './harness.mjs';
 
 // listen is a member of one room with a record of everything that is told.
 function listen(t, server, options = {}) {
   const seen = { states: [], messages: [], revised: [], events: [], gaps: 0, acked: new Map(), failed: [], errors: [], subscribed: [] };
   const client = connect({ url: server.http, username: 'Alice', WebSocket, ...options });
-  t.after(() => client.stop());
+  later(t, () => client.stop());
   client.on('state', (state, detail) => { seen.states.push(state); if (state === 'stopped') seen.stopped = detail; });
   client.on('error', (refusal) => seen.errors.push(refusal.message));
   const room = client.join(options.room ?? 'den', { since: 'all', ...options.join });
@@ -175,7 +175,7 @@ test('what was not acknowledged is kept by a storage, for each room', async (t) 
 
   await server.up();
   const after = connect({ url: server.http, username: 'Alice', WebSocket, storage });
-  t.after(() => after.stop());
+  later(t, () => after.stop());
   const told = [];
   for (const name of ['den', 'attic']) after.join(name).on('pending', (entry) => told.push(entry.content));
   await until('acknowledgement of both', () => kept.size === 0);
@@ -186,7 +186,7 @@ test('what was not acknowledged is kept by a storage, for each room', async (t) 
 // A server that does what ours should not: it says things twice, and other things than asked.
 test('a client trusts no server', async (t) => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', handleProtocols: () => 'edgechat.v1.json' });
-  t.after(() => server.close());
+  later(t, () => server.close());
   await once(server, 'listening');
   const asked = [];
   const message = (n) => ({ type: 'message', room: 'den', username: 'Bob', content: `message ${n}`, timestamp: '2026-11-22T12:00:00.123Z', id: `a-${n}`, offset: n });
@@ -259,6 +259,6 @@ test('npm pack makes a package that can be used', async (t) => {
   assert.ok(readFileSync(path.join(folder, manifest.types), 'utf8').includes('export function connect'));
   const packed = await import(path.join(folder, manifest.main));
   const client = packed.connect({ url: server.http, username: 'Alice', WebSocket });
-  t.after(() => client.stop());
+  later(t, () => client.stop());
   assert.equal((await client.join('den').send('from a package')).durable !== undefined, true);
 });

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import WebSocket from 'ws';
-import { until } from './harness.mjs';
+import { later, until } from './harness.mjs';
 
 export const executable = process.env.EDGECHAT_FIREFOX ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
 
@@ -27,7 +27,7 @@ export class Firefox {
     const child = spawn(executable, ['--headless', '--no-remote', '--profile', profile, '--remote-debugging-port', '0', 'about:blank'], { env: { ...process.env, HOME: profile }, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (data) => { said += data; });
-    t.after(async () => {
+    later(t, async () => {
       if (child.exitCode === null) {
         const gone = once(child, 'exit');
         child.kill('SIGKILL');

@@ -39,8 +39,24 @@ export async function freePort() {
   return port;
 }
 
-// ended are the addresses of servers whose tests are over: pages that are still open miss them.
-export const ended = new Set();
+const ends = new WeakMap();
+
+// later has done run when the test t is over: the last first, as pages have to go before the server that they would miss.
+// t.after runs the first first.
+export function later(t, done) {
+  if (!ends.has(t)) {
+    const list = [];
+    ends.set(t, list);
+    t.after(async () => {
+      const errors = [];
+      for (const end of list.reverse()) {
+        try { await end(); } catch (error) { errors.push(error); }
+      }
+      if (errors.length > 0) throw errors.length === 1 ? errors[0] : new AggregateError(errors, errors.map((error) => error.message).join('\n'));
+    });
+  }
+  ends.get(t).push(done);
+}
 
 export class Server {
   // start runs the server for one test file or test, t, and ends it with that.
@@ -49,8 +65,7 @@ export class Server {
     server.folder = mkdtempSync(path.join(tmpdir(), 'edgechat-e2e-'));
     server.port = await freePort();
     server.flags = flags.map((flag) => flag.replace('FOLDER', server.folder));
-    t.after(async () => {
-      ended.add(`127.0.0.1:${server.port}`);
+    later(t, async () => {
       await server.stop('SIGKILL');
       rmSync(server.folder, { recursive: true, force: true });
     });

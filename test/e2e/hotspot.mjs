@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { until } from './harness.mjs';
+import { later, until } from './harness.mjs';
 
 export const board = '10.42.0.1';
 
@@ -39,7 +39,7 @@ export class Hotspot {
     const child = spawn('nsenter', ['-t', hotspot.board, '-n', 'dnsmasq', '--conf-file=/dev/null', '--no-hosts', '--keep-in-foreground', '--bind-interfaces', '--except-interface=lo',
       '--clear-on-reload', '--strict-order', `--listen-address=${board}`, '--dhcp-range=10.42.0.10,10.42.0.254,60m', '--dhcp-lease-max=50', `--dhcp-leasefile=${path.join(server.folder, 'leases')}`,
       '--pid-file=', '--user=root', `--conf-dir=${confs}`], { stdio: ['ignore', 'ignore', 'inherit'] });
-    t.after(() => child.kill('SIGKILL'));
+    later(t, () => child.kill('SIGKILL'));
     hotspot.is(10);
     await until('answer of dnsmasq', () => hotspot.probe('http://anything.example:9/').includes('Failed to connect'));
     return hotspot;
@@ -68,7 +68,7 @@ export class Hotspot {
     const child = spawn('nsenter', args, { stdio: ['ignore', 'ignore', 'pipe'] });
     let log = '';
     child.stderr.on('data', (chunk) => { log += chunk; });
-    t.after(() => child.kill('SIGKILL'));
+    later(t, () => child.kill('SIGKILL'));
     return until('start of the server', () => {
       assert.equal(child.exitCode, null, log);
       return log.includes('msg=access');
@@ -90,7 +90,7 @@ function run(...command) {
 // namespace returns the process that holds a network and mounts of its own.
 async function namespace(t) {
   const child = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'echo ready; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.after(() => child.kill('SIGKILL'));
+  later(t, () => child.kill('SIGKILL'));
   await new Promise((done) => { child.stdout.once('data', done); });
   return String(child.pid);
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
-import { ended, until } from './harness.mjs';
+import { later, until } from './harness.mjs';
 
 export const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
@@ -24,8 +24,7 @@ export class Person {
     person.page.setDefaultTimeout(30_000);
     person.complaints = [];
     person.excused = null; // what complaints may match from now on
-    const over = (text) => network.test(text) && [...ended].some((host) => text.includes(host));
-    const complain = (text) => { if (!person.excused?.test(text) && !over(text)) person.complaints.push(text); };
+    const complain = (text) => { if (!person.excused?.test(text)) person.complaints.push(text); };
     person.page.on('pageerror', (error) => complain(error.message));
     person.page.on('console', (message) => {
       // A browser asks for /favicon.ico where a document names no icon; our page does.
@@ -36,7 +35,7 @@ export class Person {
     const asks = (address) => { if (/^(https?|wss?):/.test(address) && new URL(address).host !== person.at()) person.elsewhere.push(address); };
     person.page.on('request', (request) => { if (!request.isNavigationRequest()) asks(request.url()); });
     person.page.on('websocket', (socket) => asks(socket.url()));
-    t.after(async () => {
+    later(t, async () => {
       await person.context.close();
       assert.deepEqual([person.complaints, person.elsewhere], [[], []], 'a complaint in the console, or a request to elsewhere');
     });
@@ -108,6 +107,6 @@ export class Person {
 
 export async function launch(t, { env = process.env, args = [] } = {}) {
   const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: [...flags, ...args], env });
-  t.after(() => browser.close());
+  later(t, () => browser.close());
   return browser;
 }

@@ -3,6 +3,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
+import { later } from './harness.mjs';
 
 export class Relay {
   #pairs = new Set();
@@ -12,7 +13,7 @@ export class Relay {
     const relay = new Relay();
     relay.server = createServer((near) => relay.#forward(near, port)).listen(0, '127.0.0.1');
     await once(relay.server, 'listening');
-    t.after(() => relay.end());
+    later(t, () => relay.end());
     return relay;
   }
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
-import { root } from './harness.mjs';
+import { later, root } from './harness.mjs';
 
 const client = pathToFileURL(path.join(root, 'web/npm/edgechat.js')).href;
 
@@ -32,7 +32,7 @@ export function talker(connect, options) {
 export async function here(t, options) {
   const { connect } = await import(client);
   const tell = talker(connect, options);
-  t.after(() => tell('stop'));
+  later(t, () => tell('stop'));
   return async (command) => tell(command);
 }
 
@@ -45,7 +45,7 @@ export async function inNode(t, executable, options) {
     for await (const line of createInterface({ input: process.stdin })) console.log(JSON.stringify(tell(line)));
     process.exit(0);`;
   const child = spawn(executable, ['--input-type=module', '-e', program], { stdio: ['pipe', 'pipe', 'inherit'] });
-  t.after(async () => {
+  later(t, async () => {
     child.stdin.end();
     if (child.exitCode === null) await once(child, 'exit');
   });
