@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Server, later, until } from './harness.mjs';
-import { Person, launch, network, phone } from './person.mjs';
+import { Person, launch, phone } from './person.mjs';
 
 test('what one does with messages', async (t) => {
   const server = await (await Server.start(t, '--admin', 'FOLDER/admin.sock')).up();
@@ -114,7 +114,6 @@ test('a server that is away, and the settings', async (t) => {
   await t.test('"try now" does not wait', async (t) => {
     const alice = await Person.arrive(t, browser, phone);
     await alice.join(server, 'Alice', 'den');
-    alice.excused = network;
     await server.stop('SIGKILL');
     await alice.is('waiting');
     await alice.page.locator('#offline').getByText(/No connection\. Next try in \d+ s\./).waitFor();

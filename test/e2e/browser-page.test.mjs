@@ -131,7 +131,6 @@ test('for readers of screens, at 200 %, and by key', async (t) => {
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
       await check('twice');
       await page.evaluate(() => { document.documentElement.style.fontSize = ''; });
-      alice.excused = network;
       await server.stop('SIGKILL');
       await alice.is('waiting');
       await alice.say('Said without a connection');

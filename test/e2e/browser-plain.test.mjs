@@ -18,7 +18,6 @@ test('the page without WebSockets', async (t) => {
   const server = await (await Server.start(t, '--ping-interval', '2s', '--drain-timeout', '1s')).up();
   const browser = await launch(t);
   const alice = await Person.arrive(t, browser);
-  alice.excused = network; // a server that is away
   await alice.join(server, 'Alice', 'den');
 
   for (const [name, script, options] of [['Bob', without, phone], ['Carol', refusing, undefined]]) {

@@ -58,6 +58,9 @@ export function later(t, done) {
   ends.get(t).push(done);
 }
 
+// away are the hosts of servers and relays that a test has stopped: a browser tells that it misses them, and when it likes.
+export const away = new Set();
+
 export class Server {
   // start runs the server for one test file or test, t, and ends it with that.
   static async start(t, ...flags) {
@@ -97,6 +100,9 @@ export class Server {
   async stop(signal = 'SIGTERM') {
     const child = this.process;
     if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode;
+    for (const flag of [`127.0.0.1:${this.port}`, ...this.flags]) {
+      if (/^127\.0\.0\.1:\d+$/.test(flag)) away.add(flag);
+    }
     child.kill(signal);
     const [code] = await once(child, 'exit');
     return code;

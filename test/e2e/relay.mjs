@@ -3,7 +3,7 @@
 
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
-import { later } from './harness.mjs';
+import { away, later } from './harness.mjs';
 
 export class Relay {
   #pairs = new Set();
@@ -38,6 +38,7 @@ export class Relay {
   // hold forwards nothing from now on. What was sent meanwhile is lost, so those connections stay dead.
   hold() {
     this.#held = true;
+    away.add(`127.0.0.1:${this.port}`);
     for (const pair of this.#pairs) pair.dead = true;
   }
 
