@@ -32,6 +32,9 @@ type Config struct {
 	Hub  *hub.Hub      // required; its formats are those of Formats
 	Log  hub.Log       // required; history is read from it
 	Auth *auth.Checker // required
+	// Late says that the Log may find only after Append that it cannot take a message. Who asked for no ack is told of that
+	// as well then, which costs an allocation for each message.
+	Late bool
 	// MaxContent bounds the content of a message, in bytes. Default codec.DefaultMaxContent.
 	MaxContent int
 	// ReplayLimit is how many messages a replay or a page of history has, and the

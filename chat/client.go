@@ -80,32 +80,40 @@ func (c *client) joinFailed(room, username string, err error) {
 }
 
 // publish says msg in the room of m. done, if not nil, acks it and is called once the message is
-// settled; room is the name that the ack has. It returns what is to be answered if that was not taken.
+// settled; room is the name that the ack has. It returns what is to be answered if that was not taken; where it turns out later that
+// it was not, that is sent to the client.
 func (c *client) publish(m *hub.Member, room string, msg codec.Client, done func(codec.Receipt)) *codec.Error {
 	key := ""
 	if msg.Key != "" {
 		key = keyScope(c.identity, m.Username(), msg.Key, msg.Content)
 	}
-	settled := done
-	late := done != nil && c.owe(room, msg.Key)
-	if late {
-		settled = nil
+	settled := codec.Done{Tell: done}
+	if done != nil {
+		settled.Early = c.owe(room, msg.Key)
+	} else if c.ctl.cfg.Late {
+		key, name := msg.Key, m.Username() // all of msg would be kept
+		settled = codec.Done{Early: true, Tell: func(r codec.Receipt) {
+			if r.Err != nil {
+				c.refuse(c.untaken(room, name, key, r.Err))
+			}
+		}}
 	}
-	id, err := c.say(m, msg, key, settled)
-	if err != nil {
+	if err := c.say(m, msg, key, settled); err != nil {
 		if done != nil {
 			c.paid(room, msg.Key)
 		}
-		e := notRevised(c.identity, err)
-		if e == nil {
-			e = c.ctl.notTaken(m.Username(), err)
-		}
-		return &codec.Error{Code: e.Code, Message: e.Message, Key: msg.Key}
-	}
-	if late {
-		done(codec.Receipt{ID: id})
+		return c.untaken("", m.Username(), msg.Key, err)
 	}
 	return nil
+}
+
+// untaken answers a message that the Log did not take.
+func (c *client) untaken(room, username, key string, err error) *codec.Error {
+	e := notRevised(c.identity, err)
+	if e == nil {
+		e = c.ctl.notTaken(username, err)
+	}
+	return &codec.Error{Code: e.Code, Message: e.Message, Room: room, Key: key}
 }
 
 func (c *client) bearer() *auth.Identity { return c.identity }

@@ -52,7 +52,7 @@ func Example() {
 				case msg.Type == codec.TypeTyping:
 					member.Typing()
 				case msg.Type == codec.TypeMessage:
-					_, _ = member.Publish(msg.Content, 0, "", nil)
+					_ = member.Publish(msg.Content, 0, "", codec.Done{})
 				}
 			}
 			return nil

@@ -28,12 +28,12 @@ func (l *heldLog) Read(room string, q codec.Query) (codec.Page, error) {
 	return l.Log.Read(room, q)
 }
 
-func (l *heldLog) Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (l *heldLog) Append(room string, m codec.Message, key string, done codec.Done) error {
 	if l.full.Load() {
-		return codec.ID{}, errors.New("nothing more is taken")
+		return errors.New("nothing more is taken")
 	}
-	if inner := done; inner != nil {
-		done = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
+	if inner := done.Tell; inner != nil {
+		done.Tell = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
 	}
 	return l.Log.Append(room, m, key, done)
 }

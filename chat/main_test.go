@@ -143,9 +143,11 @@ func (r *rig) do(method, path, body string, headers ...string) (int, http.Header
 // say publishes past all connections, and returns the id.
 func (r *rig) say(room, content string) codec.ID {
 	r.t.Helper()
-	id, err := r.hub.Publish(room, codec.Message{Username: "x", Content: content, Time: time.Now().UnixMilli()}, "", nil)
-	if err != nil {
-		r.t.Fatal(err)
+	var id codec.ID
+	tell := func(receipt codec.Receipt) { id = receipt.ID } // within the call, as the store does
+	err := r.hub.Publish(room, codec.Message{Username: "x", Content: content, Time: time.Now().UnixMilli()}, "", codec.Done{Tell: tell, Early: true})
+	if err != nil || id.Offset == 0 {
+		r.t.Fatal(id, err)
 	}
 	return id
 }

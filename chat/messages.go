@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"edgechat/auth"
 	"edgechat/codec"
 	"edgechat/refusal"
 	"edgechat/ws"
@@ -38,10 +39,23 @@ func (ctl *Controller) postMessage(w http.ResponseWriter, r *ws.Request) error {
 	}
 	m := codec.Message{Username: name, Verified: !id.Anonymous, Content: post.Content, Time: time.Now().UnixMilli(), Author: author}
 	settled := make(chan codec.Receipt, 1)
-	if m.ID, err = ctl.cfg.Hub.Publish(roomOf(r), m, key, func(receipt codec.Receipt) { settled <- receipt }); err != nil {
-		return ctl.notTaken(name, err).With("Retry-After", "5")
+	if err := ctl.cfg.Hub.Publish(roomOf(r), m, key, tellTo(settled)); err != nil {
+		return ctl.notPublished(id, name, err)
 	}
 	return ctl.answerSettled(w, r, m, key, settled, http.StatusCreated)
+}
+
+// tellTo has a receipt sent to settled, which takes it at once.
+func tellTo(settled chan<- codec.Receipt) codec.Done {
+	return codec.Done{Tell: func(receipt codec.Receipt) { settled <- receipt }}
+}
+
+// notPublished answers a request whose message the Log did not take.
+func (ctl *Controller) notPublished(id *auth.Identity, username string, err error) error {
+	if problem := notRevised(id, err); problem != nil {
+		return problem
+	}
+	return ctl.notTaken(username, err).With("Retry-After", "5")
 }
 
 // answerSettled answers with what was said, once it is on disk.
@@ -52,6 +66,10 @@ func (ctl *Controller) answerSettled(w http.ResponseWriter, r *ws.Request, m cod
 	case <-r.Context().Done(): // the client has gone; the message stays
 		return nil
 	}
+	if receipt.Err != nil {
+		return ctl.notPublished(identityOf(r), m.Username, receipt.Err)
+	}
+	m.ID = receipt.ID
 	if key != "" {
 		m = ctl.original(roomOf(r), m)
 	}

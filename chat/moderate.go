@@ -121,31 +121,41 @@ func (ctl *Controller) deleteFor(ctx context.Context, by Moderator, o moderation
 	}
 	settled := make(chan codec.Receipt, 1)
 	m := codec.Message{Kind: codec.Deletion, Username: by.Name, Verified: by.Verified, Target: *target, Time: time.Now().UnixMilli()}
-	_, err = ctl.cfg.Hub.Revise(o.Room, m, codec.Claim{All: true}, "", func(r codec.Receipt) { settled <- r })
-	if err != nil {
-		if e := notRevised(nobody, err); e != nil {
-			return false, e
-		}
-		return false, ctl.notTaken(by.Name, err)
+	err = ctl.cfg.Hub.Revise(o.Room, m, codec.Claim{All: true}, "", tellTo(settled))
+	if err == nil {
+		_, durable, err = wait(ctx, settled, 1)
 	}
-	return wait(ctx, settled, 1)
+	switch e := notRevised(nobody, err); {
+	case err == nil:
+		return durable, nil
+	case e != nil:
+		return false, e
+	case ctx.Err() != nil:
+		return false, err
+	}
+	return false, ctl.notTaken(by.Name, err)
 }
 
 // nobody is who a message never belongs to.
 var nobody = &auth.Identity{}
 
-// wait returns when n messages are settled.
-func wait(ctx context.Context, settled <-chan codec.Receipt, n int) (durable bool, err error) {
+// wait returns when n messages are settled, how many of them were taken, and the last reason why one was not.
+func wait(ctx context.Context, settled <-chan codec.Receipt, n int) (taken int, durable bool, err error) {
 	durable = true
 	for range n {
 		select {
 		case r := <-settled:
+			if r.Err != nil {
+				durable, err = false, r.Err
+				continue
+			}
+			taken++
 			durable = durable && r.Durable
 		case <-ctx.Done():
-			return false, refusal.New(refusal.Unavailable, "the server stops, or whoever asked has gone")
+			return taken, false, refusal.New(refusal.Unavailable, "the server stops, or whoever asked has gone")
 		}
 	}
-	return durable, nil
+	return taken, durable, err
 }
 
 // erasePage is how many messages of a room that is closed are deleted at once.
@@ -176,7 +186,7 @@ func (ctl *Controller) erase(ctx context.Context, by Moderator, room string) (de
 				target = m.Target
 			}
 			x := codec.Message{Kind: codec.Deletion, Username: by.Name, Verified: by.Verified, Target: target, Time: time.Now().UnixMilli()}
-			_, err := ctl.cfg.Log.Revise(room, x, codec.Claim{All: true}, "", func(r codec.Receipt) { settled <- r })
+			err := ctl.cfg.Log.Revise(room, x, codec.Claim{All: true}, "", tellTo(settled))
 			switch {
 			case err == nil:
 				n++
@@ -184,9 +194,11 @@ func (ctl *Controller) erase(ctx context.Context, by Moderator, room string) (de
 				return deleted + n, false, ctl.notErased(room, err)
 			}
 		}
-		d, err := wait(ctx, settled, n)
-		if deleted += n; err != nil {
+		taken, d, err := wait(ctx, settled, n)
+		if deleted += taken; err != nil && ctx.Err() != nil {
 			return deleted, false, err
+		} else if err != nil && !errors.Is(err, codec.ErrNoTarget) {
+			return deleted, false, ctl.notErased(room, err)
 		}
 		if durable = durable && d; len(page.Messages) == 0 || after.Offset >= head.Offset {
 			return deleted, durable, nil

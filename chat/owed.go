@@ -127,7 +127,12 @@ func (c *client) tireOfAcks() {
 }
 
 // ack tells the client what became of a message, which pays for one.
-func (c *client) ack(room, key string, r codec.Receipt) {
+func (c *client) ack(room, name, key string, r codec.Receipt) {
+	if r.Err != nil {
+		c.refuse(c.untaken(room, name, key, r.Err))
+		c.paid(room, key)
+		return
+	}
 	c.send(func(dst []byte) []byte {
 		return codec.AppendAck(dst, c.format, &codec.Ack{Room: room, Key: key, ID: r.ID, Durable: r.Durable})
 	})

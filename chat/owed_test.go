@@ -52,11 +52,11 @@ type hangingDisk struct {
 	let chan struct{}
 }
 
-func (d *hangingDisk) Append(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
-	if done == nil {
-		return d.Log.Append(room, m, key, nil)
+func (d *hangingDisk) Append(room string, m codec.Message, key string, done codec.Done) error {
+	if tell := done.Tell; tell != nil && !done.Early {
+		done.Tell = func(r codec.Receipt) { <-d.let; tell(r) }
 	}
-	return d.Log.Append(room, m, key, func(r codec.Receipt) { <-d.let; done(r) })
+	return d.Log.Append(room, m, key, done)
 }
 
 // TestLateAcks: while the disk does not answer, who is owed many acks is heard all the same, and is told

@@ -51,7 +51,7 @@ func (c *client) author(authorKey string) uint64 {
 }
 
 // say gives a message, an edit or a deletion to the room.
-func (c *client) say(m *hub.Member, msg codec.Client, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (c *client) say(m *hub.Member, msg codec.Client, key string, done codec.Done) error {
 	author := c.author(msg.AuthorKey)
 	claim := codec.Claim{Authors: [2]uint64{c.authors.own, c.authors.shown}}
 	switch msg.Type {
@@ -136,12 +136,8 @@ func (ctl *Controller) revise(w http.ResponseWriter, r *ws.Request, wanted strin
 	claim := codec.Claim{Authors: [2]uint64{author}, All: m.Kind == codec.Deletion && id.May(auth.Moderate, room)}
 	m.Username, m.Verified, m.Target, m.Time = name, !id.Anonymous, *target, time.Now().UnixMilli()
 	settled := make(chan codec.Receipt, 1)
-	m.ID, err = ctl.cfg.Hub.Revise(room, m, claim, key, func(receipt codec.Receipt) { settled <- receipt })
-	if err != nil {
-		if problem := notRevised(id, err); problem != nil {
-			return problem
-		}
-		return ctl.notTaken(name, err).With("Retry-After", "5")
+	if err := ctl.cfg.Hub.Revise(room, m, claim, key, tellTo(settled)); err != nil {
+		return ctl.notPublished(id, name, err)
 	}
 	return ctl.answerSettled(w, r, m, key, settled, http.StatusOK)
 }

@@ -92,7 +92,7 @@ func (s *seat) say(msg codec.Client) *codec.Error {
 func (s *seat) settled(key string, r codec.Receipt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.many.ack(s.room, key, r)
+	s.many.ack(s.room, s.many.username, key, r)
 	s.acks--
 	s.endLocked()
 }

@@ -119,7 +119,7 @@ func (s *session) handle(msg codec.Client) *codec.Error {
 	var done func(codec.Receipt)
 	if msg.Key != "" && s.control {
 		key := msg.Key // all of msg would be kept
-		done = func(r codec.Receipt) { s.ack("", key, r) }
+		done = func(r codec.Receipt) { s.ack("", s.member.Username(), key, r) }
 	}
 	return s.publish(s.member, "", msg, done)
 }

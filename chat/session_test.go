@@ -34,7 +34,7 @@ func TestPlainClient(t *testing.T) {
 	// Once what was published later is settled, so is hers: an ack would come next.
 	settled := make(chan codec.Receipt, 1)
 	m := codec.Message{Username: "x", Content: "later", Time: time.Now().UnixMilli()}
-	if _, err := r.hub.Publish("general", m, "", func(rec codec.Receipt) { settled <- rec }); err != nil {
+	if err := r.hub.Publish("general", m, "", codec.Done{Tell: func(rec codec.Receipt) { settled <- rec }}); err != nil {
 		t.Fatal(err)
 	}
 	<-settled

@@ -140,4 +140,15 @@ type Page struct {
 type Receipt struct {
 	ID      ID
 	Durable bool
+	// Err says that the message was not taken after all; ID is zero then. Where there is one process alone, that
+	// is said by the call that gave the message, and never here.
+	Err error
+}
+
+// A Done says who is told what became of a message, and when. The zero value is nobody.
+type Done struct {
+	// Tell is called once, from any goroutine, and must not block.
+	Tell func(Receipt)
+	// Early has it called as soon as the message has its number, not once it is on disk. Durable then says nothing.
+	Early bool
 }

@@ -27,7 +27,7 @@ func TestAwait(t *testing.T) {
 			t.Errorf("who waits is counted: %+v", s)
 		}
 		before := head()
-		if _, err := h.Publish("den", codec.Message{Username: "x", Content: "hi"}, "", nil); err != nil {
+		if err := h.Publish("den", codec.Message{Username: "x", Content: "hi"}, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {

@@ -25,7 +25,7 @@ func BenchmarkPublish(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				first.inTurn = true
-				if _, err := first.m.Load().Publish("hello", 0, "", nil); err != nil {
+				if err := first.m.Load().Publish("hello", 0, "", codec.Done{}); err != nil {
 					b.Fatal(err)
 				}
 				first.inTurn = false

@@ -73,7 +73,7 @@ func TestGate(t *testing.T) {
 						time.Sleep(time.Millisecond)
 						continue
 					}
-					if _, err := publisher.m.Publish(fmt.Sprintf("%d %s", i+1, strings.Repeat("x", 100)), 0, "", nil); err != nil {
+					if err := publisher.m.Publish(fmt.Sprintf("%d %s", i+1, strings.Repeat("x", 100)), 0, "", codec.Done{}); err != nil {
 						t.Fatal(err)
 					}
 					i++
@@ -122,7 +122,7 @@ func TestPublishWaits(t *testing.T) {
 		time.Sleep(time.Second) // the publisher's peer reads now
 		for publisher.pauses.Load() == 0 {
 			synctest.Wait()
-			if _, err := publisher.m.Publish("x", 0, "", nil); err != nil {
+			if err := publisher.m.Publish("x", 0, "", codec.Done{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -171,7 +171,7 @@ func TestPausesPair(t *testing.T) {
 		publisher.attach(enter(t, h, "den", publisher, Join{Username: "ann"}).Member)
 		publisher.more(endless)
 		for !paused {
-			if _, err := publisher.m.Publish("x", 0, "", nil); err != nil {
+			if err := publisher.m.Publish("x", 0, "", codec.Done{}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -123,7 +123,7 @@ func New(cfg Config) (*Hub, error) {
 	for i := range h.stripes {
 		h.stripes[i].rooms = make(map[string]*room)
 	}
-	cfg.Log.Deliver(h.deliver)
+	cfg.Log.Deliver(h.deliver, h.cut)
 	return h, nil
 }
 
@@ -134,7 +134,7 @@ func (h *Hub) Close() { h.wg.Wait() }
 // Publish has the Log number m and everyone in the room, if anyone is there, get it. See
 // Log.Append for the rest. If those who read there are too far behind it waits for
 // them first, for some seconds at most; see gate.
-func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (h *Hub) Publish(roomName string, m codec.Message, key string, done codec.Done) error {
 	h.stats.published.Add(1)
 	h.stats.posted.Add(1)
 	if r := h.find(roomName); r != nil {
@@ -145,7 +145,7 @@ func (h *Hub) Publish(roomName string, m codec.Message, key string, done func(co
 }
 
 // Revise is Publish of an edit or a deletion, see Log.Revise.
-func (h *Hub) Revise(roomName string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (h *Hub) Revise(roomName string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
 	h.stats.published.Add(1)
 	if r := h.find(roomName); r != nil {
 		r.gate.wait()
@@ -158,6 +158,13 @@ func (h *Hub) Revise(roomName string, m codec.Message, claim codec.Claim, key st
 func (h *Hub) deliver(roomName string, m *codec.Message) {
 	if r := h.find(roomName); r != nil {
 		r.deliver(m)
+	}
+}
+
+// cut ends the connections of a room whose newest messages the Log has lost.
+func (h *Hub) cut(roomName string, head codec.ID) {
+	if r := h.find(roomName); r != nil {
+		r.cut(head)
 	}
 }
 
@@ -185,13 +192,14 @@ type Stats struct {
 	Histories uint64            // histories that were read
 	Busy      uint64            // and that were refused with ErrBusy
 	Full      uint64            // joins that were refused since their room was full, by Full or with ErrFull
+	Cut       uint64            // members closed because the Log lost the newest of what they had
 }
 
 type counters struct {
 	delays metrics.Histogram
 
 	posted, delivered, recovered, gaps,
-	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy, full atomic.Uint64
+	published, joins, writes, lagged, lost, slowed, excused, relieved, typing, histories, busy, full, cut atomic.Uint64
 }
 
 // Stats returns the counters as they are now.
@@ -200,7 +208,7 @@ func (h *Hub) Stats() Stats {
 		Published: h.stats.published.Load(), Joins: h.stats.joins.Load(), Writes: h.stats.writes.Load(), Lagged: h.stats.lagged.Load(),
 		Lost: h.stats.lost.Load(), Typing: h.stats.typing.Load(),
 		Pages: h.pages.size(), Recalled: h.pages.recalled.Load(), Slowed: h.stats.slowed.Load(), Excused: h.stats.excused.Load(), Relieved: h.stats.relieved.Load(),
-		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(), Full: h.stats.full.Load(),
+		Histories: h.stats.histories.Load(), Busy: h.stats.busy.Load(), Full: h.stats.full.Load(), Cut: h.stats.cut.Load(),
 		Posted: h.stats.posted.Load(), Delivered: h.stats.delivered.Load(), Recovered: h.stats.recovered.Load(), Gaps: h.stats.gaps.Load(),
 		Delays: h.stats.delays.Read(),
 	}

@@ -14,6 +14,7 @@ type plainLog struct {
 	mu      sync.Mutex
 	rooms   map[string]*plainRoom
 	deliver func(room string, m *codec.Message)
+	cut     func(room string, head codec.ID)
 	slow    func()            // called by Read before it looks
 	read    func(*codec.Page) // and with what it has found, if not nil
 }
@@ -28,7 +29,9 @@ func newPlainLog(keep int) *plainLog {
 	return &plainLog{keep: keep, rooms: map[string]*plainRoom{}, slow: func() {}}
 }
 
-func (l *plainLog) Deliver(f func(string, *codec.Message)) { l.deliver = f }
+func (l *plainLog) Deliver(f func(string, *codec.Message), cut func(string, codec.ID)) {
+	l.deliver, l.cut = f, cut
+}
 
 func (l *plainLog) room(name string) *plainRoom {
 	l.mu.Lock()
@@ -39,7 +42,7 @@ func (l *plainLog) room(name string) *plainRoom {
 	return l.rooms[name]
 }
 
-func (l *plainLog) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (l *plainLog) Append(name string, m codec.Message, key string, done codec.Done) error {
 	r := l.room(name)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -48,11 +51,14 @@ func (l *plainLog) Append(name string, m codec.Message, key string, done func(co
 	r.messages = append(r.messages, m)
 	r.messages = r.messages[max(0, len(r.messages)-l.keep):]
 	l.deliver(name, &m)
-	return m.ID, nil
+	if done.Tell != nil {
+		done.Tell(codec.Receipt{ID: m.ID, Durable: true})
+	}
+	return nil
 }
 
 // Revise changes what it says now, and appends that it did.
-func (l *plainLog) Revise(name string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (l *plainLog) Revise(name string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
 	r := l.room(name)
 	r.mu.Lock()
 	i := slices.IndexFunc(r.messages, func(x codec.Message) bool { return x.ID == m.Target && x.Kind == codec.Said && !x.Deleted })
@@ -72,7 +78,7 @@ func (l *plainLog) Revise(name string, m codec.Message, claim codec.Claim, key s
 	}
 	r.mu.Unlock()
 	if err != nil {
-		return codec.ID{}, err
+		return err
 	}
 	return l.Append(name, m, key, done)
 }

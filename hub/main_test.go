@@ -180,7 +180,7 @@ func join(t testing.TB, h *Hub, room string, s *sink, j Join) place {
 
 func say(t testing.TB, h *Hub, room, content string) {
 	t.Helper()
-	if _, err := h.Publish(room, codec.Message{Username: "x", Content: content}, "", nil); err != nil {
+	if err := h.Publish(room, codec.Message{Username: "x", Content: content}, "", codec.Done{}); err != nil {
 		t.Fatal(err)
 	}
 }

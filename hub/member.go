@@ -58,7 +58,7 @@ func (m *Member) Room() string { return m.room.name }
 
 // Publish sends content to the room as m; author is who may change it. See Log.Append. It waits for nobody; if m is faster than
 // those who read in the room, m's connection is paused until they have caught up.
-func (m *Member) Publish(content string, author uint64, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (m *Member) Publish(content string, author uint64, key string, done codec.Done) error {
 	r := m.room
 	r.hub.stats.published.Add(1)
 	r.flusher.hold()
@@ -70,7 +70,7 @@ func (m *Member) Publish(content string, author uint64, key string, done func(co
 
 // Revise changes an earlier message of the room as m: x has the kind, the target, and what an edit makes of
 // it. See Log.Revise, and Publish for how it waits.
-func (m *Member) Revise(x codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (m *Member) Revise(x codec.Message, claim codec.Claim, key string, done codec.Done) error {
 	r := m.room
 	r.hub.stats.published.Add(1)
 	r.flusher.hold()
@@ -131,12 +131,7 @@ func (m *Member) leave(conn Conn) bool {
 		r.mu.Unlock()
 		return false
 	}
-	m.gone = true
-	if c := m.catchup; c != nil && c.page != nil {
-		r.hub.pages.remove(c.page)
-	}
-	m.opening, m.catchup = nil, nil
-	r.removeLocked(m)
+	m.goLocked()
 	if !m.quiet {
 		r.announceLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Verified: m.verified, Time: time.Now().UnixMilli()})
 	}
@@ -147,6 +142,16 @@ func (m *Member) leave(conn Conn) bool {
 	}
 	r.hub.release(r)
 	return true
+}
+
+// goLocked takes m out of the room, which the caller lets go of then.
+func (m *Member) goLocked() {
+	m.gone = true
+	if c := m.catchup; c != nil && c.page != nil {
+		m.room.hub.pages.remove(c.page)
+	}
+	m.opening, m.catchup = nil, nil
+	m.room.removeLocked(m)
 }
 
 func (m *Member) hasLeft() bool {

@@ -50,7 +50,7 @@ type said struct {
 }
 
 // Deliver has the truth noted first.
-func (l *truth) Deliver(f func(string, *codec.Message)) {
+func (l *truth) Deliver(f func(string, *codec.Message), cut func(string, codec.ID)) {
 	l.pass = func(s said) {
 		f(s.room, &s.Message)
 		l.room(s.room).delivered.Store(s.ID.Offset)
@@ -62,7 +62,7 @@ func (l *truth) Deliver(f func(string, *codec.Message)) {
 		} else {
 			l.late <- s
 		}
-	})
+	}, cut)
 }
 
 // deliverLate delivers what Append has left, now and then after a while.

@@ -86,7 +86,7 @@ func (s *modelSeat) begin(j Join, joined Joined, last uint64) {
 }
 
 func (s *modelSeat) publish(content string) {
-	if _, err := s.m.Publish(content, 0, "", nil); err != nil {
+	if err := s.m.Publish(content, 0, "", codec.Done{}); err != nil {
 		s.c.w.failf("%v", err)
 	}
 }

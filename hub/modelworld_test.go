@@ -146,7 +146,7 @@ func (w *world) run() {
 func (w *world) publish(rnd *rand.Rand, name string) {
 	for i := range 20 + rnd.IntN(200) {
 		room := w.rooms[rnd.IntN(len(w.rooms))]
-		if _, err := w.hub.Publish(room.name, codec.Message{Content: w.content(rnd, name, i)}, "", nil); err != nil {
+		if err := w.hub.Publish(room.name, codec.Message{Content: w.content(rnd, name, i)}, "", codec.Done{}); err != nil {
 			w.failf("%v", err)
 		}
 		if rnd.IntN(5) == 0 {

@@ -134,7 +134,7 @@ func TestQuiet(t *testing.T) {
 		t.Errorf("%+v", p.Joined)
 	}
 	q.m.Typing()
-	if _, err := q.m.Publish("hello", 0, "", nil); err != nil {
+	if err := q.m.Publish("hello", 0, "", codec.Done{}); err != nil {
 		t.Fatal(err)
 	}
 	a.await(t, "hello")

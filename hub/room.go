@@ -25,6 +25,7 @@ type room struct {
 	moves     uint64         // how often somebody has come or gone
 	writes    uint64         // see Stats
 	delivered uint64         // see Stats
+	cuts      uint64         // see cut
 	flusher   flusher        // writes them what is new
 	gate      gate           // slows publishers
 	news      chan struct{}  // closed with the next message; nil if nobody awaits it
@@ -44,11 +45,20 @@ func newRoom(h *Hub, name string) *room {
 // loadHead takes over where the Log is. A message that was numbered before and
 // is delivered only now is part of what Head says, and must not count as live.
 func (r *room) loadHead() {
-	head := r.hub.cfg.Log.Head(r.name)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if head.Offset >= r.head.Offset {
-		r.head = head
+	for {
+		r.mu.Lock()
+		cuts := r.cuts
+		r.mu.Unlock()
+		head := r.hub.cfg.Log.Head(r.name)
+		r.mu.Lock()
+		same := cuts == r.cuts
+		if same && head.Offset >= r.head.Offset {
+			r.head = head
+		}
+		r.mu.Unlock()
+		if same { // else it may be of before the cut
+			return
+		}
 	}
 }
 

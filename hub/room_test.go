@@ -27,7 +27,7 @@ func TestTalk(t *testing.T) {
 	if jb.Members != 2 || jb.Head.Offset != 1 || jb.Oldest.Offset != 1 {
 		t.Errorf("bob joined: %+v", jb)
 	}
-	if _, err := jb.Member.Publish("two", 0, "", nil); err != nil {
+	if err := jb.Member.Publish("two", 0, "", codec.Done{}); err != nil {
 		t.Fatal(err)
 	}
 	say(t, h, "elsewhere", "unheard")
@@ -129,7 +129,7 @@ func TestJoinUnderTraffic(t *testing.T) {
 				}
 				mu.Lock()
 				n++
-				_, err := h.Publish("den", codec.Message{Username: "x", Content: fmt.Sprint(n)}, "", nil)
+				err := h.Publish("den", codec.Message{Username: "x", Content: fmt.Sprint(n)}, "", codec.Done{})
 				mu.Unlock()
 				if err != nil {
 					t.Error(err)
@@ -259,7 +259,7 @@ func TestComeAndGo(t *testing.T) {
 				for i := range n / 8 {
 					s := &sink{room: endless}
 					m := join(t, h, fmt.Sprintf("room%d", (g+i)%5), s, Join{Username: "ann", Format: i % 2}).Member
-					if _, err := m.Publish(fmt.Sprint(i), 0, "", nil); err != nil {
+					if err := m.Publish(fmt.Sprint(i), 0, "", codec.Done{}); err != nil {
 						t.Error(err)
 					}
 					s.leave()

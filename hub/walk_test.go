@@ -4,6 +4,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"edgechat/codec"
 )
 
 // TestSayDuringWalk: what is said while a message is written to the room goes
@@ -24,7 +26,7 @@ func TestSayDuringWalk(t *testing.T) {
 				say(t, h, "den", "2")
 			}
 			a.inTurn = inTurn
-			if _, err := joined.Member.Publish("1", 0, "", nil); err != nil {
+			if err := joined.Member.Publish("1", 0, "", codec.Done{}); err != nil {
 				t.Fatal(err)
 			}
 			if inTurn && len(a.later) != 1 {
@@ -134,7 +136,7 @@ func TestSlices(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		publisher.inTurn = true
-		if _, err := publisher.m.Publish("1", 0, "", nil); err != nil {
+		if err := publisher.m.Publish("1", 0, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 		have := func() (n int) {

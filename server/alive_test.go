@@ -65,7 +65,7 @@ func TestAliveHeld(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(ctx) })
 	member := srv.hub.Join("den", deaf{}, hub.Join{Username: "u"}, nil)
-	wg.Go(func() { _, _ = srv.hub.Publish("den", codec.Message{Username: "u", Content: "x"}, "", nil) })
+	wg.Go(func() { _ = srv.hub.Publish("den", codec.Message{Username: "u", Content: "x"}, "", codec.Done{}) })
 	<-encoding
 	for range 2 {
 		until(t, "hub that does not answer", func() error { // others may take some time to answer, too

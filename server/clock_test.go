@@ -39,14 +39,15 @@ func TestClock(t *testing.T) {
 		member := h.Join("den", deaf{}, hub.Join{Username: "u"}, nil)
 		defer member.Leave()
 		stored := make(chan codec.Receipt, 1)
-		id, err := member.Publish(fmt.Sprint(len(ids)), 0, fmt.Sprint("key", len(ids)), func(r codec.Receipt) { stored <- r })
+		err := member.Publish(fmt.Sprint(len(ids)), 0, fmt.Sprint("key", len(ids)), codec.Done{Tell: func(r codec.Receipt) { stored <- r }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := <-stored; !r.Durable || r.ID != id {
-			t.Errorf("receipt %+v of %v", r, id)
+		r := <-stored
+		if !r.Durable || r.ID.Offset != uint64(len(ids)+1) {
+			t.Errorf("receipt %+v of message %d", r, len(ids)+1)
 		}
-		ids = append(ids, id)
+		ids = append(ids, r.ID)
 	}
 	check := func(t *testing.T, s *store.Store) {
 		t.Helper()
@@ -75,7 +76,7 @@ func TestClock(t *testing.T) {
 		s, h := begin(t)
 		say(t, h)
 		say(t, h)
-		_, err := h.Publish("den", codec.Message{Username: "u", Content: fmt.Sprint(len(ids)), Time: time.Now().UnixMilli()}, "", nil)
+		err := h.Publish("den", codec.Message{Username: "u", Content: fmt.Sprint(len(ids)), Time: time.Now().UnixMilli()}, "", codec.Done{})
 		if err != nil {
 			t.Fatal(err)
 		}

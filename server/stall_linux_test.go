@@ -90,7 +90,7 @@ func TestStall(t *testing.T) {
 	dave.JSONOf("subscribed")
 	pending := 0
 	for i := range flood {
-		if _, err := s.hub.Publish("hall", codec.Message{Username: "x", Content: fmt.Sprint(i)}, "", nil); err != nil {
+		if err := s.hub.Publish("hall", codec.Message{Username: "x", Content: fmt.Sprint(i)}, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 		if i%500 == 499 {

@@ -12,27 +12,48 @@ import (
 // within a room and one at a time within a room. It is called from within Append, with
 // the lock of the room: it must not block, call the store, or take a lock under which
 // the store is called. It must not change the message, which it may keep. Call
-// Deliver once, before any Append.
-func (s *Store) Deliver(deliver func(room string, m *codec.Message)) { s.deliver = deliver }
+// Deliver once, before any Append. A store that numbers by itself never goes back, so that cut is not called.
+func (s *Store) Deliver(deliver func(room string, m *codec.Message), cut func(room string, head codec.ID)) {
+	s.deliver, s.cut = deliver, cut
+}
 
-// Append gives m the next offset of room, delivers it, and returns its ID
+// Append gives m the next offset of room and delivers it,
 // without waiting for the disk; m.ID is ignored. Rooms are created by it.
 //
 // While a message of this room with the same non-empty key is in the buffer,
-// nothing is appended or delivered and the ID is that of the original. Keys are
+// nothing is appended or delivered and the receipt is that of the original. Keys are
 // compared by a 64-bit hash with a secret seed: two keys of a room of 200
 // messages are taken for one with a chance of 1e-17.
 //
-// done, if not nil, is called once, from another goroutine, and must not block:
+// done.Tell, if not nil, is called once and must not block: before Append returns if done is
+// Early; else from another goroutine,
 // with Durable true once the message (or the original) is on disk, or has left
 // the buffer and what displaced it is on disk; with Durable false at once if the
 // store is degraded, if the commit fails, or if MaxWaiting wait already, and always if the disk is
 // memory (see Warning).
 //
 // The error is ErrClosed, ErrRoomName or ErrTooLarge; nothing was appended then.
-func (s *Store) Append(name string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (s *Store) Append(name string, m codec.Message, key string, done codec.Done) error {
+	return s.tell(name, said(m), codec.Claim{}, key, done)
+}
+
+// said is m as a message that changes no other.
+func said(m codec.Message) codec.Message {
 	m.Kind, m.Target, m.Edited, m.Deleted = codec.Said, codec.ID{}, false, false
-	return s.put(name, m, codec.Claim{}, key, done)
+	return m
+}
+
+// tell is put for a done of either kind.
+func (s *Store) tell(name string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
+	if !done.Early {
+		_, err := s.put(name, m, claim, key, done.Tell)
+		return err
+	}
+	id, err := s.put(name, m, claim, key, nil)
+	if err == nil && done.Tell != nil {
+		done.Tell(codec.Receipt{ID: id})
+	}
+	return err
 }
 
 // put appends a message, or a revision if claim covers what it changes.

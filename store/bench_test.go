@@ -15,7 +15,7 @@ import (
 // maps grow seldom.
 func TestAppendAllocs(t *testing.T) {
 	s := open(t, Config{SyncInterval: time.Hour, CommitBytes: 64 << 20})
-	s.Deliver(func(string, *codec.Message) {})
+	s.Deliver(func(string, *codec.Message) {}, nil)
 	m := codec.Message{Username: "alice", Content: "Hello everyone!", Time: 1}
 	keys := make([]string, 20_000)
 	for i := range keys {
@@ -29,7 +29,7 @@ func TestAppendAllocs(t *testing.T) {
 				key = keys[i]
 			}
 			i++
-			if _, err := s.Append("den", m, key, nil); err != nil {
+			if err := s.Append("den", m, key, codec.Done{}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -43,7 +43,7 @@ func BenchmarkAppend(b *testing.B) {
 	for _, rooms := range []int{1, 100} {
 		b.Run(fmt.Sprint("rooms=", rooms), func(b *testing.B) {
 			s := open(b, Config{})
-			s.Deliver(func(string, *codec.Message) {})
+			s.Deliver(func(string, *codec.Message) {}, nil)
 			names := make([]string, rooms)
 			for i := range names {
 				names[i] = fmt.Sprint("room", i)
@@ -51,7 +51,7 @@ func BenchmarkAppend(b *testing.B) {
 			m := codec.Message{Username: "alice", Content: "Hello everyone!", Time: 1}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				if _, err := s.Append(names[i%rooms], m, "", nil); err != nil {
+				if err := s.Append(names[i%rooms], m, "", codec.Done{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -75,7 +75,7 @@ func BenchmarkCommit(b *testing.B) {
 					if i < n-1 {
 						f = nil
 					}
-					if _, err := s.Append("den", m, "", f); err != nil {
+					if err := s.Append("den", m, "", codec.Done{Tell: f}); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -73,7 +73,7 @@ func TestCard(t *testing.T) {
 					if i < n-1 {
 						f = nil
 					}
-					if _, err := s.Append(load.room(), chatMessage, "", f); err != nil {
+					if err := s.Append(load.room(), chatMessage, "", codec.Done{Tell: f}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -146,7 +146,7 @@ func TestCardSilence(t *testing.T) {
 	card := faultydisk.New(t, 64<<20)
 	s := open(t, Config{Path: filepath.Join(card.Dir, "edgechat.db")})
 	for range 400 {
-		if _, err := s.Append("den", chatMessage, "", nil); err != nil {
+		if err := s.Append("den", chatMessage, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestCardSilence(t *testing.T) {
 	const seconds = 6 // ext4 commits its journal every 5 s
 	began := time.Now()
 	for range 10 * seconds {
-		if _, err := s.Append("den", chatMessage, "", nil); err != nil {
+		if err := s.Append("den", chatMessage, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(100 * time.Millisecond)

@@ -18,11 +18,11 @@ func TestReadBackup(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Deliver(func(string, *codec.Message) {})
+	s.Deliver(func(string, *codec.Message) {}, nil)
 	want := map[string][]string{}
 	for i := range 200 {
 		room := fmt.Sprintf("r%d", i%20)
-		id, err := s.Append(room, codec.Message{Username: "ann", Content: fmt.Sprint(i)}, fmt.Sprintf("k%d", i), nil)
+		id, err := s.appended(room, codec.Message{Username: "ann", Content: fmt.Sprint(i)}, fmt.Sprintf("k%d", i), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +76,7 @@ func TestReadBackupRevised(t *testing.T) {
 		{Kind: codec.Deletion, Target: gone, Username: "mod"},
 	} {
 		m.Time = int64(100 + i)
-		if _, err := s.Revise("den", m, codec.Claim{All: true}, "", nil); err != nil {
+		if _, err := s.revised("den", m, codec.Claim{All: true}, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}

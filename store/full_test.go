@@ -72,7 +72,7 @@ func TestFullAtClose(t *testing.T) {
 	g.fail(errFull)
 	lost := say(t, s, "den", "lost")
 	done := make(chan codec.Receipt, 1)
-	_, _ = s.Append("den", codec.Message{}, "", func(r codec.Receipt) { done <- r })
+	_, _ = s.appended("den", codec.Message{}, "", func(r codec.Receipt) { done <- r })
 	err := s.Close()
 	if err == nil || !strings.Contains(err.Error(), "2 messages were not written") {
 		t.Errorf("close: %v", err)
@@ -167,7 +167,7 @@ func TestQuotaDisplaced(t *testing.T) {
 
 	g.close(t)
 	done := make(chan codec.Receipt, 1)
-	if _, err := s.Append("hall", codec.Message{Content: "y"}, "", func(r codec.Receipt) { done <- r }); err != nil {
+	if _, err := s.appended("hall", codec.Message{Content: "y"}, "", func(r codec.Receipt) { done <- r }); err != nil {
 		t.Fatal(err)
 	}
 	<-g.started

@@ -91,7 +91,7 @@ func TestConcurrentAppend(t *testing.T) {
 			t.Errorf("%s: %d follows %d", room, m.ID.Offset, *last)
 		}
 		*last = m.ID.Offset
-	})
+	}, nil)
 	var wg, acks sync.WaitGroup
 	for w := range writers {
 		wg.Go(func() {
@@ -99,7 +99,7 @@ func TestConcurrentAppend(t *testing.T) {
 				acks.Add(1)
 				room := fmt.Sprint("room", (w/2+i)%rooms)
 				// Each key twice, by two writers.
-				if _, err := s.Append(room, codec.Message{Content: "x"}, fmt.Sprint(w/2, i), func(r codec.Receipt) {
+				if _, err := s.appended(room, codec.Message{Content: "x"}, fmt.Sprint(w/2, i), func(r codec.Receipt) {
 					if !r.Durable {
 						t.Error("not durable")
 					}

@@ -39,7 +39,7 @@ func TestImportRevised(t *testing.T) {
 		{Kind: codec.Edit, Target: changed, Username: "alice", Content: "second"},
 		{Kind: codec.Deletion, Target: secret, Username: "alice"},
 	} {
-		if _, err := s.Revise("den", m, codec.Claim{All: true}, "", nil); err != nil {
+		if _, err := s.revised("den", m, codec.Claim{All: true}, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func TestImportRevisedWrongly(t *testing.T) {
 	e := id.Epoch
 	gone := sayStored(t, s, "den", "two", "").ID
 	sayStored(t, s, "den", "three", "")
-	if _, err := s.Revise("den", codec.Message{Kind: codec.Deletion, Target: gone, Username: "alice"}, codec.Claim{All: true}, "", nil); err != nil {
+	if _, err := s.revised("den", codec.Message{Kind: codec.Deletion, Target: gone, Username: "alice"}, codec.Claim{All: true}, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	path := s.cfg.Path

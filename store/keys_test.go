@@ -11,7 +11,7 @@ func TestKeys(t *testing.T) {
 	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), History: 3}
 	s := open(t, cfg)
 	delivered := 0
-	s.Deliver(func(string, *codec.Message) { delivered++ })
+	s.Deliver(func(string, *codec.Message) { delivered++ }, nil)
 	first := sayStored(t, s, "den", "hello", "k")
 	again := func(what string) {
 		t.Helper()
@@ -51,9 +51,9 @@ func TestKeyPending(t *testing.T) {
 	g.close(t)
 	done := make(chan codec.Receipt, 2)
 	told := func(r codec.Receipt) { done <- r }
-	id, _ := s.Append("den", codec.Message{Content: "x"}, "k", told)
+	id, _ := s.appended("den", codec.Message{Content: "x"}, "k", told)
 	<-g.started // the first is being written, and the second asks for it
-	twice, _ := s.Append("den", codec.Message{Content: "y"}, "k", told)
+	twice, _ := s.appended("den", codec.Message{Content: "y"}, "k", told)
 	want(t, "id", twice, id)
 	if len(done) > 0 {
 		t.Error("a receipt before the commit")

@@ -46,7 +46,7 @@ func child(path string) {
 		_, _ = io.WriteString(os.Stdout, fmt.Sprintf("%s %s %s %s %s\n", what, room, id, key, target))
 	}
 	var saying string // the key of what is being said
-	s.Deliver(func(room string, m *codec.Message) { say("g", room, m.ID, saying, m.Target.String()) })
+	s.Deliver(func(room string, m *codec.Message) { say("g", room, m.ID, saying, m.Target.String()) }, nil)
 	said := make(map[string][]codec.ID)
 	var id codec.ID
 	for i := range 20_000 { // in the end, should nobody kill it
@@ -72,9 +72,9 @@ func child(path string) {
 			say("t", room, m.Target, key, "")
 		}
 		if m.Kind == codec.Said {
-			id, err = s.Append(room, m, key, done)
+			id, err = s.appended(room, m, key, done)
 			said[room] = append(said[room], id)
-		} else if _, err = s.Revise(room, m, codec.Claim{All: true}, key, done); errors.Is(err, codec.ErrNoTarget) {
+		} else if err = s.Revise(room, m, codec.Claim{All: true}, key, codec.Done{Tell: done}); errors.Is(err, codec.ErrNoTarget) {
 			err = nil // it was deleted
 		}
 		if err != nil {
@@ -235,7 +235,7 @@ func checkPromise(t *testing.T, path string, rooms, unsaid map[string][]*given) 
 			if !g.acked {
 				continue
 			}
-			if id, err := s.Append(room, codec.Message{Content: "again"}, g.key, nil); err != nil || id != g.id {
+			if id, err := s.appended(room, codec.Message{Content: "again"}, g.key, nil); err != nil || id != g.id {
 				t.Fatalf("%s: key %s again: %s, %v, was %s", room, g.key, id, err, g.id)
 			}
 		}

@@ -168,10 +168,20 @@ func copyFile(t testing.TB, from, to string) {
 	}
 }
 
+// appended is Append, and returns the ID before it is told to anybody else.
+func (s *Store) appended(room string, m codec.Message, key string, done func(codec.Receipt)) (codec.ID, error) {
+	return s.put(room, said(m), codec.Claim{}, key, done)
+}
+
+// revised is the same of Revise.
+func (s *Store) revised(room string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+	return s.put(room, revising(m), claim, key, done)
+}
+
 // say appends a message with this content.
 func say(t testing.TB, s *Store, room, content string) codec.ID {
 	t.Helper()
-	id, err := s.Append(room, codec.Message{Username: "alice", Content: content, Time: 1}, "", nil)
+	id, err := s.appended(room, codec.Message{Username: "alice", Content: content, Time: 1}, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +192,7 @@ func say(t testing.TB, s *Store, room, content string) codec.ID {
 func sayStored(t testing.TB, s *Store, room, content, key string) codec.Receipt {
 	t.Helper()
 	done := make(chan codec.Receipt, 1)
-	id, err := s.Append(room, codec.Message{Username: "alice", Content: content, Time: 1}, key, func(r codec.Receipt) { done <- r })
+	id, err := s.appended(room, codec.Message{Username: "alice", Content: content, Time: 1}, key, func(r codec.Receipt) { done <- r })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -162,9 +162,9 @@ func modelRun(t *testing.T, rnd *rand.Rand, steps int) {
 			var id codec.ID
 			var err error
 			if x.msg.Kind == codec.Said {
-				id, err = s.Append(name, x.msg, x.key, tell)
+				id, err = s.appended(name, x.msg, x.key, tell)
 			} else {
-				id, err = s.Revise(name, x.msg, claim, x.key, tell)
+				id, err = s.revised(name, x.msg, claim, x.key, tell)
 			}
 			if want := r.refuse(&x, claim); !dup && want != nil {
 				if !errors.Is(err, want) {

@@ -22,11 +22,11 @@ func TestOrphanDeleted(t *testing.T) {
 		{Kind: codec.Edit, Target: id, Content: "more"},
 		{Kind: codec.Deletion, Target: codec.ID{Epoch: id.Epoch, Offset: 2000}},
 	} {
-		if _, err := s.Revise("den", m, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
+		if _, err := s.revised("den", m, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
 			t.Errorf("%+v: %v", m, err)
 		}
 	}
-	if _, err := s.Revise("den", codec.Message{Kind: codec.Deletion, Target: id}, codec.Claim{Authors: [2]uint64{1}}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
+	if _, err := s.revised("den", codec.Message{Kind: codec.Deletion, Target: id}, codec.Claim{Authors: [2]uint64{1}}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
 		t.Errorf("by somebody: %v", err)
 	}
 	reviseStored(t, s, "den", codec.Deletion, id, "")
@@ -36,7 +36,7 @@ func TestOrphanDeleted(t *testing.T) {
 		if len(p.Messages) != 3 || p.Messages[0].Kind != codec.Edit || p.Messages[0].Content != "" || !p.Messages[0].Deleted || p.Messages[2].Kind != codec.Deletion {
 			t.Fatalf("the room has %+v", p.Messages)
 		}
-		if _, err := s.Revise("den", codec.Message{Kind: codec.Deletion, Target: id}, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
+		if _, err := s.revised("den", codec.Message{Kind: codec.Deletion, Target: id}, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
 			t.Errorf("deleted again: %v", err)
 		}
 	}

@@ -18,7 +18,7 @@ func TestBurst(t *testing.T) {
 	say(t, s, "den", "old")
 	sayStored(t, s, "hall", "x", "") // so that the next commit is not at once
 	first := make(chan codec.Receipt, 1)
-	if _, err := s.Append("den", codec.Message{}, "", func(r codec.Receipt) { first <- r }); err != nil {
+	if _, err := s.appended("den", codec.Message{}, "", func(r codec.Receipt) { first <- r }); err != nil {
 		t.Fatal(err)
 	}
 	sayAll(t, s, "den", 20_000)
@@ -53,7 +53,7 @@ func TestChunks(t *testing.T) {
 	sayAll(t, s, "den", 300) // of 70 bytes
 	before := s.Stats().Commits
 	done := make(chan uint64, 1)
-	if _, err := s.Append("den", codec.Message{}, "", func(codec.Receipt) { done <- s.Stats().Written }); err != nil {
+	if _, err := s.appended("den", codec.Message{}, "", func(codec.Receipt) { done <- s.Stats().Written }); err != nil {
 		t.Fatal(err)
 	}
 	g.release()
@@ -100,7 +100,7 @@ func TestDisplacedReceipt(t *testing.T) {
 	}
 	results := make(chan int, 300)
 	for i := range 300 {
-		if _, err := s.Append("den", codec.Message{Content: fmt.Sprint(i)}, "", func(r codec.Receipt) {
+		if _, err := s.appended("den", codec.Message{Content: fmt.Sprint(i)}, "", func(r codec.Receipt) {
 			if r.Durable {
 				results <- i
 			}
@@ -175,7 +175,7 @@ func TestReceiptsInFlood(t *testing.T) {
 	for range 3 {
 		passed := s.Stats().Unwritten
 		receipt := make(chan codec.Receipt, 1)
-		if _, err := s.Append("room0", codec.Message{}, "", func(r codec.Receipt) { receipt <- r }); err != nil {
+		if _, err := s.appended("room0", codec.Message{}, "", func(r codec.Receipt) { receipt <- r }); err != nil {
 			t.Fatal(err)
 		}
 		select {

@@ -45,12 +45,17 @@ type bareMessage struct {
 //
 // The error may be codec.ErrNoTarget: the target is not a message in the buffer, or was deleted; or
 // codec.ErrNotAuthor. With claim.All a deletion takes away what an edit in the buffer says of a message that left it, too.
-func (s *Store) Revise(room string, m codec.Message, claim codec.Claim, key string, done func(codec.Receipt)) (codec.ID, error) {
+func (s *Store) Revise(room string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
+	return s.tell(room, revising(m), claim, key, done)
+}
+
+// revising is m without what an edit or a deletion does not have.
+func revising(m codec.Message) codec.Message {
 	m.Author, m.Edited, m.Deleted = 0, false, false
 	if m.Kind == codec.Deletion {
 		m.Content = ""
 	}
-	return s.put(room, m, claim, key, done)
+	return m
 }
 
 // has says if there is a room of that name.

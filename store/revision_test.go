@@ -42,7 +42,7 @@ func nowhere(t testing.TB, s *Store, texts []string) {
 func reviseStored(t testing.TB, s *Store, room string, kind codec.Kind, target codec.ID, content string) codec.ID {
 	t.Helper()
 	done := make(chan codec.Receipt, 1)
-	id, err := s.Revise(room, codec.Message{Username: "u", Kind: kind, Target: target, Content: content}, codec.Claim{All: true}, "", func(r codec.Receipt) { done <- r })
+	id, err := s.revised(room, codec.Message{Username: "u", Kind: kind, Target: target, Content: content}, codec.Claim{All: true}, "", func(r codec.Receipt) { done <- r })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestReadWhileRevised(t *testing.T) {
 	}
 	for n := uint64(1); n <= 40; n++ {
 		content := fmt.Sprintf("%d%s", n, strings.Repeat(" ", 2000))
-		if _, err := s.Revise("den", codec.Message{Kind: codec.Edit, Target: id, Content: content}, codec.Claim{All: true}, "", nil); err != nil {
+		if _, err := s.revised("den", codec.Message{Kind: codec.Edit, Target: id, Content: content}, codec.Claim{All: true}, "", nil); err != nil {
 			t.Fatal(err)
 		}
 		newest.Store(n)
@@ -213,7 +213,7 @@ func TestRevisionBackup(t *testing.T) {
 	if len(got) != 5 || !slices.Equal(got, want) || got[0].Content != "last words" || !got[1].Deleted || got[2].Content != "last words" {
 		t.Errorf("restored %+v\nfrom %+v", got, want)
 	}
-	if _, err := r.Revise("den", codec.Message{Kind: codec.Deletion, Target: second}, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
+	if _, err := r.revised("den", codec.Message{Kind: codec.Deletion, Target: second}, codec.Claim{All: true}, "", nil); !errors.Is(err, codec.ErrNoTarget) {
 		t.Errorf("what was deleted is deleted again: %v", err)
 	}
 	reviseStored(t, r, "den", codec.Deletion, first, "")

@@ -26,7 +26,7 @@ func FuzzScan(f *testing.F) {
 	said := make(map[codec.ID]string)
 	for i := range 200 {
 		c := content(uint64(i))
-		id, _ := s.Append("den", codec.Message{Content: c}, "", nil)
+		id, _ := s.appended("den", codec.Message{Content: c}, "", nil)
 		said[id] = c
 		if i%20 == 0 {
 			sayStored(f, s, "hall", "x", "")

@@ -74,12 +74,12 @@ func TestStall(t *testing.T) {
 	g.close(t)
 	done := make(chan codec.Receipt, 100)
 	told := func(r codec.Receipt) { done <- r }
-	if _, err := s.Append("den", codec.Message{Content: "x"}, "", told); err != nil {
+	if _, err := s.appended("den", codec.Message{Content: "x"}, "", told); err != nil {
 		t.Fatal(err)
 	}
 	<-g.started
 	for range 9 {
-		if _, err := s.Append("hall", codec.Message{Content: "y"}, "", told); err != nil {
+		if _, err := s.appended("hall", codec.Message{Content: "y"}, "", told); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func TestAppendRead(t *testing.T) {
 	s := open(t, Config{})
 	var seen []string
-	s.Deliver(func(room string, m *codec.Message) { seen = append(seen, room+":"+m.ID.String()+":"+m.Content) })
+	s.Deliver(func(room string, m *codec.Message) { seen = append(seen, room+":"+m.ID.String()+":"+m.Content) }, nil)
 	epoch := s.Stats().Epoch
 
 	want(t, "head of a room that is not there", s.Head("den"), codec.ID{Epoch: epoch})
@@ -84,7 +84,7 @@ func TestReopen(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("second close: %v", err)
 	}
-	if _, err := s.Append("den", codec.Message{}, "", nil); !strings.Contains(fmt.Sprint(err), ErrClosed.Error()) {
+	if _, err := s.appended("den", codec.Message{}, "", nil); !strings.Contains(fmt.Sprint(err), ErrClosed.Error()) {
 		t.Errorf("append after close: %v", err)
 	}
 	if _, err := s.Read("den", codec.Query{}); err == nil {
@@ -106,7 +106,7 @@ func TestBadAppend(t *testing.T) {
 		{strings.Repeat("x", 1025), "x", "names of rooms"},
 		{"den", strings.Repeat("x", 40<<10), `room "den": the message is too large for the buffer: it takes 41027 bytes, the buffer holds 65536 (HistoryBytes) and the log 131072 (LogBytes)`},
 	} {
-		_, err := s.Append(c.room, codec.Message{Content: c.content}, "", nil)
+		_, err := s.appended(c.room, codec.Message{Content: c.content}, "", nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("append %d bytes to %.10q: %v, want %q", len(c.content), c.room, err, c.want)
 		}

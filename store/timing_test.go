@@ -27,7 +27,7 @@ func TestTiming(t *testing.T) {
 		restart := func() { begin, commits = time.Now(), s.Stats().Commits }
 		ack := func() chan time.Time {
 			told := make(chan time.Time, 1)
-			if _, err := s.Append("den", codec.Message{Content: "x"}, "", func(codec.Receipt) { told <- time.Now() }); err != nil {
+			if _, err := s.appended("den", codec.Message{Content: "x"}, "", func(codec.Receipt) { told <- time.Now() }); err != nil {
 				t.Fatal(err)
 			}
 			return told

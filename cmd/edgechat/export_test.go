@@ -36,7 +36,7 @@ func TestExportAndBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.Deliver(func(string, *codec.Message) {})
+		s.Deliver(func(string, *codec.Message) {}, nil)
 		for i, room := range rooms {
 			var ids []codec.ID
 			for j, text := range append(texts, secret, secret) {
@@ -44,11 +44,11 @@ func TestExportAndBack(t *testing.T) {
 				if j%2 == 0 {
 					key = fmt.Sprintf("n\x00%s %d %d", names[j%len(names)], start, j)
 				}
-				id, err := s.Append(room, codec.Message{Username: names[(i+j)%len(names)], Verified: j%3 == 0, Content: text, Time: int64(i*j) << 30, Author: 7}, key, nil)
-				if err != nil {
+				tell := func(r codec.Receipt) { ids = append(ids, r.ID) }
+				m := codec.Message{Username: names[(i+j)%len(names)], Verified: j%3 == 0, Content: text, Time: int64(i*j) << 30, Author: 7}
+				if err := s.Append(room, m, key, codec.Done{Tell: tell, Early: true}); err != nil {
 					t.Fatal(err)
 				}
-				ids = append(ids, id)
 			}
 			for j, m := range []codec.Message{
 				{Kind: codec.Edit, Target: ids[1], Content: secret},
@@ -58,7 +58,7 @@ func TestExportAndBack(t *testing.T) {
 				{Kind: codec.Deletion, Target: ids[len(ids)-1]},
 			} {
 				m.Username, m.Verified, m.Time = names[j], j%2 == 0, int64(j)
-				if _, err := s.Revise(room, m, codec.Claim{All: true}, fmt.Sprint("r", start, j), nil); err != nil {
+				if err := s.Revise(room, m, codec.Claim{All: true}, fmt.Sprint("r", start, j), codec.Done{}); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -82,7 +82,7 @@ func fillStore(t *testing.T, path string, messages int) {
 	}
 	for i := range messages {
 		m := codec.Message{Username: "a", Time: 1, Content: fmt.Sprint(i, strings.Repeat("x", 500))}
-		if _, err := s.Append(fmt.Sprint("room", i%10), m, "", nil); err != nil {
+		if err := s.Append(fmt.Sprint("room", i%10), m, "", codec.Done{}); err != nil {
 			t.Fatal(err)
 		}
 	}

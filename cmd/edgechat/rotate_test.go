@@ -21,8 +21,8 @@ func aBackup(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Deliver(func(string, *codec.Message) {})
-	if _, err := s.Append("den", codec.Message{Username: "a", Content: "x"}, "", nil); err != nil {
+	s.Deliver(func(string, *codec.Message) {}, nil)
+	if err := s.Append("den", codec.Message{Username: "a", Content: "x"}, "", codec.Done{}); err != nil {
 		t.Fatal(err)
 	}
 	var b bytes.Buffer
