@@ -32,7 +32,7 @@ func (l *heldLog) Append(room string, m codec.Message, key string, done codec.Do
 	if l.full.Load() {
 		return errors.New("nothing more is taken")
 	}
-	if inner := done.Tell; inner != nil {
+	if inner := done.Tell; inner != nil && !done.Early {
 		done.Tell = func(r codec.Receipt) { go func() { <-l.let; inner(r) }() }
 	}
 	return l.Log.Append(room, m, key, done)
