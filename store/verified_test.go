@@ -37,7 +37,7 @@ func sayVerified(t testing.TB, s *Store, room, content string) codec.ID {
 	t.Helper()
 	stored := make(chan codec.Receipt, 1)
 	m := codec.Message{Username: "Ann", Verified: true, Content: content, Author: 7}
-	if _, err := s.Append(room, m, "", func(r codec.Receipt) { stored <- r }); err != nil {
+	if _, err := s.appended(room, m, "", func(r codec.Receipt) { stored <- r }); err != nil {
 		t.Fatal(err)
 	}
 	return (<-stored).ID
@@ -64,7 +64,7 @@ func TestVerifiedStored(t *testing.T) {
 	revise := func(m codec.Message) {
 		t.Helper()
 		stored := make(chan codec.Receipt, 1)
-		if _, err := s.Revise("den", m, codec.Claim{All: true}, "", func(r codec.Receipt) { stored <- r }); err != nil {
+		if _, err := s.revised("den", m, codec.Claim{All: true}, "", func(r codec.Receipt) { stored <- r }); err != nil {
 			t.Fatal(err)
 		}
 		<-stored
