@@ -83,5 +83,11 @@ test('tokens', async (t) => {
     await person.page.getByRole('button', { name: 'Use it' }).click();
     await person.connected();
     assert.deepEqual(await person.people(), ['Uma✓']);
+
+    // Once the server has taken it, it takes nobody back to the one before.
+    server.run('token', 'revoke', 'Uma', '--tokens', 'FOLDER/tokens');
+    server.process.kill('SIGHUP');
+    await person.page.locator('#refusal').getByText(/token/).waitFor();
+    assert.equal(await person.page.evaluate(() => localStorage.getItem('edgechat.token')), null);
   });
 });

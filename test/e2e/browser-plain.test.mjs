@@ -69,11 +69,60 @@ test('the page without WebSockets', async (t) => {
           await person.settled();
         }
       });
+
+      await t.test('a fourth room is told to wait for another to be left', async () => {
+        const go = (room) => person.page.evaluate((room) => {
+          document.getElementById('room-name').value = room;
+          document.getElementById('room-form').requestSubmit();
+        }, room);
+        await go('loft');
+        await person.page.locator('#notice').getByText('You can be in 3 rooms at once here. Leave one, and “loft” opens.').waitFor();
+        assert.deepEqual([await person.page.locator('#title').textContent(), new URL(person.page.url()).pathname], ['cellar', '/room/cellar']);
+        await person.say('still in cellar');
+        await person.settled();
+        await person.menu('Leave this room');
+        await person.page.locator('#room-list .room-name', { hasText: 'loft' }).waitFor({ state: 'attached' });
+        await fetch(`${server.http}/room/loft?username=nas`, { method: 'POST', body: `to loft for ${name}`, headers: { 'Content-Type': 'text/plain' } });
+        await person.page.locator('#room-list .room-last', { hasText: `to loft for ${name}` }).waitFor({ state: 'attached' });
+        await go('loft');
+        await person.connected();
+        await person.say('in loft');
+        await person.settled();
+        await go('cellar');
+        await person.page.locator('#notice').getByText('“cellar” opens').waitFor();
+      });
       assert.deepEqual(sockets, []);
       await person.page.close();
       await alice.here(1);
     });
   }
+});
+
+// Who is in more rooms than plain HTTP allows, when WebSockets get through no more, stays in the one that is shown.
+test('more rooms than there may be without WebSockets', async (t) => {
+  const server = await (await Server.start(t, '--ping-interval', '2s', '--drain-timeout', '1s')).up();
+  const eve = await Person.arrive(t, await launch(t));
+  eve.excused = network;
+  await eve.page.addInitScript(() => {
+    const Real = globalThis.WebSocket;
+    globalThis.WebSocket = class extends Real {
+      constructor(url, ...rest) { super(globalThis.blocked ? `${url}`.replace('/chat', '/nowhere') : url, ...rest); }
+    };
+  });
+  await eve.join(server, 'Eve', 'one');
+  for (const room of ['two', 'three', 'four', 'five']) await eve.go(room);
+  await eve.connected();
+  await eve.page.evaluate(() => { globalThis.blocked = true; });
+  assert.equal(await server.stop(), 0);
+  await eve.is('waiting');
+  await server.up();
+  await eve.page.locator('#notice').getByText('You can be in 3 rooms at once here.').waitFor();
+  await eve.connected();
+  assert.equal(await eve.page.locator('#title').textContent(), 'five');
+  await eve.say('still here');
+  await eve.settled();
+  assert.equal(await eve.page.locator('#room-list .room-line').count(), 3);
+  await eve.page.locator('#other-list .room-line').nth(1).waitFor({ state: 'attached' });
 });
 
 test('with a token one has its name', async (t) => {

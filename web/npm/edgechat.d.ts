@@ -128,6 +128,8 @@ export class Client {
   on(type: 'error', listener: (refusal: Refusal) => void): Off;
   /** since: the id of a message, or 'all'; limit: how many are replayed at most the first time */
   join(room: string, options?: { since?: string; limit?: number; announce?: boolean }): Room;
+  /** that room is joined first on a new connection, where there may be few: maxRooms, three without WebSockets */
+  prefer(room: string): void;
   rooms(): Room[];
   /** the network may have changed, or somebody looks again */
   check(): void;

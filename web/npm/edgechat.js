@@ -9,6 +9,7 @@
 // docs/protocol.md of the project is the contract.
 
 import { Events, Refusal, sentence, whenBack } from './edgechat-events.js';
+import { Http } from './edgechat-http.js';
 import { Outbox, memory } from './edgechat-outbox.js';
 import { Room, newKey } from './edgechat-room.js';
 
@@ -26,9 +27,7 @@ const PING_INTERVAL = 25_000; // ms, until the server has said what it is
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
 const FINAL = new Set([400, 401, 403, 404, 409, 421]);
 
-export function connect(options) {
-  return new Client(options);
-}
+export const connect = (options) => new Client(options);
 
 // A Client tells its listeners
 //
@@ -36,11 +35,11 @@ export function connect(options) {
 //   welcome(frame)        once for each connection
 //   error(refusal)        the server said what was wrong
 export class Client extends Events {
-  #base; #username; #token; #outbox; #WebSocket; #authorKey;
+  #http; #outbox; #WebSocket;
   #rooms = new Map(); // by name
   #leaving = new Set(); // names of rooms of which the server has not said yet that we are out
   #socket = null;
-  #attempt = 0;
+  #attempt = 0; // tries since a connection lived
   #openedAt = 0;
   #startedAt = 0; // when the socket was made
   #heardAt = 0;
@@ -66,11 +65,8 @@ export class Client extends Events {
   constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket, format = 'json' }) {
     super();
     if (format !== 'json' && format !== 'msgpack') throw new TypeError(`format is "json" or "msgpack", not "${format}"`);
-    this.#base = new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/'));
-    this.#username = username;
-    this.#token = token;
+    this.#http = new Http(url, username, token);
     this.#WebSocket = WebSocket;
-    this.#authorKey = authorKey;
     this.#outbox = new Outbox({
       open: (room) => this.state === 'open' && this.#rooms.get(room)?.state === 'joined',
       send: ({ key, room, type, id, content }) => this.#send({ type, room, id, content, idempotency_key: key, author_key: token ? undefined : authorKey }),
@@ -103,10 +99,14 @@ export class Client extends Events {
     return room;
   }
 
-  // rooms returns the rooms that we are in, or about to be.
-  rooms() {
-    return [...this.#rooms.values()].filter((room) => room.state !== 'ended');
+  // prefer says which room is joined first on a new connection, where there may be few.
+  prefer(name) {
+    const room = this.#rooms.get(name);
+    if (room) this.#rooms = new Map([[name, room], ...this.#rooms]);
   }
+
+  // rooms returns the rooms that we are in, or about to be.
+  rooms() { return [...this.#rooms.values()].filter((room) => room.state !== 'ended'); }
 
   // check is for when somebody looks again, or the network may have changed: a wait ends, and a connection that
   // does not answer soon is replaced.
@@ -116,30 +116,10 @@ export class Client extends Events {
     else if (this.state === 'connecting' && Date.now() - this.#startedAt > ANSWER_SOON) this.#connect();
   }
 
-  stop() {
-    this.#end('', '');
-  }
+  stop() { this.#end('', ''); }
 
   // request reads what the server has over plain HTTP, below /chat/.
-  async request(path, query = {}) {
-    const answer = await this.#fetch(path, query);
-    const body = await answer.json();
-    if (!answer.ok) throw new Refusal(body.error?.code ?? `http_${answer.status}`, sentence(body.error?.message ?? `the server answers ${answer.status}`));
-    return body;
-  }
-
-  #fetch(path, query) {
-    const headers = this.#token ? { Authorization: `Bearer ${this.#token}` } : {};
-    return fetch(this.#address(path, { ...query, username: this.#token ? '' : this.#username }), { headers, cache: 'no-store', signal: AbortSignal.timeout?.(HANDSHAKE) });
-  }
-
-  #address(path, query) {
-    const url = new URL(`chat${path ? `/${path}` : ''}`, this.#base);
-    for (const [name, value] of Object.entries(query)) {
-      if (value) url.searchParams.set(name, value);
-    }
-    return url;
-  }
+  request(path, query) { return this.#http.read(path, query); }
 
   #to(state, detail = {}) {
     this.state = state;
@@ -151,11 +131,7 @@ export class Client extends Events {
     this.#drop();
     this.#openedAt = 0;
     this.#startedAt = Date.now();
-    // A subprotocol rather than the query, which proxies log; what can be none is no token, and is told so by the query.
-    const offered = /^[\w.~+-]+$/.test(this.#token);
-    const url = this.#address('', { username: this.#token ? '' : this.#username, token: offered ? '' : this.#token });
-    url.protocol = url.protocol.replace('http', 'ws');
-    const socket = new Socket(url, offered ? [codec.protocol, `bearer.${this.#token}`] : codec.protocol);
+    const socket = new Socket(...this.#http.socket(codec.protocol));
     socket.binaryType = 'arraybuffer';
     let opened = false;
     this.#socket = socket;
@@ -214,7 +190,7 @@ export class Client extends Events {
     let after = 0;
     let error;
     try {
-      const answer = await this.#fetch('rooms', {});
+      const answer = await this.#http.get('rooms');
       status = answer.status;
       after = Number(answer.headers.get('Retry-After')) * 1000 || 0;
       error = (await answer.json()).error;

@@ -5,7 +5,7 @@ import { openActions } from './actions.js';
 import * as alerts from './alerts.js';
 import { addressOf, base, roomOf } from './base.js';
 import { Compose } from './compose.js';
-import { Door, refuseToken, takeToken } from './door.js';
+import { Door, acceptToken, refuseToken, takeToken } from './door.js';
 import { invite } from './invite.js';
 import * as kept from './kept.js';
 import { Log } from './log.js';
@@ -52,9 +52,9 @@ function start(name) {
   client.on('state', connection);
   client.on('error', (refusal) => notice(refusal.message));
   client.on('welcome', () => {
+    acceptToken();
+    rooms.enterKept();
     listOthers();
-    const room = Rooms.kept().filter((other) => other !== place?.name);
-    for (const other of client.maxRooms ? room.slice(0, client.maxRooms - 1) : room) rooms.enter(other);
   });
   rooms = new Rooms(client, on);
   choose(name);
@@ -101,6 +101,7 @@ const on = {
     const text = refusal.message;
     if (refusal.code === 'invalid_room' || refusal.code === 'not_found') rooms.leave(other.name);
     if (other !== place) {
+      if (refusal.code === 'too_many_rooms') full(other.name);
       on.changed();
       return;
     }
@@ -121,11 +122,24 @@ function leaveTo(text = '', withToken = false) {
   door.show(room, text, withToken);
 }
 
+// full says that a room has to be left first; then this one is entered.
+function full(name) {
+  Rooms.keep(name);
+  notice(t('full', { n: client.maxRooms, room: name }));
+  listOthers();
+}
+
 function choose(name) {
   panels.close();
   search.close();
+  if (rooms.full && !rooms.get(name)) {
+    history.replaceState(null, '', addressOf(place.name));
+    full(name);
+    return;
+  }
   if (location.pathname !== addressOf(name)) history.pushState(null, '', addressOf(name));
   place = rooms.enter(name);
+  client.prefer(name);
   $('title').textContent = name;
   $('notice').hidden = true;
   log.show(place.timeline, place.unread > 0 || !place.joined ? place.read >= 0 ? place.read : Infinity : Infinity);
@@ -156,7 +170,7 @@ function showList() {
 async function listOthers() {
   try {
     const { rooms: there } = await client.request('rooms');
-    const others = there.filter(({ room }) => !rooms.get(room)).slice(0, 50);
+    const others = rooms.others(there).slice(0, 50);
     $('others').hidden = others.length === 0;
     showOthers($('other-list'), others, choose);
   } catch {
@@ -243,6 +257,7 @@ $('menu-button').addEventListener('click', () => {
 
 function leaveRoom() {
   rooms.leave(place.name);
+  rooms.enterKept();
   const rest = rooms.all[0];
   if (rest) {
     choose(rest.name);
@@ -268,12 +283,6 @@ document.addEventListener('visibilitychange', () => {
   if (!place) return;
   if (document.hidden) log.unreadFrom(place.head);
   else seen();
-});
-
-// The keyboard of iOS lies over the page and shrinks nothing but this.
-window.visualViewport?.addEventListener('resize', () => {
-  const { height, scale } = window.visualViewport;
-  if (scale === 1) document.documentElement.style.setProperty('--height', `${height}px`);
 });
 
 window.addEventListener('popstate', route);

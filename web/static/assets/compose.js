@@ -6,6 +6,12 @@ import { t } from './strings.js';
 
 const TYPING_EVERY = 1_500; // ms; the server passes on one a second
 
+// The keyboard of iOS lies over the page and shrinks nothing but this.
+window.visualViewport?.addEventListener('resize', () => {
+  const { height, scale } = window.visualViewport;
+  if (scale === 1) document.documentElement.style.setProperty('--height', `${height}px`);
+});
+
 export class Compose {
   #text; #mode; #modeText;
   #place = null;

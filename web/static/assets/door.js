@@ -31,6 +31,9 @@ export function refuseToken() {
   before = '';
 }
 
+// acceptToken is told that the server takes it: the one before is nobody's any more.
+export function acceptToken() { before = ''; }
+
 export class Door {
   // enter is called with a room once somebody comes in.
   constructor(enter) {

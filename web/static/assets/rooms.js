@@ -122,6 +122,13 @@ export class Rooms {
     return getJSON('rooms', []).filter((name) => typeof name === 'string');
   }
 
+  static keep(name) {
+    if (!Rooms.kept().includes(name)) setJSON('rooms', [...Rooms.kept(), name]);
+  }
+
+  // full says that there may be no more.
+  get full() { return this.#client.maxRooms > 0 && this.#places.size >= this.#client.maxRooms; }
+
   get all() { return [...this.#places.values()]; }
 
   get unread() { return this.all.reduce((sum, place) => sum + place.unread, 0); }
@@ -134,8 +141,21 @@ export class Rooms {
       place = new Place(name, this.#client, this.#on);
       this.#places.set(name, place);
     }
-    if (!Rooms.kept().includes(name)) setJSON('rooms', [...Rooms.kept(), name]);
+    Rooms.keep(name);
     return place;
+  }
+
+  // others returns of the rooms that there are, and of those that were not left, the ones that we are not in.
+  others(there) {
+    const kept = Rooms.kept().filter((name) => !there.some(({ room }) => room === name));
+    return [...kept.map((room) => ({ room, members: 0 })), ...there].filter(({ room }) => !this.get(room));
+  }
+
+  // enterKept enters those that were not left, as far as there may be as many.
+  enterKept() {
+    for (const name of Rooms.kept()) {
+      if (!this.full) this.enter(name);
+    }
   }
 
   // leave goes out of a room for good.

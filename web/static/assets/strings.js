@@ -13,7 +13,7 @@ const table = {
     reply: 'Reply', copy: 'Copy', edit: 'Edit', delete: 'Delete', deleteSure: 'Delete for everyone?', resend: 'Send again', discard: 'Discard', editing: 'Editing your message', copied: 'Copied.',
     tooLong: 'This is {n} bytes long, and a message holds {max}. Send it in parts.', refused: 'The server has not taken it: {why}', invite: 'Invite', inviteText: 'Who is in the same network opens this address:', inviteLocal: 'This address is for this device alone. Open the page by the address that others use.',
     settings: 'Settings', leave: 'Leave this room', signOut: 'Change name', theme: 'Colors', auto: 'As the device', light: 'Light', dark: 'Dark', size: 'Text size', hours: 'Clock', sound: 'Sound', counts: 'Count unread in title and icon', notify: 'Notifications', language: 'Language',
-    found: '{n} of {all}', foundNone: 'none', otherToken: 'This address brings another token than the one you have. Use it?', useToken: 'Use it', ended: 'You are no longer in “{room}”: {why}', members: '{n} in it', unreadRoom: '{n} new',
+    found: '{n} of {all}', foundNone: 'none', otherToken: 'This address brings another token than the one you have. Use it?', useToken: 'Use it', full: 'You can be in {n} rooms at once here. Leave one, and “{room}” opens.', ended: 'You are no longer in “{room}”: {why}', members: '{n} in it', unreadRoom: '{n} new',
   },
   de: {
     yourName: 'Dein Name', room: 'Raum', token: 'Token', join: 'Eintreten', keepToken: 'Weiter wie bisher', rooms: 'Räume', close: 'Schließen', joinRoom: 'Raum betreten', go: 'Los',
@@ -25,7 +25,7 @@ const table = {
     reply: 'Antworten', copy: 'Kopieren', edit: 'Bearbeiten', delete: 'Löschen', deleteSure: 'Für alle löschen?', resend: 'Noch einmal senden', discard: 'Verwerfen', editing: 'Du bearbeitest deine Nachricht', copied: 'Kopiert.',
     tooLong: 'Das sind {n} Bytes, und eine Nachricht fasst {max}. Sende es in Teilen.', refused: 'Der Server hat es nicht angenommen: {why}', invite: 'Einladen', inviteText: 'Wer im selben Netz ist, öffnet diese Adresse:', inviteLocal: 'Diese Adresse gilt nur auf diesem Gerät. Öffne die Seite unter der Adresse, die andere benutzen.',
     settings: 'Einstellungen', leave: 'Raum verlassen', signOut: 'Namen ändern', theme: 'Farben', auto: 'Wie das Gerät', light: 'Hell', dark: 'Dunkel', size: 'Schriftgröße', hours: 'Uhr', sound: 'Ton', counts: 'Ungelesene in Titel und Symbol zählen', notify: 'Benachrichtigungen', language: 'Sprache',
-    found: '{n} von {all}', foundNone: 'keine', otherToken: 'Diese Adresse bringt ein anderes Token mit als deines. Benutzen?', useToken: 'Benutzen', ended: 'Du bist nicht mehr in „{room}“: {why}', members: '{n} darin', unreadRoom: '{n} neu',
+    found: '{n} von {all}', foundNone: 'keine', otherToken: 'Diese Adresse bringt ein anderes Token mit als deines. Benutzen?', useToken: 'Benutzen', full: 'Hier kann man in {n} Räumen zugleich sein. Verlasse einen, dann öffnet sich „{room}“.', ended: 'Du bist nicht mehr in „{room}“: {why}', members: '{n} darin', unreadRoom: '{n} neu',
   },
   fr: {
     yourName: 'Votre nom', room: 'Salon', token: 'Jeton', join: 'Entrer', keepToken: 'Continuer comme avant', rooms: 'Salons', close: 'Fermer', joinRoom: 'Entrer dans un salon', go: 'Aller',
@@ -37,7 +37,7 @@ const table = {
     reply: 'Répondre', copy: 'Copier', edit: 'Modifier', delete: 'Supprimer', deleteSure: 'Supprimer pour tous ?', resend: 'Renvoyer', discard: 'Abandonner', editing: 'Vous modifiez votre message', copied: 'Copié.',
     tooLong: 'Cela fait {n} octets, et un message en contient {max}. Envoyez-le en parties.', refused: 'Le serveur ne l’a pas accepté : {why}', invite: 'Inviter', inviteText: 'Sur le même réseau, ouvrez cette adresse :', inviteLocal: 'Cette adresse ne vaut que sur cet appareil. Ouvrez la page par l’adresse que les autres utilisent.',
     settings: 'Réglages', leave: 'Quitter ce salon', signOut: 'Changer de nom', theme: 'Couleurs', auto: 'Comme l’appareil', light: 'Clair', dark: 'Sombre', size: 'Taille du texte', hours: 'Heure', sound: 'Son', counts: 'Compter les non lus dans le titre et l’icône', notify: 'Notifications', language: 'Langue',
-    found: '{n} sur {all}', foundNone: 'aucun', otherToken: 'Cette adresse apporte un autre jeton que le vôtre. L’utiliser ?', useToken: 'L’utiliser', ended: 'Vous n’êtes plus dans « {room} » : {why}', members: '{n} dedans', unreadRoom: '{n} nouveaux',
+    found: '{n} sur {all}', foundNone: 'aucun', otherToken: 'Cette adresse apporte un autre jeton que le vôtre. L’utiliser ?', useToken: 'L’utiliser', full: 'Ici, on peut être dans {n} salons à la fois. Quittez-en un, et « {room} » s’ouvre.', ended: 'Vous n’êtes plus dans « {room} » : {why}', members: '{n} dedans', unreadRoom: '{n} nouveaux',
   },
   es: {
     yourName: 'Tu nombre', room: 'Sala', token: 'Token', join: 'Entrar', keepToken: 'Seguir como antes', rooms: 'Salas', close: 'Cerrar', joinRoom: 'Entrar en una sala', go: 'Ir',
@@ -49,7 +49,7 @@ const table = {
     reply: 'Responder', copy: 'Copiar', edit: 'Editar', delete: 'Borrar', deleteSure: '¿Borrar para todos?', resend: 'Enviar otra vez', discard: 'Descartar', editing: 'Editas tu mensaje', copied: 'Copiado.',
     tooLong: 'Son {n} bytes, y en un mensaje caben {max}. Envíalo en partes.', refused: 'El servidor no lo ha aceptado: {why}', invite: 'Invitar', inviteText: 'Quien está en la misma red abre esta dirección:', inviteLocal: 'Esta dirección vale solo en este aparato. Abre la página con la dirección que usan los demás.',
     settings: 'Ajustes', leave: 'Salir de esta sala', signOut: 'Cambiar nombre', theme: 'Colores', auto: 'Como el aparato', light: 'Claro', dark: 'Oscuro', size: 'Tamaño del texto', hours: 'Reloj', sound: 'Sonido', counts: 'Contar no leídos en título e icono', notify: 'Notificaciones', language: 'Idioma',
-    found: '{n} de {all}', foundNone: 'ninguno', otherToken: 'Esta dirección trae otro token que el tuyo. ¿Usarlo?', useToken: 'Usarlo', ended: 'Ya no estás en «{room}»: {why}', members: '{n} dentro', unreadRoom: '{n} nuevos',
+    found: '{n} de {all}', foundNone: 'ninguno', otherToken: 'Esta dirección trae otro token que el tuyo. ¿Usarlo?', useToken: 'Usarlo', full: 'Aquí se puede estar en {n} salas a la vez. Sal de una y «{room}» se abre.', ended: 'Ya no estás en «{room}»: {why}', members: '{n} dentro', unreadRoom: '{n} nuevos',
   },
 };
 
