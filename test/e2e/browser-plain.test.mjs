@@ -75,6 +75,8 @@ test('the page without WebSockets', async (t) => {
           document.getElementById('room-name').value = room;
           document.getElementById('room-form').requestSubmit();
         }, room);
+        await go('\u202eloft <b>');
+        await person.page.locator('#notice').getByText('may not hold').waitFor();
         await go('loft');
         await person.page.locator('#notice').getByText('You can be in 3 rooms at once here. Leave one, and “loft” opens.').waitFor();
         assert.deepEqual([await person.page.locator('#title').textContent(), new URL(person.page.url()).pathname], ['cellar', '/room/cellar']);

@@ -123,9 +123,8 @@ function leaveTo(text = '', withToken = false) {
 }
 
 // full says that a room has to be left first; then this one is entered.
-function full(name) {
-  Rooms.keep(name);
-  notice(t('full', { n: client.maxRooms, room: name }));
+async function full(name) {
+  notice(await rooms.hold(name));
   listOthers();
 }
 

@@ -126,6 +126,17 @@ export class Rooms {
     if (!Rooms.kept().includes(name)) setJSON('rooms', [...Rooms.kept(), name]);
   }
 
+  // hold keeps a room until another is left, if it can be one. It returns what to say of that.
+  async hold(name) {
+    try {
+      await this.#client.request(`room/${encodeURIComponent(name)}/members`);
+    } catch (error) {
+      return error.name === 'Refusal' ? error.message : t('offline');
+    }
+    Rooms.keep(name);
+    return t('full', { n: this.#client.maxRooms, room: name });
+  }
+
   // full says that there may be no more.
   get full() { return this.#client.maxRooms > 0 && this.#places.size >= this.#client.maxRooms; }
 
