@@ -75,7 +75,7 @@ func TestContrast(t *testing.T) {
 			colors[v[1]] = v[2]
 		}
 		for text, grounds := range on {
-			for _, ground := range strings.Fields(grounds) {
+			for ground := range strings.FieldsSeq(grounds) {
 				if colors[text] == "" || colors[ground] == "" {
 					t.Errorf("%s has no %s or no %s", theme[1], text, ground)
 				} else if c := contrast(t, colors[text], colors[ground]); c < 4.5 {
