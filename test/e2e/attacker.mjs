@@ -3,18 +3,11 @@
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
-import { chromium } from 'playwright-core';
+import { launch, whole } from './chromium.mjs';
 import { later, until } from './harness.mjs';
 
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  // As if the attacker's name server said so: DNS rebinding.
-  '--host-resolver-rules=MAP evil.example 127.0.0.1'];
-
-export async function launch(t) {
-  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
-  later(t, () => browser.close());
-  return browser;
-}
+// victim returns a browser to which it is as if the attacker's name server said so: DNS rebinding.
+export const victim = (t) => launch(t, { program: whole, args: ['--host-resolver-rules=MAP evil.example 127.0.0.1'] });
 
 // An Attacker has a site of its own, http://evil.example:PORT, whose every page is blank, but for what /echo is told to be.
 export class Attacker {

@@ -4,12 +4,12 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Server, until } from './harness.mjs';
-import { Attacker, launch, refusals, refusedSince, run, said, visit } from './attacker.mjs';
+import { Attacker, refusals, refusedSince, run, said, victim, visit } from './attacker.mjs';
 
 const secret = 'the key is below the mat';
 
 test('pages from elsewhere', async (t) => {
-  const browser = await launch(t);
+  const browser = await victim(t);
   const attacker = await Attacker.start(t);
   const strict = await (await Server.start(t)).up();
   const open = await (await Server.start(t, '--allowed-hosts', '*', '--allowed-origins', '*', '--frame-ancestors', '*')).up();

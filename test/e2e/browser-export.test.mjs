@@ -5,10 +5,8 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
-import { Server, later } from './harness.mjs';
-
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+import { launch } from './chromium.mjs';
+import { Server } from './harness.mjs';
 const said = [
   ['Ann', 'Morning! Who takes the boat out today?'],
   ['Ann', '<script>alert(1)</script> & <img src=x onerror=alert(2)> <b>bold</b>'],
@@ -38,8 +36,7 @@ test('the page of an export', async (t) => {
   const file = path.join(server.folder, 'den.html');
   writeFileSync(file, server.run('export', '--html', 'den', '--data', 'FOLDER/data'));
 
-  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: flags });
-  later(t, () => browser.close());
+  const browser = await launch(t);
   for (const [width, height] of [[360, 740], [1280, 800]]) {
     for (const colorScheme of ['light', 'dark']) {
       await t.test(`${width} x ${height}, ${colorScheme}`, async () => {

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from './chromium.mjs';
 import { Server, later, until } from './harness.mjs';
 import { Hotspot, board, missing } from './hotspot.mjs';
-import { flags, phone } from './person.mjs';
+import { phone } from './person.mjs';
 
 const apple = 'http://captive.apple.com/hotspot-detect.html';
 const kinds = [
@@ -21,8 +21,7 @@ test('a hotspot that opens the chat', { skip: missing() }, async (t) => {
   const server = await Server.start(t);
   const hotspot = await Hotspot.start(t, server);
   await hotspot.serve(t, ':80', '--captive', '--captive-delay', '1h');
-  const browser = await chromium.launch({ executablePath: hotspot.browser(), args: flags });
-  later(t, () => browser.close());
+  const browser = await launch(t, { program: hotspot.browser() });
   const asked = new RegExp(`^302 http://${board}/ .*href="http://${board}/"`);
 
   for (const [n, [kind, probe, well, opens = probe]] of kinds.entries()) {

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { launch, whole } from './chromium.mjs';
 import { Server, until } from './harness.mjs';
-import { Person, launch, looks } from './person.mjs';
+import { Person, looks } from './person.mjs';
 import { Relay } from './relay.mjs';
 
 const names = ['Ada', 'Ben', 'Cleo', 'Dan'];
@@ -17,7 +18,7 @@ const below = (person) => person.page.evaluate(() => {
 test('in every look', async (t) => {
   const server = await (await Server.start(t, '--history', '5000', '--rate', '0', '--byte-rate', '0', '--frame-rate', '0', '--join-rate', '0', '--ping-interval', '3s')).up();
   const relay = await Relay.to(t, server.port);
-  const browser = await launch(t);
+  const browser = await launch(t, { program: whole });
   const family = [];
   for (const look of looks) family.push(await Person.arrive(t, browser, look));
   const each = (what) => Promise.all(family.map(what));

@@ -6,13 +6,13 @@ import path from 'node:path';
 import test from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Server, until } from './harness.mjs';
-import { Attacker, effective, insert, launch, payloads, said, visit } from './attacker.mjs';
+import { Attacker, effective, insert, payloads, said, victim, visit } from './attacker.mjs';
 
 // Of at most 32 characters, as a name may be.
 const names = ['<img src=x onerror=alert(21)>', '<svg onload=alert(22)>', '"><b onclick=alert(23)>b</b>', '<script>alert(24)</script>', 'javascript:alert(25)', '\'-alert(26)-\''];
 
 test('what others write', async (t) => {
-  const browser = await launch(t);
+  const browser = await victim(t);
   const attacker = await Attacker.start(t);
   const server = await (await Server.start(t, '--rate', '0', '--join-rate', '0')).up();
   const post = (room, name, body) => fetch(`${server.http}/chat/room/${room}/messages?username=${encodeURIComponent(name)}`, { method: 'POST', headers: { 'Content-Type': 'text/plain' }, body });

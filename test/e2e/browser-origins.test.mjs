@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Attacker, launch, visit } from './attacker.mjs';
+import { Attacker, victim, visit } from './attacker.mjs';
 import { Server, until } from './harness.mjs';
 import { Person, network } from './person.mjs';
 
 test('tokens', async (t) => {
-  const browser = await launch(t);
+  const browser = await victim(t);
   const other = await Attacker.start(t);
   const server = await Server.start(t, '--tokens', 'FOLDER/tokens', '--allowed-origins', other.site);
   const create = (...args) => server.run('token', 'create', ...args, '--tokens', 'FOLDER/tokens').trim();

@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server, root, until } from './harness.mjs';
-import { Person, launch, looks, network, phone } from './person.mjs';
+import { Person, looks, network, phone } from './person.mjs';
 
 const axe = readFileSync(path.join(root, 'test/e2e/node_modules/axe-core/axe.min.js'), 'utf8');
 

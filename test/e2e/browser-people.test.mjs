@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server, until } from './harness.mjs';
-import { Person, launch, phone } from './person.mjs';
+import { Person, phone } from './person.mjs';
 
 test('people', async (t) => {
   const server = await (await Server.start(t)).up();

@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server, until } from './harness.mjs';
-import { Person, launch, network, phone } from './person.mjs';
+import { Person, network, phone } from './person.mjs';
 
 const without = () => { delete globalThis.WebSocket; };
 const refusing = () => {

@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
 import WebSocket from 'ws';
+import { launch } from './chromium.mjs';
 import { Server, root, until } from './harness.mjs';
-import { launch } from './person.mjs';
 import { here, inNode, inPage } from './talker.mjs';
 
 // A package that npm leaves out on other processors.

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server } from './harness.mjs';
-import { Person, launch, phone } from './person.mjs';
+import { Person, phone } from './person.mjs';
 
 const slow3G = { offline: false, latency: 400, downloadThroughput: 400_000 / 8, uploadThroughput: 400_000 / 8 };
 

@@ -2,13 +2,12 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { chromium } from 'playwright-core';
-import { Server, later, sleep, until } from './harness.mjs';
+import { launch } from './chromium.mjs';
+import { Server, sleep, until } from './harness.mjs';
 
 test('EventSource in Chromium', async (t) => {
   const server = await (await Server.start(t, '--ping-interval', '1s')).up();
-  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'] });
-  later(t, () => browser.close());
+  const browser = await launch(t);
   const page = await (await browser.newContext()).newPage();
   await page.goto(`${server.http}/healthz`);
   await page.evaluate(() => {

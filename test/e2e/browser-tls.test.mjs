@@ -8,8 +8,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { launch, whole } from './chromium.mjs';
 import { Server, freePort, later, until } from './harness.mjs';
-import { Person, desktop, launch, phone } from './person.mjs';
+import { Person, desktop, phone } from './person.mjs';
 
 // home is a folder whose browser trusts the certificate in file, or nothing of its own without one.
 function home(t, file) {
@@ -41,7 +42,7 @@ test('a browser trusts the authority of the board once it is told so', async (t)
   const authority = path.join(folder, 'ca.crt');
 
   await t.test('the page says that it does not, and which switches each phone has', async (t) => {
-    const page = await (await launch(t, { env: home(t) })).newPage(phone);
+    const page = await (await launch(t, { program: whole, env: home(t) })).newPage(phone);
     await page.goto(`${server.http}/trust`);
     await page.getByRole('status').filter({ hasText: 'does not trust' }).waitFor();
     for (const [system, step] of [['iPhone', 'Certificate Trust Settings'], ['Android', 'CA certificate'], ['Windows', 'Trusted Root'], ['macOS', 'Always Trust'], ['Firefox', 'Authorities'], ['Linux', 'update-ca-certificates']]) {
@@ -52,7 +53,7 @@ test('a browser trusts the authority of the board once it is told so', async (t)
     await assert.rejects(page.goto(`https://127.0.0.1:${tls}/`), /ERR_CERT_AUTHORITY_INVALID/);
   });
 
-  const browser = await launch(t, { env: home(t, authority) });
+  const browser = await launch(t, { program: whole, env: home(t, authority) });
   await t.test('and that it does', async () => {
     const page = await browser.newPage();
     await page.goto(`${server.http}/trust`);
@@ -95,7 +96,7 @@ test('a browser trusts the authority of the board once it is told so', async (t)
     await once(foreign, 'listening');
     later(t, () => foreign.close());
     const { port } = foreign.address();
-    const page = await (await launch(t, { env: home(t, authority), args: ['--host-resolver-rules=MAP example.org 127.0.0.1'] })).newPage();
+    const page = await (await launch(t, { program: whole, env: home(t, authority), args: ['--host-resolver-rules=MAP example.org 127.0.0.1'] })).newPage();
     assert.equal((await page.goto(`https://127.0.0.1:${tls}/healthz`)).status(), 200, 'this browser does trust the authority');
     await assert.rejects(page.goto(`https://example.org:${port}/`), /ERR_CERT_(INVALID|NAME_CONSTRAINT_VIOLATION)/);
   });
@@ -109,7 +110,7 @@ test('the chat page over https', async (t) => {
   await server.up();
   const authority = path.join(folder, 'ca.crt');
   const secure = { http: `https://127.0.0.1:${tls}` };
-  const browser = await launch(t, { env: home(t, authority) });
+  const browser = await launch(t, { program: whole, env: home(t, authority) });
   const ann = await Person.arrive(t, browser, phone);
   const bob = await Person.arrive(t, browser, desktop);
   const sockets = [];

@@ -5,8 +5,9 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server, until } from './harness.mjs';
-import { Person, launch } from './person.mjs';
+import { Person } from './person.mjs';
 
 test('verified names', async (t) => {
   const server = await Server.start(t, '--jwt-key', 'FOLDER/key', '--tokens', 'FOLDER/tokens', '--anonymous', 'write');

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { launch } from './chromium.mjs';
 import { Server, fourLines, until } from './harness.mjs';
-import { Person, launch, network, phone } from './person.mjs';
+import { Person, network, phone } from './person.mjs';
 
 test('the page', async (t) => {
   const server = await (await Server.start(t)).up();

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { whole } from './chromium.mjs';
 import { later, until } from './harness.mjs';
 
 export const board = '10.42.0.1';
@@ -78,7 +79,7 @@ export class Hotspot {
   // browser writes a program that is Chromium on the phone.
   browser() {
     const file = path.join(this.folder, 'chromium');
-    writeFileSync(file, `#!/bin/sh\nexec nsenter -t ${this.phone} -n -m ${process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium'} "$@"\n`, { mode: 0o755 });
+    writeFileSync(file, `#!/bin/sh\nexec nsenter -t ${this.phone} -n -m ${whole} "$@"\n`, { mode: 0o755 });
     return file;
   }
 }

@@ -3,10 +3,8 @@
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
 import { away, later, until } from './harness.mjs';
 
-export const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 export const phone = { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2, colorScheme: 'dark' };
 export const desktop = { viewport: { width: 1280, height: 800 }, colorScheme: 'light' };
 // What everything has to work in.
@@ -104,10 +102,4 @@ export class Person {
   async shot(name) {
     if (process.env.EDGECHAT_SHOTS) await this.page.screenshot({ path: path.join(process.env.EDGECHAT_SHOTS, `${name}.png`) });
   }
-}
-
-export async function launch(t, { env = process.env, args = [] } = {}) {
-  const browser = await chromium.launch({ executablePath: process.env.EDGECHAT_CHROMIUM ?? '/usr/bin/chromium', args: [...flags, ...args], env });
-  later(t, () => browser.close());
-  return browser;
 }
