@@ -78,7 +78,7 @@ var families = []family{
 	{"joins_total", "Joins of rooms.", func(l *look) any { return l.Hub.Joins }},
 	{"recoveries_total", "Joins from a message on, by whether nothing was missing after it.", func(l *look) any { return by("complete", "true", l.Hub.Recovered, "false", l.Hub.Gaps) }},
 	{"members_lagged_total", "Times that a member fell behind what the room holds and went on from the history.", func(l *look) any { return l.Hub.Lagged }},
-	{"members_cut_total", "Members closed since the newest messages of their room were lost; only where several machines share rooms.", func(l *look) any { return l.Hub.Cut }},
+	{"members_cut_total", "Members closed since the newest messages of their room were lost, which the embedded store never does.", func(l *look) any { return l.Hub.Cut }},
 	{"members_lost_total", "Members closed since the history no longer had what they missed.", func(l *look) any { return l.Hub.Lost }},
 	{"publishers_slowed_total", "Times that publishers had to wait for those who read in their room.", func(l *look) any { return l.Hub.Slowed }},
 	{"members_excused_total", "Members that publishers did not wait for any longer.", func(l *look) any { return l.Hub.Excused }},

@@ -108,7 +108,7 @@ func TestTwoCrashes(t *testing.T) {
 			}
 			folds.fail(syscall.EIO)
 			next := crash(t, s, Config{History: 20, AckDelay: time.Nanosecond, RetryDelay: 10 * time.Millisecond, aroundCommit: commits.around, aroundFold: folds.around})
-			t.Cleanup(func() { folds.fail(nil); g.release() })
+			t.Cleanup(func() { folds.fail(nil) })
 			had := read(t, next, "den", codec.Query{})
 			if !strings.Contains(had, "old19") || !strings.HasSuffix(had, "4") {
 				t.Fatalf("this tests nothing: %q", had)

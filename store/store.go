@@ -94,7 +94,6 @@ type Store struct {
 	log      *slog.Logger
 	seed     maphash.Seed // of keys
 	deliver  func(string, *codec.Message)
-	cut      func(string, codec.ID)
 	receipts receipts
 	count    counters
 	volatile string // why nothing that is written lasts; "" if it does

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { launch } from './chromium.mjs';
+import { launch, whole } from './chromium.mjs';
 import { Server } from './harness.mjs';
 import { Person, phone } from './person.mjs';
 
@@ -11,7 +11,7 @@ const slow3G = { offline: false, latency: 400, downloadThroughput: 400_000 / 8, 
 test('the first message on slow 3G', async (t) => {
   const server = await (await Server.start(t)).up();
   for (let n = 0; n < 50; n++) await server.say('family', 'Mum', `message ${n}`);
-  const browser = await launch(t);
+  const browser = await launch(t, { program: whole });
   // visit returns what one costs; line says whether it is over the slow one.
   const visit = async (slow) => {
     const person = await Person.arrive(t, browser, phone);

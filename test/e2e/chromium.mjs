@@ -1,5 +1,5 @@
 // Debian's Chromium, in its two builds: without windows, which takes half of the processor, and the whole browser for what
-// depends on it: tabs that sleep, certificates, who may ask what of whom.
+// depends on it: tabs that sleep, certificates, who may ask what of whom, and how long a page takes.
 
 import { chromium } from 'playwright-core';
 import { later } from './harness.mjs';
