@@ -62,9 +62,8 @@ func (s *Store) put(name string, m codec.Message, claim codec.Claim, key string,
 		return codec.ID{}, fmt.Errorf("store: append to a room whose name has %d bytes: %w", len(name), ErrRoomName)
 	}
 	size := costOf(name, &m, key)
-	if size > s.cfg.HistoryBytes/2 || size > s.cfg.LogBytes/4 {
-		return codec.ID{}, fmt.Errorf("store: append to room %q: %w: it takes %d bytes, the buffer holds %d (HistoryBytes) and the log %d (LogBytes)",
-			name, ErrTooLarge, size, s.cfg.HistoryBytes, s.cfg.LogBytes)
+	if s.tooLarge(size) {
+		return codec.ID{}, s.refuseSize(name, size)
 	}
 	var hash uint64
 	if key != "" {
@@ -92,29 +91,60 @@ func (s *Store) put(name string, m codec.Message, claim codec.Claim, key string,
 	}
 	e := s.epochs.Load().now()
 	m.ID = codec.ID{Epoch: e.name, Offset: r.head + 1}
-	// The queue first: it is what refuses once the store is closed. The committer
-	// may write the entry before the room knows it, but needs r.mu to say so.
-	entry, err := s.enqueue(r, m, key, uint32(size), replaces, done)
-	if err != nil {
-		r.mu.Unlock()
+	a := arrival{epoch: e, msg: m, key: key, hash: hash, size: size, replaces: replaces, made: made, done: done}
+	if err := s.enter(r, &a); err != nil {
 		return codec.ID{}, fmt.Errorf("store: append to room %q: %w", name, err)
 	}
-	s.supersede(r, &entry.msg)
-	r.add(e, entry.seq, &entry.msg, entry.cost)
-	r.pending.push(entry)
-	if key != "" {
-		r.remember(hash)
+	return m.ID, nil
+}
+
+func (s *Store) tooLarge(size int64) bool {
+	return size > s.cfg.HistoryBytes/2 || size > s.cfg.LogBytes/4
+}
+
+func (s *Store) refuseSize(name string, size int64) error {
+	return fmt.Errorf("store: append to room %q: %w: it takes %d bytes, the buffer holds %d (HistoryBytes) and the log %d (LogBytes)",
+		name, ErrTooLarge, size, s.cfg.HistoryBytes, s.cfg.LogBytes)
+}
+
+// An arrival is a message that has its number, and is about to be added to its room.
+type arrival struct {
+	epoch    epoch
+	seq      uint64 // 0: the next
+	msg      codec.Message
+	key      string
+	hash     uint64 // of key
+	size     int64
+	replaces uint64 // see entry
+	made     bool   // the room was, for this
+	done     func(codec.Receipt)
+}
+
+// enter adds a to r, which is locked, delivers it, and makes room for it in the buffer. It unlocks r.
+func (s *Store) enter(r *room, a *arrival) error {
+	// The queue first: it is what refuses once the store is closed. The committer
+	// may write the entry before the room knows it, but needs r.mu to say so.
+	entry, err := s.enqueue(r, a)
+	if err != nil {
+		r.mu.Unlock()
+		return err
 	}
-	bytes := s.bytes.Add(size)
+	s.supersede(r, &entry.msg)
+	r.add(a.epoch, entry.seq, &entry.msg, entry.cost)
+	r.pending.push(entry)
+	if a.key != "" {
+		r.remember(a.hash)
+	}
+	bytes := s.bytes.Add(a.size)
 	s.trimCount(r)
 	outgrown := r.outgrown()
 	r.ranked = true
 	if s.deliver != nil {
-		s.deliver(name, &entry.msg)
+		s.deliver(r.name, &entry.msg)
 	}
 	r.mu.Unlock()
 
-	if made {
+	if a.made {
 		s.limitRooms()
 	}
 	if outgrown {
@@ -123,7 +153,7 @@ func (s *Store) put(name string, m codec.Message, claim codec.Claim, key string,
 	if bytes > s.cfg.HistoryBytes {
 		s.trimTo(s.cfg.HistoryBytes)
 	}
-	return m.ID, nil
+	return nil
 }
 
 // duplicate settles the receipt of a message whose key is known. The caller

@@ -41,6 +41,10 @@ func (b *backupWriter) write(p []byte) {
 	}
 }
 
+func newBackupWriter(w io.Writer) *backupWriter {
+	return &backupWriter{w: bufio.NewWriterSize(w, 64<<10), sum: crc32.New(castagnoli)}
+}
+
 // begin writes what is in front of the rooms.
 func (b *backupWriter) begin(st *state) {
 	b.write([]byte(backupMagic))

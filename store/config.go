@@ -61,6 +61,10 @@ type Config struct {
 	// memory, and is told that it is not all. Default 5 s.
 	ReadWait time.Duration
 
+	// Follow says that another log numbers the messages, of which this store keeps a copy; see OpenFollower. Append and Revise
+	// are not called then, and no start opens an epoch.
+	Follow bool
+
 	// SyncInterval is the longest time that a message lives in memory alone
 	// while nobody waits for it. Default DefaultSyncInterval.
 	SyncInterval time.Duration

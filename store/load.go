@@ -13,7 +13,9 @@ func (s *Store) load(sc *scan, st state) (places map[*room]place) {
 	if found := sc.tally(); st.epochs != nil && found != st.tally {
 		sc.problem("%d of %d messages and %d of %d places", found.messages, st.tally.messages, found.places, st.tally.places)
 	}
-	s.floor = st.floor
+	if !s.cfg.Follow {
+		s.floor = st.floor
+	}
 	s.epochs.Store(&st.epochs)
 
 	places = make(map[*room]place, len(sc.places))

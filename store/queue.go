@@ -37,7 +37,7 @@ const (
 
 // enqueue makes an entry with the next sequence and hands it to the committer.
 // The caller holds the lock of r, so that sequences ascend with offsets.
-func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, replaces uint64, done func(codec.Receipt)) (*entry, error) {
+func (s *Store) enqueue(r *room, a *arrival) (*entry, error) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	if s.closed.Load() {
@@ -48,8 +48,12 @@ func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, repla
 	}
 	e := &s.slab[0]
 	s.slab = s.slab[1:]
-	e.seq = s.given.Add(1)
-	e.room, e.msg, e.key, e.cost, e.replaces = r, m, key, cost, replaces
+	if e.seq = a.seq; e.seq == 0 {
+		e.seq = s.given.Add(1)
+	} else {
+		s.given.Store(e.seq)
+	}
+	e.room, e.msg, e.key, e.cost, e.replaces = r, a.msg, a.key, uint32(a.size), a.replaces
 	if len(s.queue) == 0 {
 		s.queuedSince = time.Now()
 		s.signal()
@@ -62,8 +66,8 @@ func (s *Store) enqueue(r *room, m codec.Message, key string, cost uint32, repla
 	if before < s.cfg.CommitBytes && s.queueBytes >= s.cfg.CommitBytes {
 		s.signal()
 	}
-	if done != nil {
-		s.awaitLocked(e.seq, e.msg.ID, done)
+	if a.done != nil {
+		s.awaitLocked(e.seq, e.msg.ID, a.done)
 	}
 	return e, nil
 }

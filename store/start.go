@@ -28,8 +28,11 @@ func (s *Store) start() error {
 		}
 	}
 	if err != nil { // without its file the store begins anew, in memory
-		s.id, s.runs = rand.Uint64()|1, 1
-		s.openEpoch(epoch{}, 1)
+		if s.id, s.runs = rand.Uint64()|1, 1; s.cfg.Follow {
+			s.unnumbered()
+		} else {
+			s.openEpoch(epoch{}, 1)
+		}
 		s.found = StartNoFile
 		s.degrade(err)
 		return nil
@@ -108,7 +111,9 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 		o.lossy, o.kept = true, false
 	}
 	if o.useLog {
-		s.floor = max(s.floor, l.start.floor, l.floor)
+		if !s.cfg.Follow {
+			s.floor = max(s.floor, l.start.floor, l.floor)
+		}
 		s.dirty, s.soiled = l.revised, l.revised != 0 // whether power was cut before all of that was erased is not known
 		if l.start.runs > st.runs && l.start.epochs != nil {
 			es := l.start.epochs
@@ -137,7 +142,10 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	if o.why != "" && (o.lossy || o.forked) {
 		s.log.Warn("store begins an epoch", "why", o.why)
 	}
-	if !o.kept {
+	switch {
+	case s.cfg.Follow:
+		s.unnumbered()
+	case !o.kept:
 		s.openEpoch(epoch{lossy: o.lossy, forked: o.forked}, s.numbered())
 		s.settled, s.target, s.closedAt = s.given.Load(), s.given.Load(), s.given.Load()
 	}
@@ -192,7 +200,7 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 		_ = logFile.Close()
 	}
 	if err != nil {
-		if o.kept { // the files look closed in order, so their epoch may go on: elsewhere
+		if o.kept && !s.cfg.Follow { // the files look closed in order, so their epoch may go on: elsewhere
 			s.openEpoch(epoch{}, s.numbered())
 			s.settled, s.target, s.closedAt = s.given.Load(), s.given.Load(), s.given.Load()
 		}
@@ -203,6 +211,13 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 		s.requestFold()
 	}
 	return nil
+}
+
+// unnumbered has a follower that knows no epoch begin with one of its own, in which nothing is ever numbered.
+func (s *Store) unnumbered() {
+	if len(*s.epochs.Load()) == 0 {
+		s.epochs.Store(&epochs{{name: newEpochName()}})
+	}
 }
 
 // openEpoch begins a new run of numbers.

@@ -129,7 +129,9 @@ func (s *Store) forgetRoom(r *room, ready func() bool) {
 	s.shares.leave(r)
 	delete(s.rooms, r.name)
 	s.bytes.Add(-costOfRoom(r.name))
-	s.floor = max(s.floor, r.head)
+	if !s.cfg.Follow { // else the log that is followed knows where the room goes on
+		s.floor = max(s.floor, r.head)
+	}
 	s.count.forgotten.Add(1)
 	s.silent.prune(len(s.rooms))
 	if r.recorded > 0 { // else the history knows no place of it
