@@ -19,8 +19,10 @@ var (
 	ErrVersion = errors.New("codec: record of an unknown version")
 )
 
-// Why a revision is not taken.
+// Why a message or a revision is not taken.
 var (
+	// ErrUnavailable: the message cannot be taken now, and may be later.
+	ErrUnavailable = errors.New("codec: messages cannot be taken now")
 	// ErrNoTarget: the message that is to be changed is not in the buffer, or was deleted.
 	ErrNoTarget = errors.New("codec: no such message in the buffer")
 	// ErrNotAuthor: it was said by somebody else.

@@ -216,7 +216,7 @@ func (s *Store) write(batch []*entry, settled uint64) (turned bool, err error) {
 	s.queueMu.Lock()
 	untold, open := len(s.untold), settled < s.target
 	s.queueMu.Unlock()
-	if len(batch) == 0 && (untold == 0 || open) {
+	if len(batch) == 0 && (untold == 0 || open) && !s.learnt.Load() {
 		return false, nil
 	}
 	var told []tale

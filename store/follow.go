@@ -38,7 +38,8 @@ func (s *Store) EpochOf(n uint64) string {
 	return ""
 }
 
-// Learn notes the name of an epoch that is newer than those that are known; else it does nothing. It is called by whoever calls Apply.
+// Learn notes the name of an epoch that is newer than those that are known, also on disk; else it does nothing. It is called by whoever
+// calls Apply.
 func (s *Store) Learn(n uint64, name string) {
 	es := *s.epochs.Load()
 	if n <= es.now().n {
@@ -47,6 +48,18 @@ func (s *Store) Learn(n uint64, name string) {
 	next := append(slices.Clone(es), epoch{n: n, name: name})
 	next = next[max(0, len(next)-maxEpochs):]
 	s.epochs.Store(&next)
+	s.learnt.Store(true)
+	s.signal()
+}
+
+// Newest returns the greatest number of an epoch that is known.
+func (s *Store) Newest() uint64 { return s.epochs.Load().now().n }
+
+// Settle tells done of a message that was applied, as Apply tells it.
+func (s *Store) Settle(room string, id codec.ID, done func(codec.Receipt)) error {
+	r, release := s.lookUp(room)
+	defer release()
+	return s.duplicate(r, id, done)
 }
 
 // Apply adds the next message of the log that is followed, and delivers it. It is called by one goroutine, with positions

@@ -69,7 +69,11 @@ func (f *Follower) Position() uint64                            { return f.Store
 func (f *Follower) EpochOf(n uint64) string                     { return f.Store().EpochOf(n) }
 func (f *Follower) Learn(n uint64, name string)                 { f.Store().Learn(n, name) }
 func (f *Follower) After(position uint64) ([]Positioned, error) { return f.Store().After(position) }
-func (f *Follower) Heads() map[string]uint64                    { return f.Store().Heads() }
+func (f *Follower) Newest() uint64                              { return f.Store().Newest() }
+func (f *Follower) Settle(room string, id codec.ID, done func(codec.Receipt)) error {
+	return f.Store().Settle(room, id, done)
+}
+func (f *Follower) Heads() map[string]uint64 { return f.Store().Heads() }
 func (f *Follower) Apply(x Positioned, done func(codec.Receipt)) error {
 	return f.Store().Apply(x, done)
 }

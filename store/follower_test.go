@@ -213,6 +213,20 @@ func TestRollback(t *testing.T) {
 	want(t, "epoch", f.EpochOf(2), "epoch2")
 }
 
+// TestLearn: an epoch in which nothing was said is known after a crash.
+func TestLearn(t *testing.T) {
+	l, f := newLeader(), follow(t, Config{})
+	apply(t, f, l.say("den", "x"))
+	foldNow(t, f.Store())
+	f.Learn(5, "fifth")
+	eventually(t, "it is on disk", func() bool {
+		to := filepath.Join(t.TempDir(), "edgechat.db")
+		copyFile(t, f.cfg.Path, to)
+		copyFile(t, logPath(f.cfg.Path), logPath(to))
+		return follow(t, Config{Path: to}).EpochOf(5) == "fifth"
+	})
+}
+
 // TestLeap: rooms that went on while the follower was away have a hole, and no cursor passes over it.
 func TestLeap(t *testing.T) {
 	l, f := newLeader(), follow(t, Config{})

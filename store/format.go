@@ -89,6 +89,14 @@ type tally struct {
 	messages, places uint64
 }
 
+// newest returns the number of the newest epoch, 0 if none is known.
+func (s *state) newest() uint64 {
+	if len(s.epochs) == 0 {
+		return 0
+	}
+	return s.epochs.now().n
+}
+
 func (s *state) append(dst []byte) []byte {
 	start := len(dst)
 	dst = append(dst, formatVersion, flagIf(s.clean, flagClean))

@@ -33,7 +33,8 @@ func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, e
 	if open {
 		b = wal.AppendRecord(b, recordOpen, func(b []byte) []byte { return b })
 	}
-	if s.retell {
+	learnt := s.learnt.Swap(false)
+	if s.retell || learnt {
 		b = s.appendState(b, s.wal.File())
 	}
 	if !noted {
@@ -68,6 +69,9 @@ func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, e
 	}
 	turned, err = s.wal.Commit(b, first, last, s.reusable(s.checkpointed.Load()))
 	if err != nil {
+		if learnt {
+			s.learnt.Store(true)
+		}
 		return turned, err
 	}
 	s.retell, s.toldFloor = turned, floor

@@ -272,7 +272,7 @@ func (s *Store) due() (time.Time, bool) {
 		return s.retryAt, true
 	case !s.fullSince.IsZero():
 		return s.fullSince.Add(s.cfg.StallAfter), true
-	case s.queueBytes >= s.cfg.CommitBytes:
+	case s.queueBytes >= s.cfg.CommitBytes, s.learnt.Load():
 		return time.Time{}, true
 	case len(s.waits) > 0:
 		return s.lastCommit.Add(s.cfg.AckDelay), true

@@ -115,7 +115,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 			s.floor = max(s.floor, l.start.floor, l.floor)
 		}
 		s.dirty, s.soiled = l.revised, l.revised != 0 // whether power was cut before all of that was erased is not known
-		if l.start.runs > st.runs && l.start.epochs != nil {
+		if newer := l.start.runs > st.runs || s.cfg.Follow && l.start.newest() > st.newest(); newer && l.start.epochs != nil {
 			es := l.start.epochs
 			s.epochs.Store(&es)
 		}

@@ -155,10 +155,11 @@ type Store struct {
 	id         uint64 // of the store
 	runs       uint64 // starts, with this one
 	wal        *wal.Log
-	toldFloor  uint64 // what the log says of floor
-	retell     bool   // the log is to say again how the store was opened: the half that said so is used again
-	walSuspect bool   // what it holds is not known: a new one has to be made
-	erasing    bool   // what the log held is being overwritten
+	toldFloor  uint64      // what the log says of floor
+	learnt     atomic.Bool // the log is to be told of the epochs
+	retell     bool        // the log is to say again how the store was opened: the half that said so is used again
+	walSuspect bool        // what it holds is not known: a new one has to be made
+	erasing    bool        // what the log held is being overwritten
 	retryDelay time.Duration
 	lastCommit time.Time
 	batch      []*entry
