@@ -6,6 +6,7 @@ toolchain go1.26.11
 
 require (
 	github.com/golang-jwt/jwt/v5 v5.3.1
+	github.com/gomodule/redigo v1.9.3
 	github.com/hanwen/go-fuse/v2 v2.9.0
 	github.com/julienschmidt/httprouter v1.3.0
 	github.com/lxzan/gws v1.9.1

@@ -52,6 +52,12 @@ func (s *Store) Learn(n uint64, name string) {
 	s.signal()
 }
 
+// Knows says if there was an epoch of this name.
+func (s *Store) Knows(name string) bool {
+	_, known := s.epochs.Load().find(name)
+	return known
+}
+
 // Newest returns the greatest number of an epoch that is known.
 func (s *Store) Newest() uint64 { return s.epochs.Load().now().n }
 

@@ -1,0 +1,291 @@
+package cluster
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+
+	"edgechat/codec"
+	"edgechat/store"
+)
+
+// A pending is a message that waits for the engine, or for the tail.
+type pending struct {
+	room  string
+	key   string // as the sender gave it
+	item  Item
+	done  codec.Done
+	until time.Time // when it is given up
+	as    Outcome   // what the engine has said
+}
+
+const (
+	mostItems = 512     // of a batch
+	mostBytes = 1 << 20 // of a batch, about
+	gather    = 3 * time.Millisecond
+)
+
+// Append is that of hub.Log.
+func (l *Log) Append(room string, m codec.Message, key string, done codec.Done) error {
+	m.Kind, m.Target, m.Edited, m.Deleted = codec.Said, codec.ID{}, false, false
+	return l.put(room, m, codec.Claim{}, key, done)
+}
+
+// Revise is that of hub.Log.
+func (l *Log) Revise(room string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
+	m.Author, m.Edited, m.Deleted = 0, false, false
+	if m.Kind == codec.Deletion {
+		m.Content = ""
+	}
+	return l.put(room, m, claim, key, done)
+}
+
+func (l *Log) put(room string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
+	if key != "" { // also a revision whose target is gone since
+		if l.settleKnown(room, key, done) {
+			l.stats.duplicates.Add(1)
+			return nil
+		}
+	}
+	if err := l.store.Admits(room, &m, claim, key); err != nil {
+		return err
+	}
+	if t := l.trouble.Load(); t != nil {
+		return fmt.Errorf("%w: %w", codec.ErrUnavailable, t.err)
+	}
+	m.ID = codec.ID{}
+	p := &pending{room: room, key: key, done: done, until: time.Now().Add(l.cfg.Patience)}
+	p.item = Item{Room: room, Record: codec.AppendRecord(nil, &codec.Record{Room: room, Message: m, Key: key})}
+	if key != "" {
+		p.item.Key = hashOf(room, key)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return fmt.Errorf("%w: the server stops", codec.ErrUnavailable)
+	}
+	if l.bytes+len(p.item.Record) > l.cfg.QueueBytes {
+		l.stats.refused.Add(1)
+		return fmt.Errorf("%w: messages come faster than the engine takes them", codec.ErrUnavailable)
+	}
+	l.queue = append(l.queue, p)
+	l.bytes += len(p.item.Record)
+	signal(l.work)
+	return nil
+}
+
+// settleKnown tells done of the message that has a key, if this node has it.
+func (l *Log) settleKnown(room, key string, done codec.Done) bool {
+	if done.Early || done.Tell == nil {
+		id, ok := l.store.Find(room, key, nil)
+		if ok && done.Tell != nil {
+			done.Tell(codec.Receipt{ID: id})
+		}
+		return ok
+	}
+	if st := l.state.Load(); st != nil && st.Durable {
+		id, ok := l.store.Find(room, key, nil)
+		if ok {
+			done.Tell(codec.Receipt{ID: id, Durable: true})
+		}
+		return ok
+	}
+	_, ok := l.store.Find(room, key, done.Tell)
+	return ok
+}
+
+// write is the writer.
+func (l *Log) write() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case <-l.work:
+		}
+		if !l.sleep(gather) {
+			return
+		}
+		for l.trouble.Load() == nil && l.ctx.Err() == nil {
+			batch := l.take()
+			if len(batch) == 0 {
+				break
+			}
+			l.appendBatch(batch)
+		}
+	}
+}
+
+// take takes the oldest of the queue.
+func (l *Log) take() []*pending {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, bytes := 0, 0
+	for n < len(l.queue) && n < mostItems && bytes < mostBytes {
+		bytes += len(l.queue[n].item.Record)
+		n++
+	}
+	batch := append([]*pending(nil), l.queue[:n]...)
+	rest := copy(l.queue, l.queue[n:])
+	clear(l.queue[rest:])
+	l.queue = l.queue[:rest]
+	l.bytes -= bytes
+	return batch
+}
+
+func (l *Log) appendBatch(batch []*pending) {
+	st := l.state.Load()
+	items := make([]Item, len(batch))
+	for i, p := range batch {
+		items[i] = p.item
+	}
+	began := time.Now()
+	outcomes, err := l.engine.Append(l.ctx, st.Run, items)
+	l.stats.batches.Add(1)
+	if err == nil && len(outcomes) != len(batch) {
+		err = fmt.Errorf("the engine has told of %d of %d messages", len(outcomes), len(batch))
+	}
+	if err == nil {
+		l.stats.appended.Add(uint64(len(batch)))
+		l.stats.appendTimes.Observe(time.Since(began))
+		l.await(batch, outcomes)
+		return
+	}
+	l.stats.failures.Add(1)
+	l.troubled(err)
+	// Whether they were added is not known, save where the engine said so. Under a key that does not matter.
+	certain := errors.Is(err, ErrUnverified) || errors.Is(err, ErrRefused)
+	var again, lost []*pending
+	for _, p := range batch {
+		if p.item.Key != "" || certain {
+			again = append(again, p)
+		} else {
+			lost = append(lost, p)
+		}
+	}
+	l.requeue(again)
+	for _, p := range lost {
+		p.fail(fmt.Errorf("%w: whether it was taken is not known: %w", codec.ErrUnavailable, err))
+	}
+}
+
+// requeue puts these back to the front of the queue.
+func (l *Log) requeue(list []*pending) {
+	if len(list) == 0 {
+		return
+	}
+	l.stats.retried.Add(uint64(len(list)))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.queue = append(append(make([]*pending, 0, len(list)+len(l.queue)), list...), l.queue...)
+	for _, p := range list {
+		l.bytes += len(p.item.Record)
+	}
+	signal(l.work)
+}
+
+// await has these wait until they come by the tail, or tells them that they have.
+func (l *Log) await(batch []*pending, outcomes []Outcome) {
+	var came []*pending
+	l.mu.Lock()
+	applied := l.applied.Load()
+	for i, p := range batch {
+		p.as = outcomes[i]
+		if position := p.as.Position; countOf(position) > countOf(applied) {
+			l.waiting[position] = append(l.waiting[position], p)
+		} else {
+			came = append(came, p)
+		}
+	}
+	l.mu.Unlock()
+	signal(l.hurry)
+	for _, p := range came {
+		l.settled(p)
+	}
+}
+
+// settled tells of a message that came by the tail.
+func (l *Log) settled(p *pending) {
+	if p.done.Tell == nil {
+		return
+	}
+	id := codec.ID{Epoch: l.store.EpochOf(epochOf(p.as.Position)), Offset: p.as.Offset}
+	switch st := l.state.Load(); {
+	case id.Epoch == "":
+		p.fail(fmt.Errorf("%w: the epoch of what it was taken as is not known any more", codec.ErrUnavailable))
+	case p.done.Early:
+		p.done.Tell(codec.Receipt{ID: id})
+	case st.Durable:
+		p.done.Tell(codec.Receipt{ID: id, Durable: true})
+	default:
+		if err := l.store.Settle(p.room, id, p.done.Tell); err != nil {
+			p.done.Tell(codec.Receipt{ID: id})
+		}
+	}
+}
+
+// hashOf is what the engine knows of a key.
+func hashOf(room, key string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s%s", len(room), room, key))
+	return string(sum[:16])
+}
+
+func (p *pending) fail(err error) {
+	if p.done.Tell != nil {
+		p.done.Tell(codec.Receipt{Err: err})
+	}
+}
+
+// failAll fails those that wait, in the queue and for the tail.
+func (l *Log) failAll(which func(*pending) bool, err error) {
+	var failed []*pending
+	l.mu.Lock()
+	kept := l.queue[:0]
+	for _, p := range l.queue {
+		if which(p) {
+			failed = append(failed, p)
+			l.bytes -= len(p.item.Record)
+		} else {
+			kept = append(kept, p)
+		}
+	}
+	clear(l.queue[len(kept):])
+	l.queue = kept
+	for position, list := range l.waiting {
+		var left []*pending
+		for _, p := range list {
+			if which(p) {
+				failed = append(failed, p)
+			} else {
+				left = append(left, p)
+			}
+		}
+		if len(left) == 0 {
+			delete(l.waiting, position)
+		} else {
+			l.waiting[position] = left
+		}
+	}
+	l.mu.Unlock()
+	for _, p := range failed {
+		p.fail(fmt.Errorf("%w: %w", codec.ErrUnavailable, err))
+	}
+}
+
+// again appends messages that were rolled back, under the keys that they had.
+func (l *Log) again(list []store.Positioned) {
+	var items []*pending
+	for _, x := range list {
+		if x.Key == "" || x.Superseded || x.Message.Kind != codec.Said {
+			continue
+		}
+		rec := x.Record
+		rec.Message.ID = codec.ID{}
+		p := &pending{room: x.Room, key: x.Key, until: time.Now().Add(time.Minute)}
+		p.item = Item{Room: x.Room, Record: codec.AppendRecord(nil, &rec)}
+		p.item.Key = hashOf(x.Room, x.Key)
+		items = append(items, p)
+	}
+	l.stats.again.Add(uint64(len(items)))
+	l.requeue(items)
+}

@@ -1,0 +1,210 @@
+// Package clustertest tests a cluster.Engine through nodes that use it.
+package clustertest
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"edgechat/cluster"
+	"edgechat/codec"
+	"edgechat/hub"
+	"edgechat/hub/logtest"
+	"edgechat/store"
+)
+
+// A Server is an engine's server, which a test started.
+type Server interface {
+	// Engine returns a new engine for it.
+	Engine(t testing.TB) cluster.Engine
+	// Kill ends it at once, and Start begins it again with what it has on disk.
+	Kill(t testing.TB)
+	Start(t testing.TB)
+	// Snapshot has what it has now be what it has on disk after a Back, whatever comes meanwhile.
+	Snapshot(t testing.TB)
+	// Back is Kill and Start with what it had at the last Snapshot.
+	Back(t testing.TB)
+}
+
+// A World is nodes at one server.
+type World struct {
+	Server  Server
+	History int
+	Logger  *slog.Logger
+	nodes   []*Node
+}
+
+// A Node is a Log that may be stopped and started again, with what it has on disk.
+type Node struct {
+	w       *World
+	name    string
+	path    string
+	log     atomic.Pointer[cluster.Log]
+	store   *store.Follower
+	deliver func(string, *codec.Message)
+	cut     func(string, codec.ID)
+}
+
+// NewWorld returns n nodes. They begin with Deliver.
+func NewWorld(t *testing.T, s Server, n, history int) *World {
+	w := &World{Server: s, History: history, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
+	for i := range n {
+		node := &Node{w: w, name: fmt.Sprint("node", i), path: filepath.Join(t.TempDir(), "edgechat.db")}
+		w.nodes = append(w.nodes, node)
+		node.open(t)
+	}
+	t.Cleanup(func() {
+		for _, n := range w.nodes {
+			n.Stop(t)
+		}
+	})
+	return w
+}
+
+func (n *Node) open(t *testing.T) {
+	t.Helper()
+	f, err := store.OpenFollower(store.Config{Path: n.path, History: n.w.History, AckDelay: time.Nanosecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := cluster.Open(cluster.Config{Store: f, Engine: n.w.Server.Engine(t), Node: n.name, Patience: 3 * time.Second, Logger: n.w.Logger})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.store = f
+	n.log.Store(l)
+}
+
+// Log returns the log of the node as it is now.
+func (n *Node) Log() *cluster.Log { return n.log.Load() }
+
+// Stop closes the node in order.
+func (n *Node) Stop(t *testing.T) {
+	t.Helper()
+	l := n.log.Swap(nil)
+	if l == nil {
+		return
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := n.store.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Begin is what follows Stop.
+func (n *Node) Begin(t *testing.T) {
+	t.Helper()
+	n.open(t)
+	n.begin(t)
+}
+
+func (n *Node) begin(t *testing.T) {
+	t.Helper()
+	n.Log().Deliver(n.deliver, n.cut)
+	eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
+}
+
+// crash has the node go on from what is on its disk now.
+func (n *Node) crash(t *testing.T) {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "edgechat.db")
+	for _, part := range []string{"", "-wal"} {
+		b, err := os.ReadFile(n.path + part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(to+part, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.Stop(t)
+	n.path = to
+	n.open(t)
+}
+
+// A proxy is the log of a node, whichever it is. Deliver begins it.
+type proxy struct {
+	*Node
+	t *testing.T
+}
+
+func (p proxy) Deliver(deliver func(string, *codec.Message), cut func(string, codec.ID)) {
+	p.deliver, p.cut = deliver, cut
+	p.begin(p.t)
+}
+func (p proxy) Append(room string, m codec.Message, key string, done codec.Done) error {
+	return p.Log().Append(room, m, key, done)
+}
+func (p proxy) Revise(room string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
+	return p.Log().Revise(room, m, claim, key, done)
+}
+func (p proxy) Read(room string, q codec.Query) (codec.Page, error) { return p.Log().Read(room, q) }
+func (p proxy) Head(room string) codec.ID                           { return p.Log().Head(room) }
+func (p proxy) Oldest(room string) codec.ID                         { return p.Log().Oldest(room) }
+
+// Tested is a World for tests of logs.
+type Tested struct {
+	*World
+	T *testing.T
+}
+
+// Node is that of logtest.World, and so are the others.
+func (w Tested) Node(i int) hub.Log { return proxy{w.nodes[i], w.T} }
+
+func (w Tested) Restart(t *testing.T, i int) hub.Log {
+	w.nodes[i].Stop(t)
+	w.nodes[i].open(t)
+	return w.Node(i)
+}
+
+func (w Tested) Crash(t *testing.T, i int) hub.Log {
+	w.nodes[i].crash(t)
+	return w.Node(i)
+}
+
+func (w Tested) Break(t *testing.T) { w.Server.Kill(t) }
+func (w Tested) Mend(t *testing.T)  { w.Server.Start(t) }
+
+// Lose has the first node alone get what is lost, and be away while the others go on without it.
+func (w Tested) Lose(t *testing.T, do func()) {
+	if len(w.nodes) < 2 {
+		t.Skip("one node puts back all that it has")
+	}
+	others := w.nodes[1:]
+	for _, n := range others {
+		eventually(t, "all nodes are as far", func() bool { return n.Log().Stats().Position == w.nodes[0].Log().Stats().Position })
+		n.Stop(t)
+	}
+	w.Server.Snapshot(t)
+	do()
+	w.nodes[0].Stop(t)
+	w.Server.Back(t)
+	for _, n := range others {
+		n.Begin(t)
+	}
+	w.nodes[0].Begin(t)
+}
+
+// RunLog runs all that a hub.Log has to pass, with servers of new.
+func RunLog(t *testing.T, nodes int, start func(t *testing.T) Server) {
+	logtest.Run(t, logtest.Maker{Nodes: nodes, New: func(t *testing.T, nodes, history int) logtest.World {
+		return Tested{NewWorld(t, start(t), nodes, history), t}
+	}})
+}
+
+const patience = 30 * time.Second
+
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %s", what, patience)
+		}
+	}
+}

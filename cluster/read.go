@@ -1,0 +1,60 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"edgechat/codec"
+)
+
+// syncMost is how long who comes with a cursor that this node does not have yet is waited for.
+const syncMost = time.Second
+
+// Read is that of hub.Log. A cursor that is ahead of this node waits until it has what the engine has.
+func (l *Log) Read(room string, q codec.Query) (codec.Page, error) {
+	if q.After != nil && l.ahead(room, *q.After) {
+		l.sync()
+	}
+	return l.store.Read(room, q)
+}
+
+// ahead says that a cursor is of what this node may get still.
+func (l *Log) ahead(room string, cursor codec.ID) bool {
+	if cursor.Offset > l.store.Head(room).Offset {
+		return true
+	}
+	return !l.store.Knows(cursor.Epoch)
+}
+
+// sync waits until this node has all that the engine had when it was called, for some time.
+func (l *Log) sync() {
+	if l.trouble.Load() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, syncMost)
+	defer cancel()
+	l.stats.syncs.Add(1)
+	st, err := l.engine.State(ctx)
+	if err != nil || countOf(st.Last) <= countOf(l.applied.Load()) {
+		return
+	}
+	b := barrier{st.Last, make(chan struct{})}
+	l.mu.Lock()
+	if countOf(st.Last) <= countOf(l.applied.Load()) {
+		l.mu.Unlock()
+		return
+	}
+	l.barrier = append(l.barrier, b)
+	l.mu.Unlock()
+	signal(l.hurry)
+	select {
+	case <-b.passed:
+	case <-ctx.Done():
+	}
+}
+
+// Head is that of hub.Log.
+func (l *Log) Head(room string) codec.ID { return l.store.Head(room) }
+
+// Oldest is that of hub.Log.
+func (l *Log) Oldest(room string) codec.ID { return l.store.Oldest(room) }

@@ -1,0 +1,231 @@
+// Package redis keeps the log of a cluster in Redis 6.2 or later, or Valkey.
+//
+// # Keys
+//
+// All begin with "edgechat:{NAME}:", of which NAME tells clusters apart, and lie in one slot:
+//
+//	meta    hash: gen (the run for which the log is verified), n, name, start, seq
+//	log     stream, its ids "n-seq": r (room), o (offset), m (record)
+//	heads   hash: room to newest offset; and the empty name to 1, a sentinel: without it the hash was evicted, and
+//	        offsets would begin again
+//	epochs  hash: n to "start name"
+//	claims  hash: node to "run position newest", a second or two of life
+//	lead    the node that may restore, for some seconds
+//	k:HASH  "offset n seq" of a message with that key, for ten minutes
+//
+// A script appends, so that a batch is in the log as a whole or not at all. Its text has the run of the
+// server: one that was restarted does not know it (NOSCRIPT), whatever connection the call came by.
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gomodule/redigo/redis"
+
+	"edgechat/cluster"
+)
+
+// A Config says which Redis, and what of it.
+type Config struct {
+	// Address is host:port, or a path of a unix socket.
+	Address string
+	// TLS, if not nil, is how the connection is secured.
+	TLS *tls.Config
+	// Username and Password are what the server asks for; "" if it does not.
+	Username, Password string
+	Database           int
+	// Name tells this cluster from others of the same server. Required.
+	Name string
+	// Keep is how many entries the log holds at least; older ones are dropped. Default 100,000.
+	Keep int
+	// KeyTime is how long a key is known at least. Default 10 minutes.
+	KeyTime time.Duration
+}
+
+const (
+	dialTime = 3 * time.Second
+	callTime = 3 * time.Second
+	tailWait = time.Second
+	pageSize = 1000
+)
+
+// An Engine is a cluster.Engine.
+type Engine struct {
+	cfg    Config
+	prefix string
+	calls  *lane // State and what is rare
+	writes *lane
+	tail   *lane
+}
+
+// Open returns the engine. It does not connect before it is asked something.
+func Open(cfg Config) (*Engine, error) {
+	if cfg.Address == "" || cfg.Name == "" {
+		return nil, errors.New("redis: Config needs an Address and a Name")
+	}
+	if strings.ContainsAny(cfg.Name, "{}: \n") {
+		return nil, fmt.Errorf("redis: Name %q: letters, digits, - and _ alone", cfg.Name)
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = 100_000
+	}
+	if cfg.KeyTime == 0 {
+		cfg.KeyTime = 10 * time.Minute
+	}
+	if cfg.Keep < 0 || cfg.KeyTime < 0 {
+		return nil, fmt.Errorf("redis: Keep is %d, KeyTime is %s; neither may be negative", cfg.Keep, cfg.KeyTime)
+	}
+	e := &Engine{cfg: cfg, prefix: "edgechat:{" + cfg.Name + "}:"}
+	e.calls, e.writes, e.tail = &lane{engine: e}, &lane{engine: e}, &lane{engine: e}
+	return e, nil
+}
+
+// Describe is that of cluster.Engine.
+func (e *Engine) Describe() string { return "redis " + e.cfg.Address + " " + e.cfg.Name }
+
+// Close ends all connections; a call that is under way fails.
+func (e *Engine) Close() error {
+	for _, l := range []*lane{e.calls, e.writes, e.tail} {
+		l.close()
+	}
+	return nil
+}
+
+func (e *Engine) key(name string) string { return e.prefix + name }
+
+// A lane is one connection, which one call at a time uses. It is made anew after any error: nothing is sent twice.
+type lane struct {
+	engine *Engine
+	busy   sync.Mutex // of a call
+
+	mu     sync.Mutex
+	conn   redis.Conn
+	closed bool
+	loaded string // the run of the script that was loaded over it
+}
+
+// do runs f on the connection.
+func (l *lane) do(ctx context.Context, f func(c redis.Conn) error) error {
+	l.busy.Lock()
+	defer l.busy.Unlock()
+	c, err := l.connect(ctx)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	defer stop()
+	err = f(c)
+	if err != nil && ctx.Err() != nil {
+		err = errors.Join(context.Cause(ctx), err)
+	}
+	if c.Err() != nil || err != nil && !isReply(err) || ctx.Err() != nil {
+		l.drop()
+	}
+	return err
+}
+
+func (l *lane) connect(ctx context.Context) (redis.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil, errors.New("redis: the engine is closed")
+	}
+	if l.conn != nil && l.conn.Err() == nil {
+		return l.conn, nil
+	}
+	c, err := l.engine.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l.conn, l.loaded = c, ""
+	return c, nil
+}
+
+func (l *lane) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.conn != nil {
+		_ = l.conn.Close()
+		l.conn = nil
+	}
+}
+
+func (l *lane) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.drop()
+}
+
+// dial connects.
+func (e *Engine) dial(ctx context.Context) (redis.Conn, error) {
+	network := "tcp"
+	if strings.HasPrefix(e.cfg.Address, "/") {
+		network = "unix"
+	}
+	options := []redis.DialOption{
+		redis.DialConnectTimeout(dialTime), redis.DialReadTimeout(callTime), redis.DialWriteTimeout(callTime),
+		redis.DialDatabase(e.cfg.Database), redis.DialClientName("edgechat"),
+	}
+	if e.cfg.Username != "" {
+		options = append(options, redis.DialUsername(e.cfg.Username))
+	}
+	if e.cfg.Password != "" {
+		options = append(options, redis.DialPassword(e.cfg.Password))
+	}
+	if e.cfg.TLS != nil {
+		options = append(options, redis.DialUseTLS(true), redis.DialTLSConfig(e.cfg.TLS))
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	c, err := redis.DialContext(ctx, network, e.cfg.Address, options...)
+	if err != nil {
+		return nil, fmt.Errorf("redis: connect to %s: %w", e.cfg.Address, err)
+	}
+	return c, nil
+}
+
+// isReply says that the server has answered with an error: the connection is good.
+func isReply(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) || errors.Is(err, cluster.ErrUnverified) || errors.Is(err, cluster.ErrRefused)
+}
+
+// understood is err as package cluster has it.
+func understood(err error) error {
+	var reply redis.Error
+	if !errors.As(err, &reply) {
+		return err
+	}
+	text := reply.Error()
+	word, _, _ := strings.Cut(text, " ")
+	switch {
+	case word == "NOSCRIPT", strings.Contains(text, "UNVERIFIED"):
+		return fmt.Errorf("%w: %w", cluster.ErrUnverified, err)
+	case word == "OOM", word == "READONLY", word == "MISCONF", word == "NOPERM", word == "NOAUTH", word == "WRONGPASS", word == "LOADING", word == "MASTERDOWN",
+		word == "NOREPLICAS", strings.Contains(text, "-OOM "), strings.Contains(text, "-READONLY "), strings.Contains(text, "-MISCONF "):
+		return fmt.Errorf("%w: %w", cluster.ErrRefused, err)
+	}
+	return err
+}
+
+func parsePosition(id string) (uint64, error) {
+	a, b, ok := strings.Cut(id, "-")
+	n, err1 := strconv.ParseUint(a, 10, 24)
+	seq, err2 := strconv.ParseUint(b, 10, 40)
+	if !ok || err1 != nil || err2 != nil {
+		return 0, fmt.Errorf("redis: the log has an entry %q, which is not edgechat's", id)
+	}
+	return n<<40 | seq, nil
+}
+
+func formatPosition(p uint64) string {
+	return strconv.FormatUint(p>>40, 10) + "-" + strconv.FormatUint(p&(1<<40-1), 10)
+}

@@ -1,0 +1,247 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"edgechat/codec"
+	"edgechat/store"
+)
+
+// A log that is not verified is so once nodes have agreed on what it holds:
+//
+//	each claims how far it has the log                         for claimTime
+//	who has most leads: it appends anew what the engine lost,  the others claim again, and lead
+//	raises the heads of rooms, and opens an epoch              if it does not
+//	each rolls back what is behind the start of that epoch     reconcile
+//
+// Nodes that come later and have more roll back as well: what they have under keys is appended again.
+const claimTime = 1500 * time.Millisecond
+
+// settle takes part in that. Its error is never nil: run looks anew.
+func (l *Log) settle(st State) error {
+	l.troubled(fmt.Errorf("%w, which nodes do in some seconds", ErrUnverified))
+	if err := l.mayLead(); err != nil {
+		return err
+	}
+	me := Claim{Node: l.cfg.Node, Position: l.store.Position(), Newest: l.store.Newest()}
+	claims, err := l.claim(st.Run, me)
+	if err != nil {
+		return err
+	}
+	for end := time.Now().Add(claimTime); time.Now().Before(end); {
+		if !l.sleep(claimTime / 10) {
+			return l.ctx.Err()
+		}
+		now, err := l.look()
+		if err != nil {
+			return err
+		}
+		if now.Verified || now.Run != st.Run {
+			return errSettled
+		}
+		if claims, err = l.claim(st.Run, me); err != nil {
+			return err
+		}
+	}
+	newest := max(st.Epoch.N, me.Newest)
+	for _, c := range claims {
+		newest = max(newest, c.Newest)
+		if c.Position > me.Position || c.Position == me.Position && c.Node < me.Node {
+			return errSettled // another leads; if it does not, its claim is over soon
+		}
+	}
+	return l.lead(st, newest+1)
+}
+
+// mayLead says that this node's history is of the log, as far as the engine knows its epochs.
+func (l *Log) mayLead() error {
+	if err := l.learn(); err != nil {
+		return err
+	}
+	return l.checkForeign()
+}
+
+// checkForeign compares the epoch of this node's newest message with that of the log.
+func (l *Log) checkForeign() error {
+	n := epochOf(l.store.Position())
+	if e, ok := l.epochs[n]; n > 0 && len(l.epochs) > 0 && (!ok && n >= l.firstEpoch() || ok && e.Name != l.store.EpochOf(n)) {
+		return fmt.Errorf("%w (its epoch %d is %q, the engine's %q)", ErrForeign, n, l.store.EpochOf(n), e.Name)
+	}
+	return nil
+}
+
+// firstEpoch returns the number of the first epoch that the engine knows.
+func (l *Log) firstEpoch() uint64 {
+	first := ^uint64(0)
+	for n := range l.epochs {
+		first = min(first, n)
+	}
+	return first
+}
+
+func (l *Log) claim(run string, me Claim) ([]Claim, error) {
+	ctx, cancel := context.WithTimeout(l.ctx, ordinary)
+	defer cancel()
+	return l.engine.Claim(ctx, run, me)
+}
+
+// lead restores what the engine lost, and opens epoch n.
+func (l *Log) lead(st State, n uint64) error {
+	ctx, cancel := context.WithTimeout(l.ctx, ordinary)
+	defer cancel()
+	leads, err := l.engine.Lead(ctx, st.Run, l.cfg.Node)
+	if err != nil || !leads {
+		return errors.Join(err, errSettled)
+	}
+	if st, err = l.look(); err != nil || st.Verified {
+		return errors.Join(err, errSettled)
+	}
+	lost, err := l.lost(st.Last)
+	if err != nil {
+		return err
+	}
+	mine := l.store.Heads()
+	if countOf(st.Last) > countOf(l.store.Position()) {
+		mine = nil // the engine has more than anybody here
+	}
+	for first := true; first || len(lost) > 0; first = false {
+		part := lost[:min(len(lost), mostItems)]
+		lost = lost[len(part):]
+		if err := l.engine.Restore(ctx, st.Run, l.cfg.Node, part, mine); err != nil {
+			return fmt.Errorf("restore what the engine lost: %w", err)
+		}
+		mine = nil
+	}
+	last := max(countOf(st.Last), countOf(l.store.Position()))
+	e := Epoch{N: n, Name: newName(), Start: last + 1}
+	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e); err != nil {
+		return fmt.Errorf("open epoch %d: %w", n, err)
+	}
+	l.stats.epochs.Add(1)
+	l.log.Warn("cluster epoch begun", "epoch", e.Name, "n", n, "run", st.Run, "engine had", st.Last, "this node", l.store.Position())
+	return errSettled
+}
+
+// lost returns what the engine does not have of this node's newest entries: as many as there are without a gap.
+func (l *Log) lost(last uint64) ([]Entry, error) {
+	if countOf(last) >= countOf(l.store.Position()) {
+		return nil, nil
+	}
+	if list := l.ring.after(last); len(list) > 0 && (countOf(list[0].Position) == countOf(last)+1) {
+		for i := range list {
+			if rec, err := codec.DecodeRecord(list[i].Record); err == nil && rec.Key != "" {
+				list[i].Key = hashOf(list[i].Room, rec.Key)
+			}
+		}
+		return list, nil
+	}
+	kept, err := l.store.After(last)
+	if err != nil {
+		return nil, err
+	}
+	var list []Entry
+	next := countOf(l.store.Position())
+	for i := len(kept) - 1; i >= 0 && countOf(kept[i].Position) == next; i-- {
+		list = append(list, entryOf(kept[i]))
+		next--
+	}
+	for i, j := 0, len(list)-1; i < j; i, j = i+1, j-1 {
+		list[i], list[j] = list[j], list[i]
+	}
+	return list, nil
+}
+
+// entryOf is a message of the store as the log has it.
+func entryOf(x store.Positioned) Entry {
+	rec := x.Record
+	offset := rec.Message.ID.Offset
+	rec.Message.ID = codec.ID{}
+	e := Entry{Position: x.Position, Room: x.Room, Offset: offset, Record: codec.AppendRecord(nil, &rec)}
+	if x.Key != "" {
+		e.Key = hashOf(x.Room, x.Key)
+	}
+	return e
+}
+
+// reconcile has this node go back to where it agrees with the log.
+func (l *Log) reconcile(st State) error {
+	if err := l.learn(); err != nil {
+		return err
+	}
+	if err := l.checkForeign(); err != nil {
+		return err
+	}
+	position := l.store.Position()
+	to := countOf(position)
+	for _, e := range l.epochs {
+		if e.N > epochOf(position) && e.Start <= to {
+			to = e.Start - 1
+		}
+	}
+	if to < countOf(position) {
+		n := l.epochAt(to).N
+		back := positionOf(min(n, epochOf(position)), to)
+		taken, err := l.store.After(back)
+		if err != nil {
+			return err
+		}
+		l.log.Warn("messages taken back", "from", position, "to", back, "count", len(taken))
+		l.stats.rollbacks.Add(1)
+		if err := l.store.Rollback(back); err != nil {
+			return err
+		}
+		l.ring.clear()
+		l.mu.Lock()
+		l.applied.Store(l.store.Position())
+		l.mu.Unlock()
+		l.again(taken)
+	}
+	for _, e := range l.epochs {
+		if e.N == st.Epoch.N {
+			l.store.Learn(e.N, e.Name)
+		}
+	}
+	l.forgotten()
+	return nil
+}
+
+// forgotten has those append again that were told a position which the log does not have any more.
+func (l *Log) forgotten() {
+	var list []*pending
+	l.mu.Lock()
+	for position, waiting := range l.waiting {
+		lost := false
+		for _, e := range l.epochs {
+			lost = lost || e.N > epochOf(position) && e.Start <= countOf(position)
+		}
+		if lost {
+			list = append(list, waiting...)
+			delete(l.waiting, position)
+		}
+	}
+	l.mu.Unlock()
+	var again []*pending
+	for _, p := range list {
+		if p.item.Key != "" {
+			again = append(again, p)
+		} else {
+			p.fail(fmt.Errorf("%w: the engine lost it", codec.ErrUnavailable))
+		}
+	}
+	l.requeue(again)
+}
+
+// newName returns the name of an epoch: eight of 36 characters.
+func newName() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails
+	name := strconv.FormatUint(binary.LittleEndian.Uint64(b[:])%2_821_109_907_456, 36)
+	return strings.Repeat("0", 8-len(name)) + name
+}

@@ -1,0 +1,62 @@
+package cluster
+
+import (
+	"sync/atomic"
+
+	"edgechat/metrics"
+)
+
+type counters struct {
+	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs atomic.Uint64
+	appendTimes                                                                                                        metrics.Histogram
+}
+
+// Stats are counters since the start, and how it stands now.
+type Stats struct {
+	State     State  // of the engine, as it was last seen
+	Position  uint64 // that this node has
+	Queue     int    // messages that wait for the engine
+	Waiting   int    // and for the tail
+	Batches   uint64 // calls of the engine to append
+	Appended  uint64 // messages in those that it answered
+	Failures  uint64 // those that it did not
+	Retried   uint64 // messages that were tried again
+	Refused   uint64 // messages that found the queue full
+	Applied   uint64 // entries that came by the tail
+	Unread    uint64 // of these: that could not be decoded
+	Leaps     uint64 // times that entries were missed, since the log did not have them any more
+	Rollbacks uint64 // times that this node took messages back
+	Again     uint64 // messages of these that were appended again
+	Epochs    uint64 // that this node opened
+	Syncs     uint64 // reads that waited for the tail
+
+	AppendTimes metrics.Durations
+}
+
+// Stats returns the counters as they are now.
+func (l *Log) Stats() Stats {
+	c := &l.stats
+	s := Stats{
+		Position: l.applied.Load(), Batches: c.batches.Load(), Appended: c.appended.Load(), Failures: c.failures.Load(),
+		Retried: c.retried.Load(), Refused: c.refused.Load(), Applied: c.applied.Load(), Unread: c.unread.Load(), Leaps: c.leaps.Load(),
+		Rollbacks: c.rollbacks.Load(), Again: c.again.Load(), Epochs: c.epochs.Load(), Syncs: c.syncs.Load(), AppendTimes: c.appendTimes.Read(),
+	}
+	if st := l.state.Load(); st != nil {
+		s.State = *st
+	}
+	l.mu.Lock()
+	s.Queue = len(l.queue)
+	for _, list := range l.waiting {
+		s.Waiting += len(list)
+	}
+	l.mu.Unlock()
+	return s
+}
+
+// Lag returns how many entries this node is behind what the engine had a second ago.
+func (s *Stats) Lag() uint64 {
+	if last := countOf(s.State.Last); last > countOf(s.Position) {
+		return last - countOf(s.Position)
+	}
+	return 0
+}
