@@ -209,6 +209,13 @@ func (l *Log) settled(p *pending) {
 	if p.done.Tell == nil {
 		return
 	}
+	l.mu.Lock()
+	void := l.voids[p.as.Position]
+	l.mu.Unlock()
+	if void && !p.as.Duplicate {
+		p.done.Tell(codec.Receipt{Err: codec.ErrNoTarget})
+		return
+	}
 	id := codec.ID{Epoch: l.store.EpochOf(epochOf(p.as.Position)), Offset: p.as.Offset}
 	switch st := l.state.Load(); {
 	case id.Epoch == "":

@@ -64,12 +64,14 @@ type Log struct {
 	state   atomic.Pointer[State] // as it was last seen; nil before
 	trouble atomic.Pointer[trouble]
 	applied atomic.Uint64 // position
+	reached atomic.Bool   // the engine has answered last
 
 	mu      sync.Mutex
 	queue   []*pending
 	bytes   int
 	waiting map[uint64][]*pending // by position, until that comes by the tail
 	barrier []barrier
+	voids   map[uint64]bool // positions, see void
 	closed  bool
 }
 
@@ -108,7 +110,7 @@ func Open(cfg Config) (*Log, error) {
 	}
 	l := &Log{
 		cfg: cfg, store: cfg.Store, engine: cfg.Engine, log: cfg.Logger.With("node", cfg.Node, "engine", cfg.Engine.Describe()),
-		ring: ring{limit: cfg.RingBytes}, epochs: map[uint64]Epoch{}, waiting: map[uint64][]*pending{},
+		ring: ring{limit: cfg.RingBytes}, epochs: map[uint64]Epoch{}, waiting: map[uint64][]*pending{}, voids: map[uint64]bool{},
 		hurry: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
 	l.ctx, l.stop = context.WithCancel(context.Background())

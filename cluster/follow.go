@@ -32,6 +32,7 @@ func (l *Log) follow() {
 		if errors.Is(err, ErrUnverified) {
 			retry = retryFirst
 		}
+		l.reached.Store(false)
 		l.troubled(err)
 		l.expire()
 		if !l.sleep(retry) {
@@ -62,7 +63,7 @@ func (l *Log) run() error {
 	for l.ctx.Err() == nil {
 		// A problem of the engine keeps it from taking messages, not us from reading them.
 		if st.Problem == "" {
-			if l.trouble.Load() != nil {
+			if l.trouble.Load() != nil && countOf(l.store.Position()) >= countOf(st.Last) { // else it is behind still
 				l.trusted()
 			}
 		} else {
@@ -127,6 +128,7 @@ func (l *Log) look() (State, error) {
 		return State{}, err
 	}
 	l.state.Store(&st)
+	l.reached.Store(true)
 	return st, nil
 }
 
@@ -184,17 +186,27 @@ func (l *Log) apply(e Entry) error {
 	}
 	l.ring.add(e)
 	l.stats.applied.Add(1)
+	if late != nil {
+		l.void(e.Position)
+	}
 	for _, p := range waiting {
-		if late != nil {
-			if p.done.Tell != nil {
-				p.done.Tell(codec.Receipt{Err: late})
-			}
-			continue
-		}
 		l.settled(p)
 	}
 	l.passed(e.Position)
 	return nil
+}
+
+// mostVoid is how many positions are remembered that had no effect: those of some seconds.
+const mostVoid = 4096
+
+// void notes that the entry at a position had no effect: it changes what was gone.
+func (l *Log) void(position uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.voids) >= mostVoid {
+		clear(l.voids)
+	}
+	l.voids[position] = true
 }
 
 // passed notes a position, and lets those go on who wait for it. What was taken as it between those two is told too.

@@ -28,7 +28,7 @@ func (l *Log) ahead(room string, cursor codec.ID) bool {
 
 // sync waits until this node has all that the engine had when it was called, for some time.
 func (l *Log) sync() {
-	if l.trouble.Load() != nil {
+	if !l.reached.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(l.ctx, syncMost)
