@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"errors"
 	"mime"
 	"net/http"
 	"strings"
@@ -84,7 +85,9 @@ func (ctl *Controller) answerSettled(w http.ResponseWriter, r *ws.Request, m cod
 
 // notTaken answers a message that the Log did not take.
 func (ctl *Controller) notTaken(username string, err error) *refusal.Error {
-	ctl.cfg.Logger.Error("publish failed", "user", username, "err", err)
+	if !errors.Is(err, codec.ErrUnavailable) { // else the Log has said it, once
+		ctl.cfg.Logger.Error("publish failed", "user", username, "err", err)
+	}
 	return refusal.New(refusal.Unavailable, "the message could not be taken: send it again")
 }
 

@@ -66,6 +66,9 @@ type Log struct {
 	applied atomic.Uint64 // position
 	reached atomic.Bool   // the engine has answered last
 
+	presence presence
+	twins    atomic.Uint64 // broadcasts of another process with this node's name
+
 	mu      sync.Mutex
 	queue   []*pending
 	bytes   int
@@ -113,6 +116,8 @@ func Open(cfg Config) (*Log, error) {
 		ring: ring{limit: cfg.RingBytes}, epochs: map[uint64]Epoch{}, waiting: map[uint64][]*pending{}, voids: map[uint64]bool{},
 		hurry: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
+	l.presence.init(l)
+	l.presence.init(l)
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.trouble.Store(&trouble{errors.New("the engine has not been asked yet"), time.Now()})
 	return l, nil
@@ -161,6 +166,13 @@ func (l *Log) trusted() {
 		l.log.Info("cluster engine there", "since", was.since, "position", l.applied.Load())
 	}
 	signal(l.work)
+}
+
+// twin notes that another process has this node's name.
+func (l *Log) twin() {
+	if l.twins.Add(1) == 1 {
+		l.log.Error("node name taken", "hint", "another process of the cluster is called so too: give each its own --node-name")
+	}
 }
 
 func signal(c chan struct{}) {

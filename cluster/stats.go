@@ -7,8 +7,8 @@ import (
 )
 
 type counters struct {
-	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs atomic.Uint64
-	appendTimes                                                                                                        metrics.Histogram
+	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs, silent, deaf, asked, buried atomic.Uint64
+	appendTimes                                                                                                                                     metrics.Histogram
 }
 
 // Stats are counters since the start, and how it stands now.
@@ -29,6 +29,11 @@ type Stats struct {
 	Again     uint64 // messages of these that were appended again
 	Epochs    uint64 // that this node opened
 	Syncs     uint64 // reads that waited for the tail
+	Silent    uint64 // broadcasts that failed
+	Deaf      uint64 // times that the engine did not let this node hear others
+	Asked     uint64 // times that others were asked who is there
+	Buried    uint64 // nodes that were silent for so long that their members have left
+	Twins     uint64 // broadcasts of another process with this node's name
 
 	AppendTimes metrics.Durations
 }
@@ -40,6 +45,7 @@ func (l *Log) Stats() Stats {
 		Position: l.applied.Load(), Batches: c.batches.Load(), Appended: c.appended.Load(), Failures: c.failures.Load(),
 		Retried: c.retried.Load(), Refused: c.refused.Load(), Applied: c.applied.Load(), Unread: c.unread.Load(), Leaps: c.leaps.Load(),
 		Rollbacks: c.rollbacks.Load(), Again: c.again.Load(), Epochs: c.epochs.Load(), Syncs: c.syncs.Load(), AppendTimes: c.appendTimes.Read(),
+		Silent: c.silent.Load(), Deaf: c.deaf.Load(), Asked: c.asked.Load(), Buried: c.buried.Load(), Twins: l.twins.Load(),
 	}
 	if st := l.state.Load(); st != nil {
 		s.State = *st

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"slices"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/refusal"
@@ -17,6 +18,9 @@ func (r *room) cut(head codec.ID) {
 	members := slices.Clone(r.members)
 	for _, m := range members {
 		m.goLocked()
+		if !m.quiet {
+			r.tellLocked(&codec.Event{Type: codec.TypeLeft, Username: m.username, Verified: m.verified, Time: time.Now().UnixMilli()})
+		}
 	}
 	r.toldLocked()
 	r.mu.Unlock()

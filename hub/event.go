@@ -26,8 +26,21 @@ const (
 	eventPart = 4
 )
 
-// announceLocked sends an event to everyone.
+// announceLocked sends an event to everyone, here and elsewhere.
 func (r *room) announceLocked(e *codec.Event) {
+	r.tellLocked(e)
+	r.hearLocked(e)
+}
+
+// tellLocked tells other hubs of an event.
+func (r *room) tellLocked(e *codec.Event) {
+	if tell := r.hub.cfg.Announced; tell != nil {
+		tell(r.name, e)
+	}
+}
+
+// hearLocked sends an event to everyone who is here.
+func (r *room) hearLocked(e *codec.Event) {
 	for i, l := range r.logs {
 		if l != nil {
 			l.append(0, func(dst []byte) []byte { return r.hub.cfg.Formats[i].Event(dst, r.name, e) })

@@ -63,6 +63,9 @@ type Config struct {
 	// TypingInterval, in milliseconds: a member's typing is passed on once in
 	// that time. Default 1000.
 	TypingInterval int64
+	// Announced is told of joined, left and typing of each member that is not quiet, in their order within a room, so that others may tell
+	// it to their members; see Abroad. It must neither block nor call the hub, and not keep the event. nil is nobody.
+	Announced func(room string, e *codec.Event)
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 
@@ -80,6 +83,7 @@ type Hub struct {
 	stripes [stripes]stripe
 	loaders loaders
 	pages   pages
+	abroad  abroad
 	reads   chan struct{} // a place for each history that is read
 	queued  atomic.Int64  // histories that wait for one
 	stats   counters

@@ -103,7 +103,7 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	}
 	r.addLocked(m)
 	m.last = r.head.Offset
-	joined := Joined{Head: r.head, Members: len(r.members) - r.quiet}
+	joined := Joined{Head: r.head, Members: len(r.members) - r.quiet + r.hub.abroad.count(roomName)}
 	if join.Replay {
 		m.opening = &opening{join, joined, ready}
 	}

@@ -82,9 +82,9 @@ func (p *probe) ask(s *Server, answer chan struct{}) {
 	rooms := s.hub.Rooms() // with the lock of each
 	p.asking("store")
 	for _, r := range rooms {
-		_ = s.store.Head(r.Name)
+		_ = s.history().Head(r.Name)
 	}
-	st, ready := s.store.Stats(), s.store.Ready()
+	st, ready := s.history().Stats(), s.history().Ready()
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -126,7 +126,7 @@ func (s *Server) Status() string {
 	}
 	open, rooms := s.router.Stats().Open, s.hub.Stats().Rooms
 	text := fmt.Sprintf("listening on %s, %s in %s", strings.Join(where, " and "), count(open, "connection"), count(rooms, "room"))
-	if err := s.store.Ready(); err != nil {
+	if err := s.history().Ready(); err != nil {
 		text += "; degraded: " + err.Error()
 	}
 	if err := s.stale.Load(); err != nil {

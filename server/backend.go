@@ -120,7 +120,7 @@ func (b backend) Status() admin.Status {
 
 	medium, free := medium(s.cfg.Data)
 	st.Store = admin.Store{
-		Path: s.cfg.Data, Durable: s.store.Ready() == nil && s.store.Warning() == nil, Medium: medium, Free: free, Epoch: all.Store.Epoch, Rooms: all.Store.Rooms,
+		Path: s.cfg.Data, Durable: s.history().Ready() == nil && s.history().Warning() == nil, Medium: medium, Free: free, Epoch: all.Store.Epoch, Rooms: all.Store.Rooms,
 		Bytes: all.Store.Bytes, Pending: all.Store.Pending, Waiting: all.Store.Waiting, Lost: all.Store.Lost, Failures: all.Store.Failures,
 		Start: string(all.Store.Start), Backups: s.backups.made.Load(), BackupsFailed: s.backups.failed.Load(),
 	}

@@ -114,6 +114,16 @@ type Config struct {
 	// JWTAudience is what such a token's claim aud must be or have in its list; "" looks at no aud. It needs JWTKey.
 	JWTAudience string
 
+	// Cluster is the address of an engine that keeps the log of several nodes, which serve the same rooms: "redis://HOST:PORT",
+	// "rediss://..." or "unix:PATH". "" is none: this process is alone.
+	Cluster string
+	// ClusterName tells this cluster from others at the same engine. Default DefaultClusterName.
+	ClusterName string
+	// ClusterPassword is the path of a file with the engine's password; "" is one in Cluster, or none.
+	ClusterPassword string
+	// NodeName is what this node is called; no other of the cluster may be called so. Default the name of the machine.
+	NodeName string
+
 	// Anonymous is what a caller without a token may do. Unset: write
 	// without a token file and a key file, else none.
 	Anonymous auth.Access
@@ -159,6 +169,9 @@ func (cfg *Config) defaults() error {
 	}
 	if cfg.JWTAudience != "" && cfg.JWTKey == "" {
 		return errors.New("server: there is an audience of signed tokens, and no key that checks them: name the key file too")
+	}
+	if err := cfg.clusterDefaults(); err != nil {
+		return err
 	}
 	if len(cfg.Listen) == 0 {
 		cfg.Listen = []string{DefaultListen}

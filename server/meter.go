@@ -34,7 +34,7 @@ type sample struct {
 
 // sample reads the counters.
 func (s *Server) sample() sample {
-	hub, st := s.hub.Stats(), s.store.Stats()
+	hub, st := s.hub.Stats(), s.history().Stats()
 	return sample{
 		time.Now(), hub.Published, hub.Delivered, hub.Delays, st.CommitTimes, kernelWritten(), st.LogBytes + st.FoldBytes,
 		readTroubles(s.router.Stats(), hub, st, s.chat.Stats()),

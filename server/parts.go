@@ -8,6 +8,7 @@ import (
 	"edgechat/browser"
 	"edgechat/captive"
 	"edgechat/chat"
+	"edgechat/codec"
 	"edgechat/hub"
 	"edgechat/limit"
 	"edgechat/moderation"
@@ -44,14 +45,7 @@ func (s *Server) open() (err error) {
 	if err := s.openPortal(proxies); err != nil {
 		return err
 	}
-	s.store, err = store.Open(store.Config{
-		Path:         filepath.Join(s.cfg.Data, fileName),
-		History:      s.cfg.History,
-		HistoryBytes: s.cfg.HistoryBytes,
-		Rooms:        s.cfg.Rooms,
-		SyncInterval: s.cfg.SyncInterval,
-		Logger:       s.log,
-	})
+	messages, err := s.openLog()
 	if err != nil {
 		return err
 	}
@@ -60,15 +54,22 @@ func (s *Server) open() (err error) {
 			if s.rules != nil {
 				_ = s.rules.Close() // nobody has made one
 			}
-			_ = s.store.Close() // nothing was written
+			_ = s.closeLog() // nothing was written
 		}
 	}()
 	s.findOldRooms()
 	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, SlowPerAddress: s.cfg.SlowPerAddress, Logger: s.log}); err != nil {
 		return err
 	}
-	if s.hub, err = hub.New(hub.Config{Log: s.store, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {
+	var announced func(string, *codec.Event)
+	if s.cluster != nil {
+		announced = s.cluster.Announced
+	}
+	if s.hub, err = hub.New(hub.Config{Log: messages, Announced: announced, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {
 		return err
+	}
+	if s.cluster != nil {
+		s.cluster.Meet(s.hub)
 	}
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
 		Gate: s.gate(policy), BasePath: s.cfg.BasePath,
@@ -77,7 +78,8 @@ func (s *Server) open() (err error) {
 	}
 	s.chat, err = chat.Register(s.router, chat.Config{
 		Hub:         s.hub,
-		Log:         s.store,
+		Log:         messages,
+		Late:        s.cluster != nil,
 		Auth:        checker,
 		MaxContent:  s.cfg.MaxContent,
 		ReplayLimit: s.cfg.ReplayLimit,
@@ -122,7 +124,7 @@ type Stats struct {
 
 // Stats returns the counters as they are now.
 func (s *Server) Stats() Stats {
-	all := Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.store.Stats(), Chat: s.chat.Stats()}
+	all := Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.history().Stats(), Chat: s.chat.Stats()}
 	if s.portal != nil {
 		all.Captive = s.portal.Stats()
 	}

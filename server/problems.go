@@ -17,14 +17,16 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 		problems = append(problems, admin.Problem{Code: "draining", Message: "the server is stopping", Hint: "connect again in some seconds"})
 	}
 	counts := s.router.Stats()
-	if err := s.store.Ready(); err != nil {
+	if err := s.history().Ready(); err != nil {
 		problems = append(problems, admin.Problem{Code: "store", Message: err.Error(), Hint: storeHint(err, s.cfg.Data)})
 	}
+	failing, lagging := s.clusterProblems()
+	problems, warnings = append(problems, failing...), append(warnings, lagging...)
 	if counts.Crowding {
 		problems = append(problems, admin.Problem{Code: "descriptors", Message: "connections are refused: all descriptors but a reserve are in use",
 			Hint: "raise LimitNOFILE in the unit, or ulimit -n; edgechat admin status says from where the connections come"})
 	}
-	if err := s.store.Warning(); err != nil {
+	if err := s.history().Warning(); err != nil {
 		warnings = append(warnings, admin.Problem{Code: "store", Message: err.Error(),
 			Hint: "put --data on a card or a disk that takes writes, and see the log for what failed"})
 	}
@@ -36,7 +38,7 @@ func (s *Server) problems() (problems, warnings []admin.Problem) {
 		warnings = append(warnings, admin.Problem{Code: "moderation", Message: err.Error(),
 			Hint: "edgechat admin bans lists the rules that hold; put --data on a card that takes writes, and make those again that are missing"})
 	}
-	st := s.store.Stats()
+	st := s.history().Stats()
 	if st.Lost > 0 {
 		warnings = append(warnings, admin.Problem{Code: "lost", Message: "messages could not be read again since the start: " + strconv.FormatUint(st.Lost, 10),
 			Hint: "the card is failing: make a backup, and put another card in"})

@@ -43,7 +43,7 @@ func (s *Server) look() *look {
 	return &look{
 		cert: certificate, certificate: left.Seconds(),
 		Stats: s.Stats(), version: s.cfg.Version, compiler: runtime.Version(), uptime: time.Since(s.began).Seconds(), requests: s.requests.held(),
-		ready: s.store.Ready() == nil, warned: s.store.Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
+		ready: s.history().Ready() == nil, warned: s.history().Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
 		goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), allowed: descriptorLimit(), dropped: s.logDropped(),
 		backups: s.backups.made.Load(), failed: s.backups.failed.Load(), sinceBackup: since,
 	}

@@ -32,6 +32,7 @@ import (
 	"edgechat/captive"
 	"edgechat/cert"
 	"edgechat/chat"
+	"edgechat/cluster"
 	"edgechat/hub"
 	"edgechat/moderation"
 	"edgechat/refusal"
@@ -49,10 +50,12 @@ type Server struct {
 	reloads   sync.Mutex            // held while they are read again
 	stale     atomic.Pointer[error] // why they could not be, the last time; nil if they could
 	listeners []net.Listener
-	secure    []net.Listener // where TLS is spoken
-	pair      *cert.Pair     // nil without those
-	entries   []net.Listener // the same, as they are accepted from
-	store     *store.Store
+	secure    []net.Listener  // where TLS is spoken
+	pair      *cert.Pair      // nil without those
+	entries   []net.Listener  // the same, as they are accepted from
+	store     *store.Store    // nil in a cluster
+	follower  *store.Follower // which has this
+	cluster   *cluster.Log    // and this; nil for a process that is alone
 	hub       *hub.Hub
 	router    *ws.Router
 	rules     *moderation.Rules
@@ -235,7 +238,7 @@ func (s *Server) stop() error {
 	s.closeSides()
 	s.siding.Wait()
 	s.hub.Close()
-	err := errors.Join(s.rules.Close(), s.store.Close()) // which says itself what could not be written
+	err := errors.Join(s.rules.Close(), s.closeLog()) // which says itself what could not be written
 	s.log.Info("stopped", "took", time.Since(start).Round(time.Millisecond))
 	return err
 }

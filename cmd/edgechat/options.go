@@ -85,6 +85,14 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "key that checks signed tokens (JWT): a public key in PEM, a JWK set, or a secret of 32 bytes or more"}, &c.JWTKey, getenv),
 		jwtAudience(settings.Setting{Name: "jwt-audience", Takes: "NAME", DefaultText: "none: the claim aud is not looked at",
 			Usage: "what the claim aud of a signed token must be, or have in its list"}, &c.JWTAudience),
+		clusterAddress(settings.Setting{Name: "cluster", Takes: "ADDRESS", DefaultText: "none: this server is alone",
+			Usage: "engine that several servers share, which then serve the same rooms: redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with TLS, or unix:PATH"}, &c.Cluster),
+		clusterName(settings.Setting{Name: "cluster-name", Takes: "NAME", Default: server.DefaultClusterName,
+			Usage: "name that tells this cluster from others at the same engine"}, &c.ClusterName),
+		clusterPassword(settings.Setting{Name: "cluster-password", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/cluster-password if there is one and --cluster is set, else none",
+			Usage: "file with the password of the engine"}, &c.ClusterPassword, getenv),
+		clusterName(settings.Setting{Name: "node-name", Takes: "NAME", DefaultText: "the machine's name",
+			Usage: "name of this server in the cluster, which no other of it has"}, &c.NodeName),
 		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens and --jwt-key, else none",
 			Usage: "what a client without a token may do"}),
 		adminSocket(settings.Setting{Name: "admin", DefaultText: "$RUNTIME_DIRECTORY/admin.sock, else none",
@@ -242,6 +250,39 @@ func jwtAudience(s settings.Setting, dst *string) settings.Setting {
 		return nil
 	}
 	return s
+}
+
+// credentialCluster is what the password of a cluster's engine is called there.
+const credentialCluster = "cluster-password"
+
+func clusterAddress(s settings.Setting, dst *string) settings.Setting {
+	s.Empty = "empty: name the engine, or leave --cluster out and have this server be alone"
+	s.Shown = server.ShownCluster
+	s.Set = func(v []string) error {
+		*dst = v[0]
+		return nil
+	}
+	return s
+}
+
+func clusterName(s settings.Setting, dst *string) settings.Setting {
+	s.Empty = "empty: write a name, or leave it out"
+	s.Set = func(v []string) error {
+		if v[0] != "" { // else it is the default
+			if err := server.CheckClusterName(v[0]); err != nil {
+				return err
+			}
+		}
+		*dst = v[0]
+		return nil
+	}
+	return s
+}
+
+func clusterPassword(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
+	s.Preset = fromCredential(credentialCluster, getenv)
+	s.Empty = "empty: name the file, or leave --cluster-password out"
+	return settings.Path(s, dst)
 }
 
 // dataFolder is a setting of all who use the store. It finds the state folder: that of systemd's StateDirectory=

@@ -88,6 +88,9 @@ func Resolve(settings []Setting, args []string, getenv func(string) string) (res
 		} else if err := s.Set(vs); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", label, err))
 		}
+		if s.Shown != nil {
+			text = s.Shown(text)
+		}
 		values = append(values, Resolved{s.Name, text, from})
 	}
 	if len(wrong) > 0 {

@@ -28,6 +28,9 @@ type Setting struct {
 	// Set checks the values (one, unless List) and stores them.
 	Set func(values []string) error
 
+	// Shown is how a value is printed, if not as it is: one that holds a password.
+	Shown func(value string) string
+
 	bare bool // the flag may stand without a value, which is "true" then
 }
 

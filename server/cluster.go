@@ -1,0 +1,192 @@
+package server
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"edgechat/admin"
+	"edgechat/cluster"
+	"edgechat/cluster/redis"
+	"edgechat/hub"
+	"edgechat/store"
+)
+
+var _ hub.Log = (*cluster.Log)(nil)
+
+// DefaultClusterName is that of a Config without one.
+const DefaultClusterName = "edgechat"
+
+// openLog opens what numbers and keeps the messages: the store alone, or a cluster's log and the store that follows it.
+func (s *Server) openLog() (hub.Log, error) {
+	cfg := store.Config{
+		Path:         filepath.Join(s.cfg.Data, fileName),
+		History:      s.cfg.History,
+		HistoryBytes: s.cfg.HistoryBytes,
+		Rooms:        s.cfg.Rooms,
+		SyncInterval: s.cfg.SyncInterval,
+		Logger:       s.log,
+	}
+	if s.cfg.Cluster == "" {
+		var err error
+		s.store, err = store.Open(cfg)
+		return s.store, err
+	}
+	engine, err := clusterEngine(&s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if s.follower, err = store.OpenFollower(cfg); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	if s.cluster, err = cluster.Open(cluster.Config{Store: s.follower, Engine: engine, Node: s.cfg.NodeName, Logger: s.log}); err != nil {
+		return nil, errors.Join(err, engine.Close(), s.follower.Close())
+	}
+	return s.cluster, nil
+}
+
+// history returns the store as it is now.
+func (s *Server) history() *store.Store {
+	if s.follower != nil {
+		return s.follower.Store()
+	}
+	return s.store
+}
+
+// closeLog closes what openLog has opened.
+func (s *Server) closeLog() error {
+	if s.cluster == nil {
+		return s.store.Close()
+	}
+	return errors.Join(s.cluster.Close(), s.follower.Close())
+}
+
+// clusterDefaults completes and checks what cfg says of a cluster.
+func (cfg *Config) clusterDefaults() error {
+	if cfg.Cluster == "" {
+		return nil
+	}
+	if cfg.ClusterName == "" {
+		cfg.ClusterName = DefaultClusterName
+	}
+	if cfg.NodeName == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("server: this machine has no name: %w: name the node", err)
+		}
+		cfg.NodeName = name
+	}
+	for what, name := range map[string]string{"ClusterName": cfg.ClusterName, "NodeName": cfg.NodeName} {
+		if err := CheckClusterName(name); err != nil {
+			return fmt.Errorf("server: %s: %w", what, err)
+		}
+	}
+	engine, err := clusterEngine(cfg)
+	if err != nil {
+		return err
+	}
+	return engine.Close()
+}
+
+// CheckClusterName says why a name is none for a cluster or a node.
+func CheckClusterName(name string) error {
+	if name == "" || len(name) > 64 || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		return fmt.Errorf("%q: from 1 to 64 letters, digits, - . and _", name)
+	}
+	return nil
+}
+
+// ShownCluster returns the address of an engine without its password.
+func ShownCluster(address string) string {
+	if strings.HasPrefix(address, "unix:") || address == "" {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return "(not an address)"
+	}
+	return u.Redacted()
+}
+
+var errClusterURL = errors.New("server: the address of a cluster's engine is redis://HOST[:PORT][/DB], rediss:// for TLS, or unix:PATH of a Redis socket")
+
+// clusterEngine returns the engine that cfg names. No error has the password.
+func clusterEngine(cfg *Config) (cluster.Engine, error) {
+	password := ""
+	if cfg.ClusterPassword != "" {
+		b, err := os.ReadFile(cfg.ClusterPassword)
+		if err != nil {
+			return nil, fmt.Errorf("server: password of the cluster's engine: %w", err)
+		}
+		if password = string(bytes.TrimRight(b, "\r\n")); password == "" {
+			return nil, fmt.Errorf("server: password of the cluster's engine: %s is empty", cfg.ClusterPassword)
+		}
+	}
+	if path, ok := strings.CutPrefix(cfg.Cluster, "unix:"); ok {
+		if !filepath.IsAbs(path) {
+			return nil, fmt.Errorf("%w: PATH is to begin with /", errClusterURL)
+		}
+		return redis.Open(redis.Config{Address: path, Password: password, Name: cfg.ClusterName})
+	}
+	u, err := url.Parse(cfg.Cluster)
+	if err != nil {
+		return nil, errClusterURL
+	}
+	c := redis.Config{Password: password, Name: cfg.ClusterName, Username: u.User.Username()}
+	if p, ok := u.User.Password(); ok {
+		if password != "" {
+			return nil, errors.New("server: the password of the cluster's engine is in its address and in a file: leave one out")
+		}
+		c.Password = p
+	}
+	switch u.Scheme {
+	case "redis":
+	case "rediss":
+		c.TLS = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	default:
+		return nil, errClusterURL
+	}
+	port := u.Port()
+	if port == "" {
+		port = "6379"
+	}
+	if u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errClusterURL
+	}
+	c.Address = net.JoinHostPort(u.Hostname(), port)
+	if db := strings.Trim(u.Path, "/"); db != "" {
+		if c.Database, err = strconv.Atoi(db); err != nil || c.Database < 0 {
+			return nil, errClusterURL
+		}
+	}
+	return redis.Open(c)
+}
+
+// clusterProblems says why messages are not taken, and what is not as it should be.
+func (s *Server) clusterProblems() (problems, warnings []admin.Problem) {
+	if s.cluster == nil {
+		return nil, nil
+	}
+	if err := s.cluster.Ready(); err != nil {
+		hint := "see that the engine runs and answers; until then clients keep what they say, and everything can be read"
+		if errors.Is(err, cluster.ErrForeign) {
+			hint = "move the data folder aside, or restore a backup of another node in its place"
+		}
+		problems = append(problems, admin.Problem{Code: "cluster", Message: err.Error(), Hint: hint})
+	}
+	if st := s.cluster.Stats(); st.Lag() > clusterLag {
+		warnings = append(warnings, admin.Problem{Code: "cluster_lag", Message: fmt.Sprintf("this node is %d messages behind the engine", st.Lag()),
+			Hint: "if it stays, the node or its connection to the engine is too slow"})
+	}
+	return problems, warnings
+}
+
+// clusterLag is how many messages a node may be behind before it warns: what comes in some seconds.
+const clusterLag = 10_000

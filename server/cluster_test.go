@@ -1,0 +1,239 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/internal/edgetest"
+)
+
+// A redisServer is a real one, on a unix socket.
+type redisServer struct {
+	dir string
+	cmd *exec.Cmd
+}
+
+func startRedis(t *testing.T) *redisServer {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "redis") // a path of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &redisServer{dir: dir}
+	t.Cleanup(func() {
+		r.kill(t)
+		_ = os.RemoveAll(dir)
+	})
+	r.start(t)
+	return r
+}
+
+func (r *redisServer) socket() string { return filepath.Join(r.dir, "s") }
+
+func (r *redisServer) start(t *testing.T) {
+	t.Helper()
+	r.cmd = exec.Command("redis-server", "--port", "0", "--unixsocket", r.socket(), "--dir", r.dir, "--save", "", "--appendonly", "yes",
+		"--appendfsync", "always", "--logfile", filepath.Join(r.dir, "log"))
+	if err := r.cmd.Start(); err != nil {
+		t.Fatalf("apt-get install redis-server: %v", err)
+	}
+	clusterWait(t, "redis-server answers", func() bool {
+		c, err := net.Dial("unix", r.socket())
+		if err == nil {
+			_ = c.Close()
+		}
+		return err == nil
+	})
+}
+
+func (r *redisServer) kill(t *testing.T) {
+	t.Helper()
+	if r.cmd == nil {
+		return
+	}
+	_ = r.cmd.Process.Kill()
+	var exit *exec.ExitError
+	if err := r.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		t.Error(err)
+	}
+	r.cmd = nil
+}
+
+func clusterWait(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within 30 s", what)
+		}
+	}
+}
+
+// A clusterNode is a server of a cluster.
+func clusterNode(t *testing.T, r *redisServer, name, data string) *running {
+	t.Helper()
+	s := start(t, Config{Cluster: "unix:" + r.socket(), NodeName: name, Data: data})
+	clusterWait(t, name+" is ready", func() bool { return s.cluster.Ready() == nil })
+	return s
+}
+
+func (r *running) answer(method, path, body string) (int, string) {
+	r.t.Helper()
+	req, err := http.NewRequest(method, r.url+path, strings.NewReader(body))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "text/plain")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return res.StatusCode, string(b)
+}
+
+const clusterProtocol = "Sec-WebSocket-Protocol: edgechat.v1.json"
+
+// next returns the next frame of a type; others are passed over.
+func next(t *testing.T, c *edgetest.Client, typ, key, value string) map[string]any {
+	t.Helper()
+	for {
+		m := c.JSONOf(typ)
+		if key == "" || fmt.Sprint(m[key]) == value {
+			return m
+		}
+	}
+}
+
+// TestClusterNodes has two nodes serve one room: who is on either sees what is said, who joins, leaves and types on the other, under the
+// same ids; a node that goes takes its members along; and a client that hops finds what it has not seen.
+func TestClusterNodes(t *testing.T) {
+	r := startRedis(t)
+	a, b := clusterNode(t, r, "a", ""), clusterNode(t, r, "b", "")
+	ann := edgetest.Dial(t, a.url+"/chat/room/den?username=Ann", clusterProtocol)
+	ann.JSONOf("subscribed")
+	next(t, ann, "joined", "username", "Ann")
+	clusterWait(t, "b knows of Ann", func() bool { return len(b.hub.Members("den")) == 1 })
+	bob := edgetest.Dial(t, b.url+"/chat/room/den?username=Bob", clusterProtocol)
+	if m := bob.JSONOf("subscribed"); m["members"] != 2.0 {
+		t.Errorf("members: %v", m["members"])
+	}
+	next(t, ann, "joined", "username", "Bob")
+
+	ann.Text(`{"type":"message","content":"hello","idempotency_key":"k"}`)
+	heard := next(t, bob, "message", "content", "hello")
+	ack := ann.JSONOf("ack")
+	if ack["durable"] != true || ack["id"] != heard["id"] || heard["offset"] != 1.0 {
+		t.Errorf("ack %v of %v", ack, heard)
+	}
+	bob.Text(`{"type":"typing"}`)
+	next(t, ann, "typing", "username", "Bob")
+	bob.Text(`{"type":"message","content":"hi"}`)
+	next(t, ann, "message", "content", "hi")
+	if status, body := a.answer("POST", "/chat/room/den/messages", "posted"); status != 201 || !strings.Contains(body, `"offset":3`) {
+		t.Errorf("POST: %d %s", status, body)
+	}
+	next(t, bob, "message", "content", "posted")
+	histories := func() (list []string) {
+		for _, s := range []*running{a, b} {
+			_, body := s.answer("GET", "/chat/room/den/messages", "")
+			list = append(list, body)
+		}
+		return list
+	}
+	if h := histories(); h[0] != h[1] || strings.Count(h[0], `"content"`) != 3 {
+		t.Errorf("histories:\n%s\n%s", h[0], h[1])
+	}
+	var rooms struct {
+		Rooms []struct {
+			Room    string
+			Members int
+		}
+	}
+	_, body := b.answer("GET", "/chat/rooms", "")
+	if err := json.Unmarshal([]byte(body), &rooms); err != nil || len(rooms.Rooms) != 1 || rooms.Rooms[0].Members != 2 {
+		t.Errorf("rooms: %s, %v", body, err)
+	}
+
+	if err := b.stop(); err != nil {
+		t.Fatal(err)
+	}
+	next(t, ann, "left", "username", "Bob")
+	ann.Text(`{"type":"message","content":"while you were away","idempotency_key":"k2"}`)
+	ann.JSONOf("ack")
+	// Bob comes to the other node, with the last that he has seen on this one.
+	back := edgetest.Dial(t, a.url+"/chat/room/den?username=Bob&since="+fmt.Sprint(heard["id"]), clusterProtocol)
+	if m := back.JSONOf("subscribed"); m["recovered"] != true {
+		t.Errorf("subscribed: %v", m)
+	}
+	for _, want := range []string{"hi", "posted", "while you were away"} {
+		if m := back.JSONOf("message"); m["content"] != want {
+			t.Errorf("after the hop: %v, want %s", m, want)
+		}
+	}
+}
+
+// TestClusterEngineAway: while the engine is away everything is read and nothing is taken, which readyz and each answer say; and
+// it goes on when the engine is back, without a gap.
+func TestClusterEngineAway(t *testing.T) {
+	r := startRedis(t)
+	a := clusterNode(t, r, "a", "")
+	c := edgetest.Dial(t, a.url+"/chat/room/den?username=Ann", clusterProtocol)
+	c.JSONOf("subscribed")
+	c.Text(`{"type":"message","content":"before","idempotency_key":"k1"}`)
+	first := c.JSONOf("ack")
+	r.kill(t)
+	clusterWait(t, "readyz says it", func() bool { status, body := a.answer("GET", "/readyz", ""); return status == 503 && strings.Contains(body, `"cluster"`) })
+	c.Text(`{"type":"message","content":"meanwhile","idempotency_key":"k2"}`)
+	if m := c.JSONOf("error"); m["code"] != "unavailable" || m["idempotency_key"] != "k2" {
+		t.Errorf("error %v", m)
+	}
+	if status, body := a.answer("POST", "/chat/room/den/messages", "x"); status != 503 || !strings.Contains(body, "unavailable") {
+		t.Errorf("POST: %d %s", status, body)
+	}
+	if status, body := a.answer("GET", "/chat/room/den/messages", ""); status != 200 || !strings.Contains(body, "before") {
+		t.Errorf("GET: %d %s", status, body)
+	}
+	r.start(t)
+	clusterWait(t, "it is ready", func() bool { status, _ := a.answer("GET", "/readyz", ""); return status == 200 })
+	c.Text(`{"type":"message","content":"meanwhile","idempotency_key":"k2"}`)
+	if m := next(t, c, "message", "content", "meanwhile"); m["offset"] != 2.0 {
+		t.Errorf("message %v", m)
+	}
+	c.JSONOf("ack")
+	c.Text(`{"type":"message","content":"again","idempotency_key":"k1"}`)
+	if m := c.JSONOf("ack"); m["id"] != first["id"] {
+		t.Errorf("ack %v, was %v", m, first)
+	}
+}
+
+// TestClusterAddress: what is wrong with an address is said without the password.
+func TestClusterAddress(t *testing.T) {
+	for _, bad := range []string{"redis://", "http://x:secret@host", "redis://:secret@host/one", "unix:relative", "redis://user:secret@[::1", "redis://u:secret@host/0?x=y"} {
+		_, err := New(Config{Data: t.TempDir(), Listen: []string{"127.0.0.1:0"}, Cluster: bad})
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+	if got := ShownCluster("redis://u:secret@host:1/2"); strings.Contains(got, "secret") || !strings.Contains(got, "host:1/2") {
+		t.Errorf("shown: %s", got)
+	}
+	for _, bad := range []string{"", "a b", "x{y}", strings.Repeat("x", 65)} {
+		if CheckClusterName(bad) == nil {
+			t.Errorf("%q passes for a name", bad)
+		}
+	}
+}
