@@ -1,0 +1,99 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Schema is what an administrator runs where the server's user may not make it; "S." stands for the schema.
+const schema = `
+create table if not exists S.meta (
+  id int primary key check (id = 1), gen text not null default '', n bigint not null default 0, name text not null default '',
+  start bigint not null default 0, seq bigint not null default 0, lead text not null default '', lead_until timestamptz not null default '-infinity'
+) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+insert into S.meta (id) values (1) on conflict do nothing;
+create table if not exists S.log (pos bigint primary key, room text not null, off bigint not null, key bytea, rec bytea not null);
+create index if not exists log_key on S.log (key) where key is not null;
+create table if not exists S.room (room text primary key, head bigint not null) with (fillfactor = 50);
+create table if not exists S.epoch (n bigint primary key, name text not null, start bigint not null);
+create table if not exists S.claim (node text primary key, run text not null, position bigint not null, newest bigint not null, until timestamptz not null);
+create unlogged table if not exists S.run (id int primary key check (id = 1), token text not null);
+
+create or replace function S.append(run text, rooms text[], keys bytea[], recs bytea[]) returns table(pos bigint, off bigint, dup boolean) language plpgsql as $$
+#variable_conflict use_column
+declare m record; i int; p bigint; o bigint; d boolean;
+begin
+  select * into m from S.meta where id = 1 for update;
+  if m.gen is distinct from run or not exists (select from S.run r where r.token = append.run) then
+    raise exception 'the log is not verified for this run' using errcode = 'EC001';
+  end if;
+  for i in 1 .. coalesce(array_length(rooms, 1), 0) loop
+    d := false;
+    if length(keys[i]) > 0 then
+      select l.pos, l.off into p, o from S.log l where l.key = keys[i];
+      d := found;
+    end if;
+    if not d then
+      insert into S.room as r (room, head) values (rooms[i], 1) on conflict (room) do update set head = r.head + 1 returning r.head into o;
+      m.seq := m.seq + 1;
+      p := (m.n << 40) | m.seq;
+      insert into S.log (pos, room, off, key, rec) values (p, rooms[i], o, case when length(keys[i]) > 0 then keys[i] end, recs[i]);
+    end if;
+    append.pos := p; append.off := o; append.dup := d;
+    return next;
+  end loop;
+  update S.meta set seq = m.seq where id = 1;
+end $$;
+
+create or replace function S.leads(run text, node text) returns void language plpgsql as $$
+declare m record;
+begin
+  select * into m from S.meta where id = 1 for update;
+  if m.lead <> run || ' ' || node or m.gen = run or not exists (select from S.run r where r.token = leads.run) then
+    raise exception 'another node leads, or the log is verified' using errcode = 'EC001';
+  end if;
+  update S.meta set lead_until = clock_timestamp() + '20 s' where id = 1;
+end $$;
+
+create or replace function S.restore(run text, node text, hrooms text[], heads bigint[], poss bigint[], rooms text[], offs bigint[], keys bytea[], recs bytea[])
+returns void language plpgsql as $$
+declare i int;
+begin
+  perform S.leads(run, node);
+  for i in 1 .. coalesce(array_length(hrooms, 1), 0) loop
+    insert into S.room as r (room, head) values (hrooms[i], heads[i]) on conflict (room) do update set head = greatest(r.head, excluded.head);
+  end loop;
+  for i in 1 .. coalesce(array_length(poss, 1), 0) loop
+    insert into S.log (pos, room, off, key, rec) values (poss[i], rooms[i], offs[i], case when length(keys[i]) > 0 then keys[i] end, recs[i]) on conflict do nothing;
+    insert into S.room as r (room, head) values (rooms[i], offs[i]) on conflict (room) do update set head = greatest(r.head, excluded.head);
+  end loop;
+end $$;
+
+create or replace function S.open(run text, node text, n_ bigint, name_ text, start_ bigint) returns void language plpgsql as $$
+begin
+  perform S.leads(run, node);
+  insert into S.epoch (n, name, start) values (n_, name_, start_);
+  update S.meta set gen = run, n = n_, name = name_, start = start_, seq = start_ - 1, lead = '', lead_until = '-infinity' where id = 1;
+exception when unique_violation then
+  raise exception 'the epoch is there already' using errcode = 'EC001';
+end $$;
+`
+
+// Init makes what is missing of the schema. Several nodes may do so at once.
+func (e *Engine) Init(ctx context.Context) error {
+	return e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
+		_, err := c.Exec(ctx, "begin; select pg_advisory_xact_lock(hashtext('edgechat init'));"+e.Statements()+"commit").ReadAll()
+		if err != nil {
+			_, _ = c.Exec(ctx, "rollback").ReadAll()
+			return fmt.Errorf("postgres: make the schema %s: %w", e.schema, err)
+		}
+		return nil
+	})
+}
+
+// Statements returns the SQL that makes the schema, for an administrator to run.
+func (e *Engine) Statements() string {
+	return "create schema if not exists " + e.schema + ";" + e.in(schema)
+}
