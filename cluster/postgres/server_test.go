@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,9 +27,19 @@ type server struct {
 	args []string
 	cmd  *exec.Cmd
 	attr *syscall.SysProcAttr
+
+	ended chan struct{} // closed when cmd has
 }
 
-func serve(t testing.TB, args ...string) *server {
+// serve starts a server that ends with the test, with a copy of the data folder of like, which is a server that was not started; nil is none.
+func serve(t testing.TB, like *server, args ...string) *server {
+	t.Helper()
+	s := prepare(t, like, args...)
+	s.Start(t)
+	return s
+}
+
+func prepare(t testing.TB, like *server, args ...string) *server {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(found) == 0 {
@@ -58,9 +67,22 @@ func serve(t testing.TB, args ...string) *server {
 		s.Kill(t)
 		_ = os.RemoveAll(dir)
 	})
-	s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N")
-	s.Start(t)
+	if like != nil { // to make one takes seconds
+		copyFolder(t, like.data(), s.data())
+	} else {
+		s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N")
+	}
 	return s
+}
+
+func copyFolder(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.RemoveAll(to); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v %s", err, b)
+	}
 }
 
 func (s *server) data() string { return filepath.Join(s.dir, "data") }
@@ -91,8 +113,38 @@ func (s *server) open(t testing.TB) *Engine {
 	return e
 }
 
+// Start starts it; while processes of one that was killed use its memory it ends at once, and is started again.
 func (s *server) Start(t testing.TB) {
 	t.Helper()
+	e := s.open(t)
+	defer e.Close()
+	end := time.Now().Add(60 * time.Second)
+	for time.Now().Before(end) {
+		s.launch(t)
+		ended := make(chan struct{})
+		go func(cmd *exec.Cmd) { // ends with the server, which the test waits for
+			_ = cmd.Wait()
+			close(ended)
+		}(s.cmd)
+		s.ended = ended
+		for over := false; !over && time.Now().Before(end); {
+			if _, err := e.State(context.Background()); err == nil {
+				return
+			}
+			select {
+			case <-ended:
+				over = true
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+	b, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	t.Fatalf("PostgreSQL does not answer:\n%s", b)
+}
+
+func (s *server) launch(t testing.TB) {
+	t.Helper()
+	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid")) // of one that was killed
 	s.cmd = s.command("postgres", append([]string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "shared_buffers=16MB"}, s.args...)...)
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -103,49 +155,23 @@ func (s *server) Start(t testing.TB) {
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	e := s.open(t)
-	defer e.Close()
-	for end := time.Now().Add(60 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		_, err := e.State(context.Background())
-		if err == nil {
-			return
-		}
-		if time.Now().After(end) {
-			b, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			t.Fatalf("PostgreSQL does not answer: %v\n%s", err, b)
-		}
-	}
 }
 
-// Kill ends the server as a crash does: its children end by themselves then.
+// Kill ends the server as a crash does: its other processes end by themselves then.
 func (s *server) Kill(t testing.TB) {
 	t.Helper()
 	if s.cmd == nil {
 		return
 	}
 	_ = s.cmd.Process.Kill()
-	var exit *exec.ExitError
-	if err := s.cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		t.Error(err)
-	}
+	<-s.ended
 	s.cmd = nil
-	// The next one does not start while they use the memory of this one.
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if left, _ := exec.Command("pgrep", "-f", "-x", "-l", "postgres.*"+s.dir+".*").Output(); len(left) == 0 {
-			break
-		}
-	}
-	time.Sleep(50 * time.Millisecond)
-	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid"))
 }
 
 func (s *server) Snapshot(t testing.TB) {
 	t.Helper()
 	s.stop(t)
-	to := filepath.Join(s.dir, "snapshot")
-	if b, err := exec.Command("cp", "-a", s.data(), to).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v %s", err, b)
-	}
+	copyFolder(t, s.data(), filepath.Join(s.dir, "snapshot"))
 	s.Start(t)
 }
 
@@ -153,21 +179,14 @@ func (s *server) Snapshot(t testing.TB) {
 func (s *server) stop(t testing.TB) {
 	t.Helper()
 	_ = s.cmd.Process.Signal(syscall.SIGINT)
-	if err := s.cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	<-s.ended
 	s.cmd = nil
 }
 
 func (s *server) Back(t testing.TB) {
 	t.Helper()
 	s.Kill(t)
-	if err := os.RemoveAll(s.data()); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := exec.Command("cp", "-a", filepath.Join(s.dir, "snapshot"), s.data()).CombinedOutput(); err != nil {
-		t.Fatalf("cp: %v %s", err, b)
-	}
+	copyFolder(t, filepath.Join(s.dir, "snapshot"), s.data())
 	// As a crash would leave it: a token from before is not this run's.
 	s.Start(t)
 	e := s.open(t)
@@ -194,10 +213,12 @@ func (e *Engine) exec(sql string, params ...string) (list [][][]byte, err error)
 
 // TestLog is what every hub.Log has to pass, at an engine that flushes each commit.
 func TestLog(t *testing.T) {
-	clustertest.RunLog(t, 3, func(t *testing.T) clustertest.Server { return serve(t) })
+	like := prepare(t, nil)
+	clustertest.RunLog(t, 3, func(t *testing.T) clustertest.Server { return serve(t, like) })
 }
 
 // TestLogNotDurable is the same where commits do not wait for the disk: acknowledged is what this node's file has.
 func TestLogNotDurable(t *testing.T) {
-	clustertest.RunLog(t, 2, func(t *testing.T) clustertest.Server { return serve(t, "-c", "synchronous_commit=off") })
+	like := prepare(t, nil)
+	clustertest.RunLog(t, 2, func(t *testing.T) clustertest.Server { return serve(t, like, "-c", "synchronous_commit=off") })
 }
