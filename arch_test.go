@@ -57,8 +57,11 @@ var table = []row{
 	{3, "cluster", []string{"codec", "metrics", "store"}},
 	{3, "hub/logtest", []string{"codec", "hub"}},
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
-	{4, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "captive", "cert", "trust", "ws", "web", "hub", "store", "chat"}},
-	{5, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "golang.org/x/term", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
+	{4, "cluster/redis", []string{"cluster", "github.com/gomodule/redigo/redis"}},
+	{4, "cluster/postgres", []string{"cluster", "github.com/jackc/pgx/v5/pgconn"}},
+	{4, "cluster/clustertest", []string{"codec", "hub", "store", "cluster", "hub/logtest"}},
+	{5, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "captive", "cert", "trust", "ws", "web", "hub", "store", "cluster", "chat", "cluster/redis", "cluster/postgres"}},
+	{6, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "golang.org/x/term", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }
 
 // What tests share; no product package imports it.
@@ -79,6 +82,10 @@ var productModules = map[string]string{
 	"golang.org/x/term":                   "the line that is typed in join, which what others say must not tear",
 	"golang.org/x/text":                   "PRECIS, for names",
 	"go.mau.fi/util":                      "what looks alike, for names",
+	"github.com/gomodule/redigo":          "the Redis client, which sends nothing twice",
+	"github.com/jackc/pgx/v5":             "the PostgreSQL client, of which pgconn alone is used, which sends nothing twice",
+	"github.com/jackc/pgpassfile":         "pgconn's password file",
+	"github.com/jackc/pgservicefile":      "pgconn's service file",
 	"github.com/golang-jwt/jwt/v5":        "the form and the signature of signed tokens",
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"edgechat/admin"
 	"edgechat/cluster"
+	"edgechat/cluster/postgres"
 	"edgechat/cluster/redis"
 	"edgechat/hub"
 	"edgechat/store"
@@ -115,7 +116,11 @@ func ShownCluster(address string) string {
 	return u.Redacted()
 }
 
-var errClusterURL = errors.New("server: the address of a cluster's engine is redis://HOST[:PORT][/DB], rediss:// for TLS, or unix:PATH of a Redis socket")
+var (
+	errClusterURL = errors.New("server: the address of a cluster's engine is redis://HOST[:PORT][/DB], rediss:// for TLS, " +
+		"unix:PATH of a Redis socket, or postgres://USER@HOST[:PORT]/DATABASE")
+	errTwoPasswords = errors.New("server: the password of the cluster's engine is in its address and in a file: leave one out")
+)
 
 // clusterEngine returns the engine that cfg names. No error has the password.
 func clusterEngine(cfg *Config) (cluster.Engine, error) {
@@ -142,7 +147,7 @@ func clusterEngine(cfg *Config) (cluster.Engine, error) {
 	c := redis.Config{Password: password, Name: cfg.ClusterName, Username: u.User.Username()}
 	if p, ok := u.User.Password(); ok {
 		if password != "" {
-			return nil, errors.New("server: the password of the cluster's engine is in its address and in a file: leave one out")
+			return nil, errTwoPasswords
 		}
 		c.Password = p
 	}
@@ -150,6 +155,11 @@ func clusterEngine(cfg *Config) (cluster.Engine, error) {
 	case "redis":
 	case "rediss":
 		c.TLS = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
+	case "postgres", "postgresql":
+		if _, inURL := u.User.Password(); inURL && password != "" {
+			return nil, errTwoPasswords
+		}
+		return postgres.Open(postgres.Config{Address: cfg.Cluster, Password: password, Name: cfg.ClusterName})
 	default:
 		return nil, errClusterURL
 	}

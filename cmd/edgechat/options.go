@@ -86,7 +86,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 		jwtAudience(settings.Setting{Name: "jwt-audience", Takes: "NAME", DefaultText: "none: the claim aud is not looked at",
 			Usage: "what the claim aud of a signed token must be, or have in its list"}, &c.JWTAudience),
 		clusterAddress(settings.Setting{Name: "cluster", Takes: "ADDRESS", DefaultText: "none: this server is alone",
-			Usage: "engine that several servers share, which then serve the same rooms: redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with TLS, or unix:PATH"}, &c.Cluster),
+			Usage: "engine that several servers share, which then serve the same rooms: redis://[USER[:PASSWORD]@]HOST[:PORT][/DB], rediss:// with TLS, unix:PATH, or postgres://USER[:PASSWORD]@HOST[:PORT]/DATABASE"}, &c.Cluster),
 		clusterName(settings.Setting{Name: "cluster-name", Takes: "NAME", Default: server.DefaultClusterName,
 			Usage: "name that tells this cluster from others at the same engine"}, &c.ClusterName),
 		clusterPassword(settings.Setting{Name: "cluster-password", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/cluster-password if there is one and --cluster is set, else none",
