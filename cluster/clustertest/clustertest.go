@@ -104,6 +104,63 @@ func (n *Node) Begin(t *testing.T) {
 	n.begin(t)
 }
 
+// Nodes returns all.
+func (w *World) Nodes() []*Node { return w.nodes }
+
+// Follow has a node begin, with nobody who is told.
+func (n *Node) Follow(t *testing.T) {
+	t.Helper()
+	n.deliver, n.cut = func(string, *codec.Message) {}, func(string, codec.ID) {}
+	n.begin(t)
+}
+
+// Say appends a message and returns its receipt, or one with the error.
+func (n *Node) Say(t *testing.T, room, content, key string) codec.Receipt {
+	t.Helper()
+	c := make(chan codec.Receipt, 1)
+	m := codec.Message{Username: "ann", Content: content, Time: 1}
+	if err := n.Log().Append(room, m, key, codec.Done{Tell: func(r codec.Receipt) { c <- r }}); err != nil {
+		return codec.Receipt{Err: err}
+	}
+	select {
+	case r := <-c:
+		return r
+	case <-time.After(patience):
+		t.Fatalf("no receipt of %q", content)
+	}
+	panic("unreachable")
+}
+
+// SayTaken says it until it is taken, under a key.
+func (n *Node) SayTaken(t *testing.T, room, content, key string) codec.ID {
+	t.Helper()
+	var r codec.Receipt
+	eventually(t, content+" is taken", func() bool {
+		r = n.Say(t, room, content, key)
+		return r.Err == nil
+	})
+	return r.ID
+}
+
+// Contents returns what a room says.
+func (n *Node) Contents(t *testing.T, room string) (list []string) {
+	t.Helper()
+	p, err := n.Log().Read(room, codec.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range p.Messages {
+		list = append(list, m.Content)
+	}
+	return list
+}
+
+// Eventually waits until what it says is so.
+func Eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	eventually(t, what, ok)
+}
+
 func (n *Node) begin(t *testing.T) {
 	t.Helper()
 	n.Log().Deliver(n.deliver, n.cut)

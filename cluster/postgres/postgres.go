@@ -59,6 +59,7 @@ type Engine struct {
 	mu       sync.Mutex
 	notified time.Time // when others were last told
 	trimmed  time.Time
+	run      string // that was seen last
 }
 
 var names = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,40}$`)

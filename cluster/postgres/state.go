@@ -75,6 +75,7 @@ func (e *Engine) state(ctx context.Context) (st cluster.State, err error) {
 				st.Run = string(list[0][0])
 			}
 		}
+		e.renew(st.Run)
 		st.Epoch = cluster.Epoch{N: number(row[2]), Name: string(row[3]), Start: number(row[4])}
 		seq := number(row[5])
 		st.Last = st.Epoch.N<<40 | seq
@@ -91,6 +92,18 @@ func (e *Engine) state(ctx context.Context) (st cluster.State, err error) {
 }
 
 var errStandby = errors.New("postgres: it is a standby")
+
+// renew gives up connections to a server that crashed, which nobody has used since.
+func (e *Engine) renew(run string) {
+	e.mu.Lock()
+	was := e.run
+	e.run = run
+	e.mu.Unlock()
+	if was != "" && was != run {
+		e.writes.drop()
+		e.tail.drop()
+	}
+}
 
 // trim drops what is older than Keep, once in a while.
 func (e *Engine) trim(ctx context.Context, last uint64) {

@@ -63,6 +63,9 @@ type Engine struct {
 	calls  *lane // State and what is rare
 	writes *lane
 	tail   *lane
+
+	mu  sync.Mutex
+	run string // that was seen last
 }
 
 // Open returns the engine. It does not connect before it is asked something.

@@ -46,6 +46,7 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 		if st.Run = info["run_id"]; st.Run == "" {
 			return fmt.Errorf("redis: %s does not say its run_id", e.cfg.Address)
 		}
+		e.renew(st.Run)
 		st.Epoch.N, _ = strconv.ParseUint(meta[1], 10, 24)
 		st.Epoch.Name = meta[2]
 		st.Epoch.Start, _ = strconv.ParseUint(meta[3], 10, 40)
@@ -74,6 +75,18 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 		return nil
 	})
 	return st, understood(err)
+}
+
+// renew gives up connections to a process that is no more, which nobody has used since.
+func (e *Engine) renew(run string) {
+	e.mu.Lock()
+	was := e.run
+	e.run = run
+	e.mu.Unlock()
+	if was != "" && was != run {
+		e.writes.drop()
+		e.tail.drop()
+	}
 }
 
 func parseInfo(text string) map[string]string {
