@@ -5,7 +5,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"edgechat/codec"
@@ -33,7 +36,8 @@ type presence struct {
 	asked   bool // somebody wants all
 	wake    chan struct{}
 
-	others map[string]*other // by node; the listener's
+	others map[string]*other      // by node; the listener's
+	peers  atomic.Pointer[[]Peer] // the same, as it was a second ago
 }
 
 // A Crowd is told what other nodes announce; package hub has it.
@@ -427,7 +431,7 @@ func (p *presence) tell(what codec.Type, s seat, at int64) {
 	p.crowd.Abroad(s.room, &codec.Event{Type: what, Username: s.name, Verified: s.verified, Time: at})
 }
 
-// bury has those leave who are on nodes that are silent.
+// bury has those leave who are on nodes that are silent, and notes which are not.
 func (p *presence) bury() {
 	for node, o := range p.others {
 		if time.Since(o.heard) > deadAfter {
@@ -437,4 +441,14 @@ func (p *presence) bury() {
 			delete(p.others, node)
 		}
 	}
+	peers := make([]Peer, 0, len(p.others))
+	for node, o := range p.others {
+		peer := Peer{Node: node, Heard: time.Since(o.heard)}
+		for _, at := range o.members {
+			peer.Members += at.count
+		}
+		peers = append(peers, peer)
+	}
+	slices.SortFunc(peers, func(a, b Peer) int { return strings.Compare(a.Node, b.Node) })
+	p.peers.Store(&peers)
 }

@@ -191,9 +191,13 @@ func (s *Server) clusterProblems() (problems, warnings []admin.Problem) {
 		}
 		problems = append(problems, admin.Problem{Code: "cluster", Message: err.Error(), Hint: hint})
 	}
-	if st := s.cluster.Stats(); st.Lag() > clusterLag {
-		warnings = append(warnings, admin.Problem{Code: "cluster_lag", Message: fmt.Sprintf("this node is %d messages behind the engine", st.Lag()),
+	if st := s.cluster.Stats(); st.Lag > clusterLag {
+		warnings = append(warnings, admin.Problem{Code: "cluster_lag", Message: fmt.Sprintf("this node is %d messages behind the engine", st.Lag),
 			Hint: "if it stays, the node or its connection to the engine is too slow"})
+	}
+	if s.cluster.Stats().Twins > 0 {
+		warnings = append(warnings, admin.Problem{Code: "node_name", Message: fmt.Sprintf("another process of the cluster is called %q too", s.cfg.NodeName),
+			Hint: "give each node its own --node-name; their members are mixed up until then"})
 	}
 	return problems, warnings
 }

@@ -196,7 +196,10 @@ func TestClusterEngineAway(t *testing.T) {
 	c.Text(`{"type":"message","content":"before","idempotency_key":"k1"}`)
 	first := c.JSONOf("ack")
 	r.kill(t)
-	clusterWait(t, "readyz says it", func() bool { status, body := a.answer("GET", "/readyz", ""); return status == 503 && strings.Contains(body, `"cluster"`) })
+	clusterWait(t, "readyz says it", func() bool {
+		status, body := a.answer("GET", "/readyz", "")
+		return status == 503 && strings.Contains(body, `"cluster"`)
+	})
 	c.Text(`{"type":"message","content":"meanwhile","idempotency_key":"k2"}`)
 	if m := c.JSONOf("error"); m["code"] != "unavailable" || m["idempotency_key"] != "k2" {
 		t.Errorf("error %v", m)
@@ -210,7 +213,7 @@ func TestClusterEngineAway(t *testing.T) {
 	r.start(t)
 	defer func() {
 		if t.Failed() {
-			t.Logf("%+v\nlog:\n%s", a.cluster.Stats(), a.log)
+			t.Logf("%+v\nlog:\n%s", a.cluster.Status(), a.log)
 		}
 	}()
 	clusterWait(t, "it is ready", func() bool { status, _ := a.answer("GET", "/readyz", ""); return status == 200 })

@@ -8,6 +8,7 @@ import (
 	"edgechat/browser"
 	"edgechat/captive"
 	"edgechat/chat"
+	"edgechat/cluster"
 	"edgechat/codec"
 	"edgechat/hub"
 	"edgechat/limit"
@@ -120,6 +121,7 @@ type Stats struct {
 	Store   store.Stats
 	Chat    chat.Stats
 	Captive captive.Stats // zero without Config.Captive
+	Cluster cluster.Stats // zero without Config.Cluster
 }
 
 // Stats returns the counters as they are now.
@@ -127,6 +129,9 @@ func (s *Server) Stats() Stats {
 	all := Stats{WS: s.router.Stats(), Hub: s.hub.Stats(), Store: s.history().Stats(), Chat: s.chat.Stats()}
 	if s.portal != nil {
 		all.Captive = s.portal.Stats()
+	}
+	if s.cluster != nil {
+		all.Cluster = s.cluster.Stats()
 	}
 	return all
 }

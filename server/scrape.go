@@ -31,6 +31,7 @@ type look struct {
 	backups, failed      uint64
 	certificate          float64 // seconds until it ends
 	cert                 cert.Status
+	cluster, clusterErr  bool    // there is one; and it takes no messages
 	sinceBackup          float64 // seconds; -1 if there was none
 }
 
@@ -42,6 +43,7 @@ func (s *Server) look() *look {
 	certificate, left := s.certificate()
 	return &look{
 		cert: certificate, certificate: left.Seconds(),
+		cluster: s.cluster != nil, clusterErr: s.cluster != nil && s.cluster.Ready() != nil,
 		Stats: s.Stats(), version: s.cfg.Version, compiler: runtime.Version(), uptime: time.Since(s.began).Seconds(), requests: s.requests.held(),
 		ready: s.history().Ready() == nil, warned: s.history().Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
 		goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), allowed: descriptorLimit(), dropped: s.logDropped(),

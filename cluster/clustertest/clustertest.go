@@ -235,10 +235,11 @@ func (w Tested) Lose(t *testing.T, do func()) {
 	}
 	others := w.nodes[1:]
 	for _, n := range others {
-		eventually(t, "all nodes are as far", func() bool { return n.Log().Stats().Position == w.nodes[0].Log().Stats().Position })
+		eventually(t, "all nodes are as far", func() bool { return n.Log().Status().Position == w.nodes[0].Log().Status().Position })
 		n.Stop(t)
 	}
-	w.Server.Snapshot(t)
+	w.Server.Snapshot(t) // which may have restarted it
+	w.nodes[0].SayTaken(t, "probe", "it takes messages", "probe")
 	do()
 	w.nodes[0].Stop(t)
 	w.Server.Back(t)

@@ -37,10 +37,10 @@ func TestFlushed(t *testing.T) {
 	seen := map[string]bool{first.Epoch: true}
 	for round := range 3 {
 		clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == first.Offset })
-		was := list[0].Log().Stats().State.Epoch.N
+		was := list[0].Log().Status().State.Epoch.N
 		s.do(t, "FLUSHALL")
 		began := time.Now()
-		for list[0].Log().Ready() == nil && list[0].Log().Stats().State.Epoch.N == was {
+		for list[0].Log().Ready() == nil && list[0].Log().Status().State.Epoch.N == was {
 			if time.Since(began) > 30*time.Second {
 				t.Fatal("not noticed")
 			}
@@ -50,9 +50,9 @@ func TestFlushed(t *testing.T) {
 			t.Errorf("noticed after %s", took)
 		}
 		for _, n := range list {
-			clustertest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Stats().State.Epoch.N > was })
+			clustertest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Epoch.N > was })
 		}
-		name := list[0].Log().Stats().State.Epoch.Name
+		name := list[0].Log().Status().State.Epoch.Name
 		if seen[name] {
 			t.Errorf("epoch %s began twice", name)
 		}
@@ -65,7 +65,7 @@ func TestFlushed(t *testing.T) {
 			for _, n := range list {
 				n.Begin(t)
 			}
-			name := list[0].Log().Stats().State.Epoch.Name
+			name := list[0].Log().Status().State.Epoch.Name
 			if seen[name] {
 				t.Errorf("epoch %s began twice", name)
 			}
