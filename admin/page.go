@@ -66,6 +66,9 @@ func (s *Status) WriteTo(w io.Writer) (int64, error) {
 		year = "some " + Size(wr.Year) + " a year"
 	}
 	row("written", "%s in the last %s, %s; %d flushes since the start", Size(wr.Day), Span(wr.Over), year, wr.Flushes)
+	if c := s.Cluster; c != nil {
+		c.rows(row)
+	}
 	p := &s.Process
 	limit := ""
 	if p.MemoryLimit > 0 {

@@ -112,5 +112,8 @@ func positionOf(n, count uint64) uint64 { return n<<countBits | count }
 func epochOf(position uint64) uint64    { return position >> countBits }
 func countOf(position uint64) uint64    { return position & (1<<countBits - 1) }
 
+// CountOf returns how many entries there were up to a position, with it, over all epochs.
+func CountOf(position uint64) uint64 { return countOf(position) }
+
 // ordinary is how long a call of an engine may take.
 const ordinary = 4 * time.Second

@@ -127,6 +127,7 @@ func (b backend) Status() admin.Status {
 	if ago, ok := s.sinceBackup(); ok {
 		st.Store.Backup = &ago
 	}
+	st.Cluster = s.clusterStatus()
 	st.Refused = refused(&all)
 	st.Written = admin.Written{
 		Log: all.Store.LogBytes, History: all.Store.FoldBytes, Kernel: kernelWritten(), Flushes: all.Store.Commits + 2*all.Store.Folds,

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -200,6 +201,36 @@ func (s *Server) clusterProblems() (problems, warnings []admin.Problem) {
 			Hint: "give each node its own --node-name; their members are mixed up until then"})
 	}
 	return problems, warnings
+}
+
+// clusterStatus returns how the cluster stands, nil without one.
+func (s *Server) clusterStatus() *admin.Cluster {
+	if s.cluster == nil {
+		return nil
+	}
+	st, counts := s.cluster.Status(), s.cluster.Stats()
+	c := &admin.Cluster{
+		Name: s.cfg.ClusterName, Node: st.Node, Engine: st.Engine, Ready: s.cluster.Ready() == nil, Durable: st.State.Durable, Setting: st.State.Setting,
+		Epoch: st.State.Epoch.Name, Number: st.State.Epoch.N, Position: cluster.CountOf(st.Position), Last: cluster.CountOf(st.State.Last), Queue: counts.Queue,
+	}
+	for _, p := range st.Peers {
+		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Heard: p.Heard.Seconds(), Members: p.Members})
+	}
+	return c
+}
+
+// ClusterStatements returns what makes the tables of cfg's engine, for an administrator to run; "" if there is nothing to make.
+func ClusterStatements(cfg Config) (string, error) {
+	cfg.ClusterName = cmp.Or(cfg.ClusterName, DefaultClusterName)
+	engine, err := clusterEngine(&cfg)
+	if err != nil {
+		return "", err
+	}
+	defer engine.Close()
+	if pg, ok := engine.(*postgres.Engine); ok {
+		return pg.Statements(), nil
+	}
+	return "", nil
 }
 
 // clusterLag is how many messages a node may be behind before it warns: what comes in some seconds.

@@ -47,6 +47,7 @@ func commands() []command {
 		exportCommand(),
 		importCommand(),
 		adminCommand(),
+		clusterCommand(),
 		joinCommand(),
 		sendCommand(),
 		qrCommand(),

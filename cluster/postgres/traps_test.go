@@ -1,0 +1,141 @@
+package postgres
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgechat/cluster"
+	"edgechat/cluster/clustertest"
+)
+
+// nodes returns nodes that follow.
+func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
+	t.Helper()
+	list := clustertest.NewWorld(t, s, n, 1000).Nodes()
+	for _, n := range list {
+		n.Follow(t)
+	}
+	return list
+}
+
+// TestBackendKilled kills one process of the server: all restart without that the server does, and the log is verified anew. Nothing that was
+// acknowledged is lost, nor is a key taken twice.
+func TestBackendKilled(t *testing.T) {
+	s := serve(t, nil)
+	n := nodes(t, s, 1)[0]
+	first := n.SayTaken(t, "den", "first", "k1")
+	was := n.Log().Status().State
+	e := s.open(t)
+	defer e.Close()
+	found, err := e.exec("select pid from pg_stat_activity where application_name = 'edgechat' and pid <> pg_backend_pid() limit 1")
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	pid, _ := strconv.Atoi(string(found[0][0]))
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	clustertest.Eventually(t, "the log is verified anew", func() bool {
+		st := n.Log().Status().State
+		return n.Log().Ready() == nil && st.Run != was.Run && st.Epoch.N > was.Epoch.N
+	})
+	if again := n.SayTaken(t, "den", "again", "k1"); again != first {
+		t.Errorf("its key is that of %s, was %s", again, first)
+	}
+	second := n.SayTaken(t, "den", "second", "k2")
+	if second.Offset != 2 || second.Epoch == first.Epoch {
+		t.Errorf("%s behind %s", second, first)
+	}
+	if got := n.Contents(t, "den"); !slices.Equal(got, []string{"first", "second"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestOrder: an append that began first and commits last has the later position: no reader passes over it.
+func TestOrder(t *testing.T) {
+	s := serve(t, nil)
+	n := nodes(t, s, 1)[0]
+	n.SayTaken(t, "den", "first", "k")
+	e := s.open(t)
+	defer e.Close()
+	run := n.Log().Status().State.Run
+	c, err := e.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(c)
+	if _, err := c.Exec(t.Context(), e.in("begin; select * from S.append('"+run+"', array['den'], array[''::bytea], array['x'::bytea])")).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	other := make(chan []cluster.Outcome, 1)
+	go func() { // ends with the append
+		out, err := e.Append(context.Background(), run, []cluster.Item{{Room: "den", Record: []byte("y")}})
+		if err != nil {
+			t.Error(err)
+		}
+		other <- out
+	}()
+	select {
+	case out := <-other:
+		t.Fatalf("it passed the one before: %+v", out)
+	case <-time.After(300 * time.Millisecond): // it waits for the lock
+	}
+	position := n.Log().Status().Position
+	if list, err := e.page(t.Context(), c, position); err != nil || len(list) != 1 {
+		t.Fatal(list, err)
+	}
+	if _, err := c.Exec(t.Context(), "commit").ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+	if out := <-other; len(out) != 1 || out[0].Position != position+2 || out[0].Offset != 3 {
+		t.Errorf("behind it: %+v", out)
+	}
+}
+
+// TestDeaf: a session that is not told what it listens to is found, since a node hears itself.
+func TestDeaf(t *testing.T) {
+	e := serve(t, nil).open(t)
+	defer e.Close()
+	began := time.Now()
+	err := e.Listen(t.Context(), func([]byte) {}) // nobody broadcasts
+	if err == nil || !strings.Contains(err.Error(), "session mode") || time.Since(began) < deafAfter {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+}
+
+// TestReadOnly: a server that takes no writes is said, and refuses.
+func TestReadOnly(t *testing.T) {
+	s := serve(t, nil)
+	n := nodes(t, s, 1)[0]
+	n.SayTaken(t, "den", "first", "k1")
+	e := s.open(t)
+	defer e.Close()
+	if _, err := e.exec("alter system set default_transaction_read_only = on"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.exec("select pg_reload_conf()"); err != nil {
+		t.Fatal(err)
+	}
+	clustertest.Eventually(t, "it is said", func() bool { err := n.Log().Ready(); return err != nil && strings.Contains(err.Error(), "read-only") })
+	if r := n.Say(t, "den", "second", "k2"); r.Err == nil {
+		t.Errorf("taken as %s", r.ID)
+	}
+	c, err := e.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangUp(c)
+	for _, sql := range []string{"set default_transaction_read_only = off", "alter system reset default_transaction_read_only", "select pg_reload_conf()"} {
+		if _, err := c.Exec(t.Context(), sql).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if second := n.SayTaken(t, "den", "second", "k2"); second.Offset != 2 {
+		t.Errorf("%s", second)
+	}
+}

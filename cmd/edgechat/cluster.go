@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"edgechat/admin"
+	"edgechat/internal/settings"
+	"edgechat/server"
+)
+
+func clusterCommand() command {
+	return command{
+		name: "cluster", summary: "look after a cluster: several servers that serve the same rooms",
+		sub: []command{
+			{name: "cluster status", summary: "say how a running node and its engine stand, and which other nodes it hears", settings: new(adminOptions).table, run: clusterStatus},
+			{name: "cluster init", summary: "print the SQL that makes the tables of PostgreSQL, for an administrator to run",
+				about:    "A node makes them by itself if its user may create a schema. Redis needs nothing.\n",
+				settings: new(clusterOptions).table, run: clusterInit},
+		},
+	}
+}
+
+func clusterStatus(ctx context.Context, a *app) error {
+	var o adminOptions
+	if _, err := a.adminFlags(o.table(a.getenv)); err != nil {
+		return err
+	}
+	st, err := admin.NewClient(o.socket).Status(ctx)
+	if err == nil && st.Cluster == nil {
+		return &failure{errs: []error{errors.New("the server is alone: it was started without --cluster")}, code: 1}
+	}
+	return o.show(a, err, st.Cluster, func(w io.Writer) error { _, err := st.Cluster.WriteTo(w); return err })
+}
+
+// clusterOptions are the settings of cluster init.
+type clusterOptions struct {
+	server.Config
+	role string
+}
+
+func (o *clusterOptions) table(func(string) string) []settings.Setting {
+	return []settings.Setting{
+		clusterAddress(settings.Setting{Name: "cluster", Takes: "ADDRESS", DefaultText: "none", Usage: "address of the engine, as serve has it"}, &o.Cluster),
+		clusterName(settings.Setting{Name: "cluster-name", Takes: "NAME", Default: server.DefaultClusterName, Usage: "name of the cluster, as serve has it"}, &o.ClusterName),
+		clusterName(settings.Setting{Name: "role", Takes: "NAME", Default: "edgechat", NoEnv: true, Usage: "user of PostgreSQL as whom the nodes connect"}, &o.role),
+	}
+}
+
+// clusterInit prints, and changes nothing: whoever runs it reads it first.
+func clusterInit(_ context.Context, a *app) error {
+	a.warnOfStrays()
+	var o clusterOptions
+	if _, err := a.flagsAlone(o.table(a.getenv)); err != nil {
+		return err
+	}
+	if o.Cluster == "" {
+		return &failure{errs: []error{errors.New("there is no --cluster: name the engine")}, code: 2}
+	}
+	sql, err := server.ClusterStatements(o.Config)
+	if err != nil {
+		return &failure{errs: []error{err}, code: 2}
+	}
+	if sql == "" {
+		_, err := fmt.Fprintln(a.stdout, "-- Redis has nothing to be made. Set appendonly yes, appendfsync always or everysec, and maxmemory-policy noeviction.")
+		return err
+	}
+	schema := `"edgechat_` + o.ClusterName + `"`
+	_, err = fmt.Fprintf(a.stdout, "begin;\n%s\ngrant usage on schema %s to %[3]q;\ngrant all on all tables in schema %[2]s to %[3]q;\ngrant execute on all functions in schema %[2]s to %[3]q;\ncommit;\n",
+		strings.TrimSpace(sql), schema, o.role)
+	return err
+}
