@@ -54,7 +54,8 @@ type Log struct {
 	engine  Engine
 	log     *slog.Logger
 	ring    ring             // the tailer's
-	epochs  map[uint64]Epoch // the tailer's
+	epochs  map[uint64]Epoch // that are known; the tailer's
+	told    int              // how many of them the engine knew
 	hurry   chan struct{}    // somebody waits for the tail; of size 1
 	work    chan struct{}    // there is something to be appended; of size 1
 	stop    context.CancelFunc

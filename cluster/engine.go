@@ -34,8 +34,9 @@ type Engine interface {
 	Lead(ctx context.Context, run, node string) (bool, error)
 	// Restore appends entries that the engine has lost, with the positions that they had, and raises the heads of rooms.
 	Restore(ctx context.Context, run, node string, entries []Entry, heads map[string]uint64) error
-	// Open begins an epoch, whose Start is behind all there is, and says that the log is verified for this run.
-	Open(ctx context.Context, run, node string, e Epoch) error
+	// Open begins an epoch, whose Start is behind all there is, notes those before it that the engine does not know, and says that the
+	// log is verified for this run.
+	Open(ctx context.Context, run, node string, e Epoch, before []Epoch) error
 	// Distrust has the log verified again, if it was for this run.
 	Distrust(ctx context.Context, run string) error
 
@@ -71,7 +72,7 @@ type State struct {
 type Epoch struct {
 	N     uint64
 	Name  string // what stands in IDs
-	Start uint64 // the count of its first entry, whatever that is
+	Start uint64 // the count of its first entry, whatever that is; 0 if that is not known any more
 }
 
 // An Item is a message that is to be appended.

@@ -254,8 +254,11 @@ func (l *Log) learn() error {
 	if err != nil {
 		return err
 	}
-	clear(l.epochs)
+	l.told = len(list) // an engine that was flushed knows less than this node
 	for _, e := range list {
+		if known := l.epochs[e.N]; e.Start == 0 && known.Name == e.Name {
+			e.Start = known.Start
+		}
 		l.epochs[e.N] = e
 	}
 	return nil
@@ -316,7 +319,7 @@ func (l *Log) leap(st State, count uint64) error {
 // epochAt returns the epoch that an entry with this count is of; N is 0 if it is of before the first.
 func (l *Log) epochAt(count uint64) (at Epoch) {
 	for _, e := range l.epochs {
-		if e.Start <= count && e.N > at.N {
+		if e.Start > 0 && e.Start <= count && e.N > at.N {
 			at = e
 		}
 	}

@@ -68,22 +68,29 @@ func (l *Log) mayLead() error {
 	return l.checkForeign()
 }
 
-// checkForeign compares the epoch of this node's newest message with that of the log.
+// checkForeign looks for the epoch of this node's newest message among those of the log. An engine that knows none has nothing to say.
 func (l *Log) checkForeign() error {
 	n := epochOf(l.store.Position())
-	if e, ok := l.epochs[n]; n > 0 && len(l.epochs) > 0 && (!ok && n >= l.firstEpoch() || ok && e.Name != l.store.EpochOf(n)) {
-		return fmt.Errorf("%w (its epoch %d is %q, the engine's %q)", ErrForeign, n, l.store.EpochOf(n), e.Name)
+	if n == 0 || l.told == 0 {
+		return nil
+	}
+	e, ok := l.epochs[n]
+	if mine := l.store.EpochOf(n); !ok || e.Name != mine {
+		return fmt.Errorf("%w (its epoch %d is %q, and there is %q)", ErrForeign, n, mine, e.Name)
 	}
 	return nil
 }
 
-// firstEpoch returns the number of the first epoch that the engine knows.
-func (l *Log) firstEpoch() uint64 {
-	first := ^uint64(0)
-	for n := range l.epochs {
-		first = min(first, n)
+// before returns the epochs that are known here, for an engine that does not know them.
+func (l *Log) before() (list []Epoch) {
+	for n, name := range l.store.Epochs() {
+		if e, ok := l.epochs[n]; ok && e.Name == name {
+			list = append(list, e)
+		} else if !ok {
+			list = append(list, Epoch{N: n, Name: name})
+		}
 	}
-	return first
+	return list
 }
 
 func (l *Log) claim(run string, me Claim) ([]Claim, error) {
@@ -121,7 +128,7 @@ func (l *Log) lead(st State, n uint64) error {
 	}
 	last := max(countOf(st.Last), countOf(l.store.Position()))
 	e := Epoch{N: n, Name: newName(), Start: last + 1}
-	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e); err != nil {
+	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e, l.before()); err != nil {
 		return fmt.Errorf("open epoch %d: %w", n, err)
 	}
 	l.stats.epochs.Add(1)
@@ -181,7 +188,7 @@ func (l *Log) reconcile(st State) error {
 	position := l.store.Position()
 	to := countOf(position)
 	for _, e := range l.epochs {
-		if e.N > epochOf(position) && e.Start <= to {
+		if e.N > epochOf(position) && e.Start > 0 && e.Start <= to {
 			to = e.Start - 1
 		}
 	}
@@ -219,7 +226,7 @@ func (l *Log) forgotten() {
 	for position, waiting := range l.waiting {
 		lost := false
 		for _, e := range l.epochs {
-			lost = lost || e.N > epochOf(position) && e.Start <= countOf(position)
+			lost = lost || e.N > epochOf(position) && e.Start > 0 && e.Start <= countOf(position)
 		}
 		if lost {
 			list = append(list, waiting...)

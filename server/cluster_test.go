@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"edgechat/internal/edgetest"
+	"edgechat/store"
 )
 
 // A redisServer is a real one, on a unix socket.
@@ -243,4 +244,68 @@ func TestClusterAddress(t *testing.T) {
 			t.Errorf("%q passes for a name", bad)
 		}
 	}
+}
+
+// TestClusterFromOne: a server that was alone brings its history into the cluster; one with a history of its own that comes later is refused, and
+// one with a backup of a node goes on where that was.
+func TestClusterFromOne(t *testing.T) {
+	r := startRedis(t)
+	data, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
+	alone := start(t, Config{Data: data})
+	for i := range 3 {
+		if status, body := alone.answer("POST", "/chat/room/den/messages", fmt.Sprint("old", i)); status != 201 {
+			t.Fatal(status, body)
+		}
+	}
+	_, before := alone.answer("GET", "/chat/room/den/messages", "")
+	if err := alone.stop(); err != nil {
+		t.Fatal(err)
+	}
+	a := clusterNode(t, r, "a", data)
+	if _, body := a.answer("GET", "/chat/room/den/messages", ""); messagesOf(t, body) != messagesOf(t, before) {
+		t.Errorf("histories:\n%s\n%s", before, body)
+	}
+	if status, body := a.answer("POST", "/chat/room/den/messages", "new"); status != 201 || !strings.Contains(body, `"offset":4`) {
+		t.Errorf("POST: %d %s", status, body)
+	}
+
+	other := filepath.Join(t.TempDir(), "data")
+	stranger := start(t, Config{Data: other})
+	stranger.answer("POST", "/chat/room/den/messages", "of another line")
+	if err := stranger.stop(); err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, Config{Cluster: "unix:" + r.socket(), NodeName: "b", Data: other})
+	clusterWait(t, "it is refused", func() bool {
+		status, body := b.answer("GET", "/readyz", "")
+		return status == 503 && strings.Contains(body, "not of this cluster")
+	})
+
+	f, err := os.Create(backup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(a.history().Backup(f), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	seeded := filepath.Join(t.TempDir(), "data")
+	if _, _, err := store.Restore(backup, filepath.Join(seeded, fileName)); err != nil {
+		t.Fatal(err)
+	}
+	a.answer("POST", "/chat/room/den/messages", "since the backup")
+	c := clusterNode(t, r, "c", seeded)
+	_, want := a.answer("GET", "/chat/room/den/messages", "")
+	if _, body := c.answer("GET", "/chat/room/den/messages", ""); messagesOf(t, body) != messagesOf(t, want) {
+		t.Errorf("histories:\n%s\n%s", want, body)
+	}
+}
+
+// messagesOf returns the messages of a page as text.
+func messagesOf(t *testing.T, page string) string {
+	t.Helper()
+	var p struct{ Messages json.RawMessage }
+	if err := json.Unmarshal([]byte(page), &p); err != nil {
+		t.Fatal(err)
+	}
+	return string(p.Messages)
 }

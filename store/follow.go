@@ -38,6 +38,17 @@ func (s *Store) EpochOf(n uint64) string {
 	return ""
 }
 
+// Epochs returns the names of those that are known, by their numbers.
+func (s *Store) Epochs() map[uint64]string {
+	names := make(map[uint64]string)
+	for _, e := range *s.epochs.Load() {
+		if e.n > 0 {
+			names[e.n] = e.name
+		}
+	}
+	return names
+}
+
 // Learn notes the name of an epoch that is newer than those that are known, also on disk; else it does nothing. It is called by whoever
 // calls Apply.
 func (s *Store) Learn(n uint64, name string) {

@@ -70,6 +70,7 @@ func (f *Follower) EpochOf(n uint64) string                     { return f.Store
 func (f *Follower) Learn(n uint64, name string)                 { f.Store().Learn(n, name) }
 func (f *Follower) After(position uint64) ([]Positioned, error) { return f.Store().After(position) }
 func (f *Follower) Knows(name string) bool                      { return f.Store().Knows(name) }
+func (f *Follower) Epochs() map[uint64]string                   { return f.Store().Epochs() }
 func (f *Follower) Newest() uint64                              { return f.Store().Newest() }
 func (f *Follower) Settle(room string, id codec.ID, done func(codec.Receipt)) error {
 	return f.Store().Settle(room, id, done)

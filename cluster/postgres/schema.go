@@ -71,9 +71,10 @@ begin
   end loop;
 end $$;
 
-create or replace function S.open(run text, node text, n_ bigint, name_ text, start_ bigint) returns void language plpgsql as $$
+create or replace function S.open(run text, node text, n_ bigint, name_ text, start_ bigint, ns bigint[], names text[], starts bigint[]) returns void language plpgsql as $$
 begin
   perform S.leads(run, node);
+  insert into S.epoch (n, name, start) select * from unnest(ns, names, starts) on conflict do nothing;
   insert into S.epoch (n, name, start) values (n_, name_, start_);
   update S.meta set gen = run, n = n_, name = name_, start = start_, seq = start_ - 1, lead = '', lead_until = '-infinity' where id = 1;
 exception when unique_violation then

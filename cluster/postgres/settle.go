@@ -62,10 +62,15 @@ func (e *Engine) Restore(ctx context.Context, run, node string, entries []cluste
 }
 
 // Open is that of cluster.Engine.
-func (e *Engine) Open(ctx context.Context, run, node string, x cluster.Epoch) error {
+func (e *Engine) Open(ctx context.Context, run, node string, x cluster.Epoch, before []cluster.Epoch) error {
 	return e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		_, err := rows(ctx, c, e.in("select S.open($1, $2, $3::bigint, $4, $5::bigint)"), run, node, strconv.FormatUint(x.N, 10), x.Name, strconv.FormatUint(x.Start, 10))
-		return err
+		n := len(before)
+		return c.ExecParams(ctx, e.in("select S.open($1, $2, $3, $4, $5, $6, $7, $8)"), [][]byte{
+			[]byte(run), []byte(node), int8Of(x.N), []byte(x.Name), int8Of(x.Start),
+			array(typeInt8, n, func(i int) []byte { return int8Of(before[i].N) }),
+			array(typeText, n, func(i int) []byte { return []byte(before[i].Name) }),
+			array(typeInt8, n, func(i int) []byte { return int8Of(before[i].Start) }),
+		}, []uint32{typeText, typeText, typeInt8, typeText, typeInt8, typeInt8Array, typeTextArray, typeInt8Array}, binaryFormat, nil).Read().Err
 	})
 }
 

@@ -82,10 +82,11 @@ end
 return redis.status_reply('OK')
 `
 
-// openScript: KEYS: lead, meta, heads, epochs. ARGV: as leads, n, name, start, the count before it.
+// openScript: KEYS: lead, meta, heads, epochs. ARGV: as leads, n, name, start, the count before it; then number, and start and name, of each before.
 const openScript = leads + `
 if redis.call('HEXISTS', KEYS[4], ARGV[4]) == 1 then return redis.error_reply('UNVERIFIED the epoch is there already') end
 redis.call('HSET', KEYS[3], '', '1')
+for i = 8, #ARGV, 2 do redis.call('HSETNX', KEYS[4], ARGV[i], ARGV[i+1]) end
 redis.call('HSET', KEYS[4], ARGV[4], ARGV[6] .. ' ' .. ARGV[5])
 redis.call('HSET', KEYS[2], 'gen', ARGV[1], 'n', ARGV[4], 'name', ARGV[5], 'start', ARGV[6], 'seq', ARGV[7])
 redis.call('DEL', KEYS[1])
@@ -143,9 +144,13 @@ func (e *Engine) Restore(ctx context.Context, run, node string, entries []cluste
 }
 
 // Open is that of cluster.Engine.
-func (e *Engine) Open(ctx context.Context, run, node string, x cluster.Epoch) error {
+func (e *Engine) Open(ctx context.Context, run, node string, x cluster.Epoch, before []cluster.Epoch) error {
+	args := []any{openScript, 4, e.key("lead"), e.key("meta"), e.key("heads"), e.key("epochs"), run, node, leadLife, x.N, x.Name, x.Start, x.Start - 1}
+	for _, b := range before {
+		args = append(args, b.N, fmt.Sprintf("%d %s", b.Start, b.Name))
+	}
 	return understood(e.calls.do(ctx, func(c redis.Conn) error {
-		_, err := c.Do("EVAL", openScript, 4, e.key("lead"), e.key("meta"), e.key("heads"), e.key("epochs"), run, node, leadLife, x.N, x.Name, x.Start, x.Start-1)
+		_, err := c.Do("EVAL", args...)
 		return err
 	}))
 }

@@ -10,6 +10,7 @@ complete -c edgechat -n __fish_use_subcommand -a restore -d 'make the store of a
 complete -c edgechat -n __fish_use_subcommand -a export -d 'write the messages of a room, or of all, as text'
 complete -c edgechat -n __fish_use_subcommand -a import -d 'put exported messages into the store of a stopped server'
 complete -c edgechat -n __fish_use_subcommand -a admin -d 'look after a running server over its admin socket'
+complete -c edgechat -n __fish_use_subcommand -a cluster -d 'look after a cluster: several servers that serve the same rooms'
 complete -c edgechat -n __fish_use_subcommand -a join -d 'talk in a room: lines in, lines out'
 complete -c edgechat -n __fish_use_subcommand -a send -d 'say something in a room, and wait until it is stored'
 complete -c edgechat -n __fish_use_subcommand -a qr -d 'show the address as a QR code, for phones'
@@ -251,6 +252,13 @@ complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subc
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l admin -r -F -d 'admin socket of the server, as serve has it'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l json -d 'print JSON'
 complete -c edgechat -n '__fish_seen_subcommand_from admin; and __fish_seen_subcommand_from delete' -l reason -x -d 'what those are told whom it is about; at most 80 bytes'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and not __fish_seen_subcommand_from status init' -a status -d 'say how a running node and its engine stand, and which other nodes it hears'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and not __fish_seen_subcommand_from status init' -a init -d 'print the SQL that makes the tables of PostgreSQL, for an administrator to run'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from status' -l admin -r -F -d 'admin socket of the server, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from status' -l json -d 'print JSON'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from init' -l cluster -x -d 'address of the engine, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from init' -l cluster-name -x -d 'name of the cluster, as serve has it'
+complete -c edgechat -n '__fish_seen_subcommand_from cluster; and __fish_seen_subcommand_from init' -l role -x -d 'user of PostgreSQL as whom the nodes connect'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l url -x -d 'the server'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l as -x -d 'name to speak under; with a token, its name is used'
 complete -c edgechat -n '__fish_seen_subcommand_from join' -l token-file -r -F -d 'file that holds a bearer token and nothing else'
@@ -302,6 +310,7 @@ complete -c edgechat -n '__fish_seen_subcommand_from help' -a restore
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a export
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a import
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a admin
+complete -c edgechat -n '__fish_seen_subcommand_from help' -a cluster
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a join
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a send
 complete -c edgechat -n '__fish_seen_subcommand_from help' -a qr
