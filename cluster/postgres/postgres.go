@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -62,11 +61,9 @@ type Engine struct {
 	run      string // that was seen last
 }
 
-var names = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,40}$`)
-
 // Open returns the engine. It does not connect before it is asked something.
 func Open(cfg Config) (*Engine, error) {
-	if !names.MatchString(cfg.Name) {
+	if cfg.Name == "" || len(cfg.Name) > 40 || strings.Trim(cfg.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
 		return nil, fmt.Errorf("postgres: Name %q: from 1 to 40 letters, digits, - . and _", cfg.Name)
 	}
 	if cfg.Keep == 0 {
