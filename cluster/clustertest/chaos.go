@@ -1,0 +1,159 @@
+package clustertest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"edgechat/codec"
+)
+
+// Chaos has publishers hop between nodes, under keys, while the engine's server and nodes are killed and started again. In the end nothing that was acknowledged
+// as durable is lost, no id has two contents, no key two ids, and all nodes have one history.
+func Chaos(t *testing.T, s Server, nodes int, took time.Duration, seed uint64) {
+	t.Logf("seed %d", seed)
+	w := NewWorld(t, s, nodes, 1_000_000)
+	c := &chaos{t: t, w: w, ids: map[string]string{}, keys: map[string]codec.ID{}}
+	for _, n := range w.nodes {
+		n.deliver, n.cut = c.deliver, func(string, codec.ID) {}
+		n.begin(t)
+	}
+	end := time.Now().Add(took)
+	var wg sync.WaitGroup
+	for i := range 6 {
+		wg.Go(func() { c.publish(fmt.Sprint("p", i), end, rand.New(rand.NewPCG(seed, uint64(i)))) })
+	}
+	rnd := rand.New(rand.NewPCG(seed, 1000))
+	for time.Now().Before(end) {
+		time.Sleep(time.Duration(200+rnd.IntN(800)) * time.Millisecond)
+		switch n := w.nodes[rnd.IntN(len(w.nodes))]; rnd.IntN(4) {
+		case 0:
+			s.Kill(t)
+			time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
+			s.Start(t)
+		case 1:
+			n.Stop(t)
+			time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
+			n.open(t)
+			n.Log().Deliver(n.deliver, n.cut)
+		case 2:
+			n.crash(t)
+			n.Log().Deliver(n.deliver, n.cut)
+		}
+	}
+	wg.Wait()
+	for _, n := range w.nodes {
+		eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
+	}
+	c.compare()
+}
+
+type chaos struct {
+	t *testing.T
+	w *World
+
+	mu   sync.Mutex
+	ids  map[string]string   // by room and id, what was delivered
+	keys map[string]codec.ID // acknowledged, by room and content, which is the key
+	lost int                 // tries that were not
+}
+
+func (c *chaos) deliver(room string, m *codec.Message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id := room + " " + m.ID.String()
+	if was, ok := c.ids[id]; ok && was != m.Content {
+		c.t.Errorf("%s is %q, and was %q", id, m.Content, was)
+	}
+	c.ids[id] = m.Content
+}
+
+// publish says one thing after the other, each until it is acknowledged, on whichever node.
+func (c *chaos) publish(name string, end time.Time, rnd *rand.Rand) {
+	for i := 0; time.Now().Before(end); i++ {
+		room, content := fmt.Sprint("room", rnd.IntN(3)), fmt.Sprint(name, ".", i)
+		for giveUp := end.Add(patience); time.Now().Before(giveUp); time.Sleep(5 * time.Millisecond) {
+			l := c.w.nodes[rnd.IntN(len(c.w.nodes))].Log()
+			if l == nil {
+				continue
+			}
+			told := make(chan codec.Receipt, 1)
+			m := codec.Message{Username: name, Content: content, Time: 1}
+			if err := l.Append(room, m, content, codec.Done{Tell: func(r codec.Receipt) { told <- r }}); err != nil {
+				c.failed()
+				continue
+			}
+			if r := <-told; r.Err == nil && r.Durable {
+				c.acked(room, content, r.ID)
+				break
+			}
+			c.failed()
+		}
+	}
+}
+
+func (c *chaos) failed() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lost++
+}
+
+func (c *chaos) acked(room, content string, id codec.ID) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keys[room+" "+content] = id
+}
+
+func (c *chaos) compare() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.t
+	if len(c.keys) < 20 || c.lost == 0 {
+		t.Errorf("this tests nothing: %d acknowledged, %d tries were not", len(c.keys), c.lost)
+	}
+	missing := 0
+	for i := range 3 {
+		room := fmt.Sprint("room", i)
+		var first []codec.Message
+		for k, n := range c.w.nodes {
+			eventually(t, "all nodes are as far", func() bool { return n.Log().Head(room).Offset == c.w.nodes[0].Log().Head(room).Offset })
+			p, err := n.Log().Read(room, codec.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k == 0 {
+				first = p.Messages
+				continue
+			}
+			if len(p.Messages) != len(first) {
+				t.Errorf("node %d has %d messages of %s, node 0 %d", k, len(p.Messages), room, len(first))
+				continue
+			}
+			for at, m := range p.Messages {
+				if m.ID != first[at].ID || m.Content != first[at].Content {
+					t.Errorf("node %d has %s %q, node 0 %s %q", k, m.ID, m.Content, first[at].ID, first[at].Content)
+				}
+			}
+		}
+		seen := map[string]codec.ID{}
+		for at, m := range first {
+			if was, twice := seen[m.Content]; twice {
+				t.Errorf("%q is there as %s and as %s", m.Content, was, m.ID)
+			}
+			if m.ID.Offset != uint64(at+1) {
+				t.Errorf("in %s %s is number %d", room, m.ID, at+1)
+			}
+			seen[m.Content] = m.ID
+		}
+		for key, id := range c.keys {
+			if content, ok := strings.CutPrefix(key, room+" "); ok && seen[content] != id {
+				t.Errorf("%q was acknowledged as %s, and is %s", key, id, seen[content])
+				missing++
+			}
+		}
+	}
+	t.Logf("%d acknowledged, %d tries were not, %d lost", len(c.keys), c.lost, missing)
+}
