@@ -43,6 +43,8 @@ type Config struct {
 	RingBytes int
 	// Patience is how long a message that has a key is tried to be appended. Default 10 s.
 	Patience time.Duration
+	// ClaimTime is how long nodes claim before one leads. Default 1.5 s.
+	ClaimTime time.Duration
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 }
@@ -108,6 +110,9 @@ func Open(cfg Config) (*Log, error) {
 	}
 	if cfg.Patience == 0 {
 		cfg.Patience = 10 * time.Second
+	}
+	if cfg.ClaimTime == 0 {
+		cfg.ClaimTime = claimTime
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

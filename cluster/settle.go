@@ -22,7 +22,7 @@ import (
 //	each rolls back what is behind the start of that epoch     reconcile
 //
 // Nodes that come later and have more roll back as well: what they have under keys is appended again.
-const claimTime = 1500 * time.Millisecond
+const claimTime = 1500 * time.Millisecond // by default
 
 // settle takes part in that. Its error is never nil: run looks anew.
 func (l *Log) settle(st State) error {
@@ -35,8 +35,8 @@ func (l *Log) settle(st State) error {
 	if err != nil {
 		return err
 	}
-	for end := time.Now().Add(claimTime); time.Now().Before(end); {
-		if !l.sleep(claimTime / 10) {
+	for end := time.Now().Add(l.cfg.ClaimTime); time.Now().Before(end); {
+		if !l.sleep(l.cfg.ClaimTime / 10) {
 			return l.ctx.Err()
 		}
 		now, err := l.look()

@@ -71,7 +71,7 @@ func (n *Node) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := cluster.Open(cluster.Config{Store: f, Engine: n.w.Server.Engine(t), Node: n.name, Patience: 3 * time.Second, Logger: n.w.Logger})
+	l, err := cluster.Open(cluster.Config{Store: f, Engine: n.w.Server.Engine(t), Node: n.name, Patience: 3 * time.Second, ClaimTime: 300 * time.Millisecond, Logger: n.w.Logger})
 	if err != nil {
 		t.Fatal(err)
 	}
