@@ -57,6 +57,7 @@ type Log struct {
 	log     *slog.Logger
 	ring    ring             // the tailer's
 	epochs  map[uint64]Epoch // that are known; the tailer's
+	opened  uint64           // the greatest number that this node gave to an epoch
 	told    int              // how many of them the engine knew
 	hurry   chan struct{}    // somebody waits for the tail; of size 1
 	work    chan struct{}    // there is something to be appended; of size 1

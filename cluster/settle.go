@@ -50,7 +50,7 @@ func (l *Log) settle(st State) error {
 			return err
 		}
 	}
-	newest := max(st.Epoch.N, me.Newest)
+	newest := max(st.Epoch.N, me.Newest, l.opened) // one that was opened and lost at once is known to nobody else
 	for _, c := range claims {
 		newest = max(newest, c.Newest)
 		if c.Position > me.Position || c.Position == me.Position && c.Node < me.Node {
@@ -128,6 +128,7 @@ func (l *Log) lead(st State, n uint64) error {
 	}
 	last := max(countOf(st.Last), countOf(l.store.Position()))
 	e := Epoch{N: n, Name: newName(), Start: last + 1}
+	l.opened = n
 	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e, l.before()); err != nil {
 		return fmt.Errorf("open epoch %d: %w", n, err)
 	}

@@ -167,7 +167,7 @@ func (n *Node) begin(t *testing.T) {
 	eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
 }
 
-// crash has the node go on from what is on its disk now.
+// crash has the node go on from what is on its disk now, while nothing is said: else the two files would not be of one moment.
 func (n *Node) crash(t *testing.T) {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "edgechat.db")
