@@ -55,12 +55,12 @@ type Log struct {
 	store   *store.Follower
 	engine  Engine
 	log     *slog.Logger
-	ring    ring             // the tailer's
-	epochs  map[uint64]Epoch // that are known; the tailer's
-	opened  uint64           // the greatest number that this node gave to an epoch
-	told    int              // how many of them the engine knew
-	hurry   chan struct{}    // somebody waits for the tail; of size 1
-	work    chan struct{}    // there is something to be appended; of size 1
+	ring    ring              // the tailer's
+	epochs  map[uint64]Epoch  // that are known; the tailer's
+	opened  uint64            // the greatest number that this node gave to an epoch
+	told    map[uint64]string // names of those that the engine knows
+	hurry   chan struct{}     // somebody waits for the tail; of size 1
+	work    chan struct{}     // there is something to be appended; of size 1
 	stop    context.CancelFunc
 	ctx     context.Context
 	wg      sync.WaitGroup

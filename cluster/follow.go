@@ -254,12 +254,12 @@ func (l *Log) learn() error {
 	if err != nil {
 		return err
 	}
-	l.told = len(list) // an engine that was flushed knows less than this node
+	l.told = make(map[uint64]string, len(list)) // an engine that was flushed knows less than this node
 	for _, e := range list {
 		if known := l.epochs[e.N]; e.Start == 0 && known.Name == e.Name {
 			e.Start = known.Start
 		}
-		l.epochs[e.N] = e
+		l.epochs[e.N], l.told[e.N] = e, e.Name
 	}
 	return nil
 }
@@ -276,6 +276,10 @@ func (l *Log) leap(st State, count uint64) error {
 		return err
 	}
 	n := l.epochAt(count)
+	// An engine that was flushed does not know where all epochs began; but no entry behind this node's is of an earlier one.
+	if have := epochOf(l.store.Position()); have > n.N {
+		n = Epoch{N: have, Name: l.store.EpochOf(have)}
+	}
 	to := positionOf(n.N, count)
 	// Heads are of now. Where a room has entries behind count, its head there is before the first of them.
 	found := map[string]bool{}

@@ -68,17 +68,22 @@ func (l *Log) mayLead() error {
 	return l.checkForeign()
 }
 
-// checkForeign looks for the epoch of this node's newest message among those of the log. An engine that knows none has nothing to say.
+// checkForeign looks for an epoch that this node and the log have in common. An engine that knows none has nothing to say.
 func (l *Log) checkForeign() error {
-	n := epochOf(l.store.Position())
-	if n == 0 || l.told == 0 {
+	if epochOf(l.store.Position()) == 0 || len(l.told) == 0 || l.common() > 0 {
 		return nil
 	}
-	e, ok := l.epochs[n]
-	if mine := l.store.EpochOf(n); !ok || e.Name != mine {
-		return fmt.Errorf("%w (its epoch %d is %q, and there is %q)", ErrForeign, n, mine, e.Name)
+	return fmt.Errorf("%w (of its %d epochs the engine knows none)", ErrForeign, len(l.store.Epochs()))
+}
+
+// common returns the number of the newest epoch that this node and the engine have in common, 0 if there is none.
+func (l *Log) common() (newest uint64) {
+	for n, name := range l.store.Epochs() {
+		if l.told[n] == name {
+			newest = max(newest, n)
+		}
 	}
-	return nil
+	return newest
 }
 
 // before returns the epochs that are known here, for an engine that does not know them.
@@ -186,6 +191,12 @@ func (l *Log) reconcile(st State) error {
 	if err := l.checkForeign(); err != nil {
 		return err
 	}
+	// What this node has of epochs that the log does not know is of another line, which is over: its numbers may be given again.
+	if n := l.common(); l.store.Newest() > n {
+		if err := l.rollback(min(l.store.Position(), positionOf(n+1, 0)-1), n); err != nil {
+			return err
+		}
+	}
 	position := l.store.Position()
 	to := countOf(position)
 	for _, e := range l.epochs {
@@ -195,21 +206,9 @@ func (l *Log) reconcile(st State) error {
 	}
 	if to < countOf(position) {
 		n := l.epochAt(to).N
-		back := positionOf(min(n, epochOf(position)), to)
-		taken, err := l.store.After(back)
-		if err != nil {
+		if err := l.rollback(positionOf(min(n, epochOf(position)), to), l.store.Newest()); err != nil {
 			return err
 		}
-		l.log.Warn("messages taken back", "from", position, "to", back, "count", len(taken))
-		l.stats.rollbacks.Add(1)
-		if err := l.store.Rollback(back); err != nil {
-			return err
-		}
-		l.ring.clear()
-		l.mu.Lock()
-		l.applied.Store(l.store.Position())
-		l.mu.Unlock()
-		l.again(taken)
 	}
 	for _, e := range l.epochs {
 		if e.N == st.Epoch.N {
@@ -217,6 +216,30 @@ func (l *Log) reconcile(st State) error {
 		}
 	}
 	l.forgotten()
+	return nil
+}
+
+// rollback takes back what is behind a position, and epochs above n.
+func (l *Log) rollback(to, n uint64) error {
+	taken, err := l.store.After(to)
+	if err != nil {
+		return err
+	}
+	l.log.Warn("messages taken back", "from", l.store.Position(), "to", to, "count", len(taken))
+	l.stats.rollbacks.Add(1)
+	if err := l.store.Rollback(to, n); err != nil {
+		return err
+	}
+	for known := range l.epochs {
+		if _, ok := l.told[known]; !ok {
+			delete(l.epochs, known)
+		}
+	}
+	l.ring.clear()
+	l.mu.Lock()
+	l.applied.Store(l.store.Position())
+	l.mu.Unlock()
+	l.again(taken)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"edgechat/codec"
@@ -87,10 +88,16 @@ func (f *Follower) Admits(room string, m *codec.Message, claim codec.Claim, key 
 }
 
 // Rollback takes away what has positions behind this one: the log lost it. Rooms go back behind the newest message that is
-// left, and are cut. A message whose edit was taken away is a hole. It returns when that is on disk.
-func (f *Follower) Rollback(position uint64) error {
+// left, and are cut. A message whose edit was taken away is a hole. Epochs with numbers above n are forgotten. It returns when that is on disk.
+func (f *Follower) Rollback(position, n uint64) error {
 	before := f.Heads()
-	err := f.rewrite(func(st *state) { st.checkpoint = min(st.checkpoint, position) }, func(name string, p *place, records []Positioned) []Positioned {
+	err := f.rewrite(func(st *state) {
+		st.checkpoint = min(st.checkpoint, position)
+		st.epochs = slices.DeleteFunc(slices.Clone(st.epochs), func(e epoch) bool { return e.n > n })
+		if len(st.epochs) == 0 {
+			st.epochs = epochs{{name: newEpochName()}}
+		}
+	}, func(name string, p *place, records []Positioned) []Positioned {
 		kept := records[:0]
 		for _, x := range records {
 			if x.Position <= position {

@@ -184,7 +184,7 @@ func TestRollback(t *testing.T) {
 	lost := l.log[6].Message.ID
 	l.lose(5)
 	position := l.log[4].Position
-	if err := f.Rollback(position); err != nil {
+	if err := f.Rollback(position, l.n); err != nil {
 		t.Fatal(err)
 	}
 	f.Learn(2, "epoch2")
@@ -200,7 +200,7 @@ func TestRollback(t *testing.T) {
 	want(t, "behind what was lost", read(t, f.Store(), "den", codec.Query{After: &lost}), "")
 	apply(t, f, l.put("den", codec.Message{Content: "instead", Author: 7}, "k"))
 	want(t, "behind what was lost", read(t, f.Store(), "den", codec.Query{After: &lost}), "instead")
-	if err := f.Rollback(l.log[len(l.log)-1].Position); err != nil {
+	if err := f.Rollback(l.log[len(l.log)-1].Position, l.n); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "nothing behind it", read(t, f.Store(), "den", codec.Query{After: &lost}), "instead")
@@ -315,7 +315,7 @@ func TestFollowModel(t *testing.T) {
 				if n > 0 {
 					position = l.log[n-1].Position
 				}
-				if err := f.Rollback(position); err != nil {
+				if err := f.Rollback(position, l.n); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -12,17 +12,17 @@ import (
 var chaosTime = flag.Duration("chaos", 8*time.Second, "how long chaos takes")
 var chaosSeed = flag.Uint64("seed", 0, "of chaos; 0 is another one each time")
 
-func chaos(t *testing.T, args ...string) {
+func chaos(t *testing.T, keeps bool, args ...string) {
 	seed := *chaosSeed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
-	clustertest.Chaos(t, serve(t, args...), 3, *chaosTime, seed)
+	clustertest.Chaos(t, serve(t, args...), 3, keeps, *chaosTime, seed)
 }
 
 // TestChaos: see clustertest.Chaos; at an engine that flushes each command, at one that does so each second, and at one that keeps no file.
 func TestChaos(t *testing.T) {
-	t.Run("always", func(t *testing.T) { chaos(t) })
-	t.Run("everysec", func(t *testing.T) { chaos(t, "--appendfsync", "everysec") })
-	t.Run("nofile", func(t *testing.T) { chaos(t, "--appendonly", "no") })
+	t.Run("always", func(t *testing.T) { chaos(t, true) })
+	t.Run("everysec", func(t *testing.T) { chaos(t, true, "--appendfsync", "everysec") })
+	t.Run("nofile", func(t *testing.T) { chaos(t, false, "--appendonly", "no") })
 }
