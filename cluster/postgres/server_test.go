@@ -145,7 +145,7 @@ func (s *server) Start(t testing.TB) {
 func (s *server) launch(t testing.TB) {
 	t.Helper()
 	_ = os.Remove(filepath.Join(s.data(), "postmaster.pid")) // of one that was killed
-	s.cmd = s.command("postgres", append([]string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "shared_buffers=16MB"}, s.args...)...)
+	s.cmd = s.command("postgres", append([]string{"-D", s.data(), "-k", s.dir, "-c", "listen_addresses=", "-c", "shared_buffers=16MB", "-c", "dynamic_shared_memory_type=mmap"}, s.args...)...)
 	log, err := os.OpenFile(filepath.Join(s.dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,10 @@ func TestBackendKilled(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatal(found, err)
 	}
-	pid, _ := strconv.Atoi(string(found[0][0]))
+	pid, err := strconv.Atoi(string(found[0][0]))
+	if err != nil || pid <= 1 {
+		t.Fatal(pid, err)
+	}
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
