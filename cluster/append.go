@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"edgechat/codec"
-	"edgechat/store"
 )
 
 // A pending is a message that waits for the engine, or for the tail.
@@ -18,6 +17,7 @@ type pending struct {
 	done  codec.Done
 	until time.Time // when it is given up
 	as    Outcome   // what the engine has said
+	owed  bool      // it was taken back, see owed.go
 }
 
 const (
@@ -111,6 +111,9 @@ func (l *Log) write() {
 			if len(batch) == 0 {
 				break
 			}
+			if batch = l.unknown(batch); len(batch) == 0 {
+				continue
+			}
 			l.appendBatch(batch)
 		}
 	}
@@ -131,6 +134,17 @@ func (l *Log) take() []*pending {
 	l.queue = l.queue[:rest]
 	l.bytes -= bytes
 	return batch
+}
+
+// unknown leaves out what is owed and is there already: this node did not hear of it before it ended, and the engine has forgotten the key.
+func (l *Log) unknown(batch []*pending) []*pending {
+	kept := batch[:0]
+	for _, p := range batch {
+		if !p.owed || !l.settleKnown(p.room, p.key, p.done) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
 }
 
 func (l *Log) appendBatch(batch []*pending) {
@@ -216,6 +230,10 @@ func (l *Log) settled(p *pending) {
 		p.done.Tell(codec.Receipt{Err: codec.ErrNoTarget})
 		return
 	}
+	if l.isLost(p.as.Position) { // the answer to Append came when the engine had lost it already
+		l.lostOne(p)
+		return
+	}
 	id := codec.ID{Epoch: l.store.EpochOf(epochOf(p.as.Position)), Offset: p.as.Offset}
 	switch st := l.state.Load(); {
 	case id.Epoch == "":
@@ -277,22 +295,4 @@ func (l *Log) failAll(which func(*pending) bool, err error) {
 	for _, p := range failed {
 		p.fail(fmt.Errorf("%w: %w", codec.ErrUnavailable, err))
 	}
-}
-
-// again appends messages that were rolled back, under the keys that they had.
-func (l *Log) again(list []store.Positioned) {
-	var items []*pending
-	for _, x := range list {
-		if x.Key == "" || x.Superseded || x.Message.Kind != codec.Said {
-			continue
-		}
-		rec := x.Record
-		rec.Message.ID = codec.ID{}
-		p := &pending{room: x.Room, key: x.Key, until: time.Now().Add(time.Minute)}
-		p.item = Item{Room: x.Room, Record: codec.AppendRecord(nil, &rec)}
-		p.item.Key = hashOf(x.Room, x.Key)
-		items = append(items, p)
-	}
-	l.stats.again.Add(uint64(len(items)))
-	l.requeue(items)
 }

@@ -71,7 +71,9 @@ type Log struct {
 	reached atomic.Bool   // the engine has answered last
 
 	presence presence
-	twins    atomic.Uint64 // broadcasts of another process with this node's name
+	owed     owed
+	lines    atomic.Pointer[[]Epoch] // what epochs holds, for all
+	twins    atomic.Uint64           // broadcasts of another process with this node's name
 
 	mu      sync.Mutex
 	queue   []*pending
@@ -123,7 +125,8 @@ func Open(cfg Config) (*Log, error) {
 		ring: ring{limit: cfg.RingBytes}, epochs: map[uint64]Epoch{}, waiting: map[uint64][]*pending{}, voids: map[uint64]bool{},
 		hurry: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
-	l.presence.init(l)
+	l.lines.Store(new([]Epoch))
+	l.owed.list = map[string]codec.Record{}
 	l.presence.init(l)
 	l.ctx, l.stop = context.WithCancel(context.Background())
 	l.trouble.Store(&trouble{errors.New("the engine has not been asked yet"), time.Now()})
@@ -134,6 +137,8 @@ func Open(cfg Config) (*Log, error) {
 func (l *Log) Deliver(deliver func(room string, m *codec.Message), cut func(room string, head codec.ID)) {
 	l.store.Deliver(deliver, cut)
 	l.applied.Store(l.store.Position())
+	l.recall()
+	l.again(l.owing())
 	l.wg.Go(l.follow)
 	l.wg.Go(l.write)
 }

@@ -261,6 +261,7 @@ func (l *Log) learn() error {
 		}
 		l.epochs[e.N], l.told[e.N] = e, e.Name
 	}
+	l.publishEpochs()
 	return nil
 }
 

@@ -193,7 +193,11 @@ func (l *Log) reconcile(st State) error {
 	}
 	// What this node has of epochs that the log does not know is of another line, which is over: its numbers may be given again.
 	if n := l.common(); l.store.Newest() > n {
-		if err := l.rollback(min(l.store.Position(), positionOf(n+1, 0)-1), n); err != nil {
+		to, err := l.endOf(n)
+		if err != nil {
+			return err
+		}
+		if err := l.rollback(to, n); err != nil {
 			return err
 		}
 	}
@@ -219,13 +223,34 @@ func (l *Log) reconcile(st State) error {
 	return nil
 }
 
+// endOf returns the position up to which this node has entries of epoch n and those before it: in front of the first that is of a later one.
+func (l *Log) endOf(n uint64) (uint64, error) {
+	position := l.store.Position()
+	if epochOf(position) <= n {
+		return position, nil
+	}
+	later, err := l.store.After(positionOf(n+1, 0) - 1)
+	if err != nil {
+		return 0, err
+	}
+	end := countOf(position)
+	if len(later) > 0 {
+		end = countOf(later[0].Position) - 1
+	}
+	return positionOf(n, end), nil
+}
+
 // rollback takes back what is behind a position, and epochs above n.
 func (l *Log) rollback(to, n uint64) error {
 	taken, err := l.store.After(to)
 	if err != nil {
 		return err
 	}
-	l.log.Warn("messages taken back", "from", l.store.Position(), "to", to, "count", len(taken))
+	records := keyed(taken)
+	l.log.Warn("messages taken back", "from", l.store.Position(), "to", to, "count", len(taken), "said again", len(records))
+	if len(records) > 0 {
+		l.owe(records)
+	}
 	l.stats.rollbacks.Add(1)
 	if err := l.store.Rollback(to, n); err != nil {
 		return err
@@ -235,11 +260,12 @@ func (l *Log) rollback(to, n uint64) error {
 			delete(l.epochs, known)
 		}
 	}
+	l.publishEpochs()
 	l.ring.clear()
 	l.mu.Lock()
 	l.applied.Store(l.store.Position())
 	l.mu.Unlock()
-	l.again(taken)
+	l.again(records)
 	return nil
 }
 
@@ -248,25 +274,43 @@ func (l *Log) forgotten() {
 	var list []*pending
 	l.mu.Lock()
 	for position, waiting := range l.waiting {
-		lost := false
-		for _, e := range l.epochs {
-			lost = lost || e.N > epochOf(position) && e.Start > 0 && e.Start <= countOf(position)
-		}
-		if lost {
+		if l.isLost(position) {
 			list = append(list, waiting...)
 			delete(l.waiting, position)
 		}
 	}
 	l.mu.Unlock()
-	var again []*pending
 	for _, p := range list {
-		if p.item.Key != "" {
-			again = append(again, p)
-		} else {
-			p.fail(fmt.Errorf("%w: the engine lost it", codec.ErrUnavailable))
+		l.lostOne(p)
+	}
+}
+
+// publishEpochs shows epochs to others than the tailer.
+func (l *Log) publishEpochs() {
+	list := make([]Epoch, 0, len(l.epochs))
+	for _, e := range l.epochs {
+		list = append(list, e)
+	}
+	l.lines.Store(&list)
+}
+
+// isLost says that a later epoch began at or in front of a position: what the engine said stands there is gone.
+func (l *Log) isLost(position uint64) bool {
+	for _, e := range *l.lines.Load() {
+		if e.N > epochOf(position) && e.Start > 0 && e.Start <= countOf(position) {
+			return true
 		}
 	}
-	l.requeue(again)
+	return false
+}
+
+// lostOne appends again what the engine lost, if it has a key.
+func (l *Log) lostOne(p *pending) {
+	if p.item.Key != "" {
+		l.requeue([]*pending{p})
+	} else {
+		p.fail(fmt.Errorf("%w: the engine lost it", codec.ErrUnavailable))
+	}
 }
 
 // newName returns the name of an epoch: eight of 36 characters.

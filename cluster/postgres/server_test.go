@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ import (
 	"edgechat/internal/edgetest"
 )
 
-func TestMain(m *testing.M) { edgetest.Main(m) }
+func TestMain(m *testing.M) { edgetest.Main(m, removeTemplate) }
 
 // A server is a PostgreSQL on a unix socket in a folder of its own. It does not start as root, so that it runs as postgres then.
 type server struct {
@@ -27,19 +28,46 @@ type server struct {
 	args []string
 	cmd  *exec.Cmd
 	attr *syscall.SysProcAttr
+	name string // of the cluster
 
 	ended chan struct{} // closed when cmd has
 }
 
-// serve starts a server that ends with the test, with a copy of the data folder of like, which is a server that was not started; nil is none.
-func serve(t testing.TB, like *server, args ...string) *server {
+// template is a data folder that was made once, since that takes seconds: servers begin with a copy.
+var template struct {
+	once sync.Once
+	s    *server
+}
+
+func removeTemplate() {
+	if template.s != nil {
+		_ = os.RemoveAll(template.s.dir)
+	}
+}
+
+// serve starts a server that ends with the test.
+func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	s := prepare(t, like, args...)
+	template.once.Do(func() {
+		s := folder(t)
+		s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N")
+		template.s = s
+	})
+	if template.s == nil {
+		t.Fatal("there is no template, see the first test")
+	}
+	s := folder(t, args...)
+	t.Cleanup(func() {
+		s.Kill(t)
+		_ = os.RemoveAll(s.dir)
+	})
+	copyFolder(t, template.s.data(), s.data())
 	s.Start(t)
 	return s
 }
 
-func prepare(t testing.TB, like *server, args ...string) *server {
+// folder returns a server without data.
+func folder(t testing.TB, args ...string) *server {
 	t.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if len(found) == 0 {
@@ -50,7 +78,7 @@ func prepare(t testing.TB, like *server, args ...string) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{dir: dir, bin: found[len(found)-1], args: args, attr: &syscall.SysProcAttr{}}
+	s := &server{dir: dir, bin: found[len(found)-1], args: args, attr: &syscall.SysProcAttr{}, name: "test"}
 	if os.Geteuid() == 0 {
 		u, err := user.Lookup("postgres")
 		if err != nil {
@@ -62,15 +90,6 @@ func prepare(t testing.TB, like *server, args ...string) *server {
 		if err := os.Chown(dir, uid, gid); err != nil {
 			t.Fatal(err)
 		}
-	}
-	t.Cleanup(func() {
-		s.Kill(t)
-		_ = os.RemoveAll(dir)
-	})
-	if like != nil { // to make one takes seconds
-		copyFolder(t, like.data(), s.data())
-	} else {
-		s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N")
 	}
 	return s
 }
@@ -106,7 +125,7 @@ func (s *server) address() string { return fmt.Sprintf("host=%s user=postgres db
 func (s *server) Engine(t testing.TB) cluster.Engine { return s.open(t) }
 
 func (s *server) open(t testing.TB) *Engine {
-	e, err := Open(Config{Address: s.address(), Name: "test"})
+	e, err := Open(Config{Address: s.address(), Name: s.name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,14 +230,19 @@ func (e *Engine) exec(sql string, params ...string) (list [][][]byte, err error)
 	return rows(context.Background(), c, e.in(sql), params...)
 }
 
-// TestLog is what every hub.Log has to pass, at an engine that flushes each commit.
-func TestLog(t *testing.T) {
-	like := prepare(t, nil)
-	clustertest.RunLog(t, 3, func(t *testing.T) clustertest.Server { return serve(t, like) })
+// testLog runs all tests at one server, with a cluster for each.
+func testLog(t *testing.T, nodes int, args ...string) {
+	t.Parallel()
+	s, n := serve(t, args...), 0
+	clustertest.RunLog(t, nodes, func(*testing.T) clustertest.Server {
+		n++
+		s.name = fmt.Sprint("test", n)
+		return s
+	})
 }
 
+// TestLog is what every hub.Log has to pass, at an engine that flushes each commit.
+func TestLog(t *testing.T) { testLog(t, 3) }
+
 // TestLogNotDurable is the same where commits do not wait for the disk: acknowledged is what this node's file has.
-func TestLogNotDurable(t *testing.T) {
-	like := prepare(t, nil)
-	clustertest.RunLog(t, 2, func(t *testing.T) clustertest.Server { return serve(t, like, "-c", "synchronous_commit=off") })
-}
+func TestLogNotDurable(t *testing.T) { testLog(t, 2, "-c", "synchronous_commit=off") }

@@ -26,7 +26,8 @@ func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
 // TestBackendKilled kills one process of the server: all restart without that the server does, and the log is verified anew. Nothing that was
 // acknowledged is lost, nor is a key taken twice.
 func TestBackendKilled(t *testing.T) {
-	s := serve(t, nil)
+	t.Parallel()
+	s := serve(t)
 	n := nodes(t, s, 1)[0]
 	first := n.SayTaken(t, "den", "first", "k1")
 	was := n.Log().Status().State
@@ -61,7 +62,8 @@ func TestBackendKilled(t *testing.T) {
 
 // TestOrder: an append that began first and commits last has the later position: no reader passes over it.
 func TestOrder(t *testing.T) {
-	s := serve(t, nil)
+	t.Parallel()
+	s := serve(t)
 	n := nodes(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k")
 	e := s.open(t)
@@ -102,7 +104,8 @@ func TestOrder(t *testing.T) {
 
 // TestDeaf: a session that is not told what it listens to is found, since a node hears itself.
 func TestDeaf(t *testing.T) {
-	e := serve(t, nil).open(t)
+	t.Parallel()
+	e := serve(t).open(t)
 	defer e.Close()
 	began := time.Now()
 	err := e.Listen(t.Context(), func([]byte) {}) // nobody broadcasts
@@ -113,7 +116,8 @@ func TestDeaf(t *testing.T) {
 
 // TestReadOnly: a server that takes no writes is said, and refuses.
 func TestReadOnly(t *testing.T) {
-	s := serve(t, nil)
+	t.Parallel()
+	s := serve(t)
 	n := nodes(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k1")
 	e := s.open(t)

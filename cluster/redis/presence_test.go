@@ -67,6 +67,7 @@ func (c *crowd) is() (present, joined, left int) {
 // TestPresence has members come and go on three nodes while a fifth of what they broadcast is lost: in the end each node knows who is on the others,
 // and has told of each once. A node that stops takes its members along, and so does one that is silent.
 func TestPresence(t *testing.T) {
+	t.Parallel()
 	s := losing{serve(t)}
 	list := nodes(t, s, 3)
 	crowds := make([]*crowd, len(list))

@@ -127,10 +127,12 @@ func copyFolder(t testing.TB, from, to string) {
 
 // TestLog is what every hub.Log has to pass, at an engine that flushes each command.
 func TestLog(t *testing.T) {
+	t.Parallel()
 	clustertest.RunLog(t, 3, func(t *testing.T) clustertest.Server { return serve(t) })
 }
 
 // TestLogNotDurable is the same at one that flushes nothing: acknowledged is what this node's file has.
 func TestLogNotDurable(t *testing.T) {
+	t.Parallel()
 	clustertest.RunLog(t, 2, func(t *testing.T) clustertest.Server { return serve(t, "--appendfsync", "no") })
 }

@@ -31,6 +31,7 @@ func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
 // TestFlushed flushes the engine three times while nothing is said: each time it is noticed within two seconds, what was there is put back,
 // and an epoch begins that never was. Nodes that were started again in between know that too.
 func TestFlushed(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	list := nodes(t, s, 2)
 	first := list[0].SayTaken(t, "den", "first", "k")
@@ -85,6 +86,7 @@ const slack = 5 * time.Second
 
 // TestEvicts: a server that would evict what is acknowledged takes nothing, and says why.
 func TestEvicts(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
 	n := clustertest.NewWorld(t, s, 1, 1000).Nodes()[0]
 	n.Log().Deliver(func(string, *codec.Message) {}, func(string, codec.ID) {})
@@ -99,6 +101,7 @@ func TestEvicts(t *testing.T) {
 
 // TestFull: a server without memory left refuses; nothing is lost and no id is given twice once it has some.
 func TestFull(t *testing.T) {
+	t.Parallel()
 	s := serve(t, "--maxmemory-policy", "noeviction")
 	n := nodes(t, s, 1)[0]
 	first := n.SayTaken(t, "den", "first", "k1")
@@ -114,6 +117,7 @@ func TestFull(t *testing.T) {
 
 // TestHeadsLost: without the sentinel nothing is appended, since offsets would begin again.
 func TestHeadsLost(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	n := nodes(t, s, 1)[0]
 	first := n.SayTaken(t, "den", "first", "k1")
@@ -125,6 +129,7 @@ func TestHeadsLost(t *testing.T) {
 
 // TestStopped: an engine that answers nothing for a while fails calls within five seconds, and what has a key is there once when it goes on.
 func TestStopped(t *testing.T) {
+	t.Parallel()
 	s := serve(t)
 	n := nodes(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k1")
@@ -230,6 +235,7 @@ func (c *cutter) Engine(t testing.TB) cluster.Engine {
 
 // TestAnswerLost: an append whose answer is lost is executed once. Under a key it is told as taken; without one that it is not known.
 func TestAnswerLost(t *testing.T) {
+	t.Parallel()
 	c := cutting(t, serve(t))
 	n := nodes(t, c, 1)[0]
 	n.SayTaken(t, "den", "first", "k1")
@@ -253,6 +259,7 @@ func TestAnswerLost(t *testing.T) {
 
 // TestRetention: a node that was away for longer than the log keeps has a hole, and says so; what follows it has whole.
 func TestRetention(t *testing.T) {
+	t.Parallel()
 	s := &keeping{serve(t)}
 	list := nodes(t, s, 2)
 	seen := list[0].SayTaken(t, "den", "seen", "k")

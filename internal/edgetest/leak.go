@@ -10,9 +10,12 @@ import (
 )
 
 // Main runs the tests of a package and fails it if goroutines are left over,
-// with their stacks. It is called by TestMain.
-func Main(m *testing.M) {
+// with their stacks. after is called once the tests have run. It is called by TestMain.
+func Main(m *testing.M, after ...func()) {
 	code := m.Run()
+	for _, f := range after {
+		f()
+	}
 	if code == 0 {
 		if left := Leaked(5 * time.Second); left != "" {
 			fmt.Fprintf(os.Stderr, "leaked goroutines:\n%s\n", left)
