@@ -74,12 +74,13 @@ type Status struct {
 	Engine   string
 	State    State  // of the engine, as it was last seen; zero before
 	Position uint64 // that this node has
+	Owed     int    // messages that were taken back, which this node appends again
 	Peers    []Peer // the other nodes that were heard lately
 }
 
 // Status returns that, as it is now.
 func (l *Log) Status() Status {
-	s := Status{Node: l.cfg.Node, Engine: l.engine.Describe(), Position: l.applied.Load()}
+	s := Status{Node: l.cfg.Node, Engine: l.engine.Describe(), Position: l.applied.Load(), Owed: len(l.owing())}
 	if peers := l.presence.peers.Load(); peers != nil {
 		s.Peers = *peers
 	}
