@@ -13,7 +13,7 @@ const oldRoomsHint = "stop the server, then: edgechat export > all.ndjson, move 
 
 // findOldRooms looks for rooms that were stored before names had one form: nobody can name them any more.
 func (s *Server) findOldRooms() {
-	for _, name := range s.store.RoomNames() {
+	for _, name := range s.history().RoomNames() {
 		if form, err := codec.CleanRoom(name); err != nil || form != name {
 			s.oldRooms = append(s.oldRooms, name)
 		}
