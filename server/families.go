@@ -89,7 +89,7 @@ var families = []family{
 	{"replay_bytes", "Frames from the history that members which are behind have not taken.", func(l *look) any { return l.Hub.Pages }},
 	{"replays_recalled_total", "Times that such frames were taken away to keep within their bound.", func(l *look) any { return l.Hub.Recalled }},
 	{"delivery_seconds", "From when a message got its number until the walk ended in which members had it written.", func(l *look) any { return l.Hub.Delays }},
-	// The history, as store.Stats has it.
+	// The cluster, as cluster.Stats has it.
 	{"cluster_degraded", "1 while the engine of the cluster takes no messages.", func(l *look) any { return l.cluster && l.clusterErr }},
 	{"cluster_nodes", "Other nodes that were heard in the last seconds.", func(l *look) any { return l.Cluster.Nodes }},
 	{"cluster_lag", "Messages that the engine has and this node does not yet.", func(l *look) any { return l.Cluster.Lag }},
@@ -115,6 +115,7 @@ var families = []family{
 	{"cluster_buried_total", "Nodes that were silent for so long that their members have left.", func(l *look) any { return l.Cluster.Buried }},
 	{"cluster_twins_total", "Broadcasts of another process that has this node's name.", func(l *look) any { return l.Cluster.Twins }},
 	{"cluster_append_seconds", "Time that the engine takes to append a batch.", func(l *look) any { return l.Cluster.AppendTimes }},
+	// The history, as store.Stats has it.
 	{"store_degraded", "1 while messages are in memory alone, or the card does not answer.", func(l *look) any { return !l.ready }},
 	{"store_volatile", "1 if nothing that is written survives a power cut, or the history cannot be written.", func(l *look) any { return l.warned }},
 	{"store_start", "1 for what the store was found as when the server started.", starts},
