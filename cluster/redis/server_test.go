@@ -30,7 +30,7 @@ func serve(t testing.TB, args ...string) *server {
 	t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		t.Fatal("redis-server is not there: apt-get install redis-server")
+		t.Skip("redis-server is not installed (apt-get install redis-server)")
 	}
 	dir, err := os.MkdirTemp("", "redis") // a path of a socket is short
 	if err != nil {
