@@ -63,6 +63,7 @@ type chaos struct {
 	ids  map[string]string   // by room and id, what was delivered
 	keys map[string]codec.ID // acknowledged, by room and content, which is the key
 	lost int                 // tries that were not
+	open []string            // room and content of what was tried by a process that was killed
 }
 
 func (c *chaos) deliver(room string, m *codec.Message) {

@@ -51,9 +51,18 @@ type Node struct {
 
 // NewWorld returns n nodes. They begin with Deliver.
 func NewWorld(t *testing.T, s Server, n, history int) *World {
+	var paths []string
+	for range n {
+		paths = append(paths, filepath.Join(t.TempDir(), "edgechat.db"))
+	}
+	return newWorld(t, s, history, paths)
+}
+
+// newWorld returns nodes with these files.
+func newWorld(t *testing.T, s Server, history int, paths []string) *World {
 	w := &World{Server: s, History: history, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
-	for i := range n {
-		node := &Node{w: w, name: fmt.Sprint("node", i), path: filepath.Join(t.TempDir(), "edgechat.db")}
+	for i, path := range paths {
+		node := &Node{w: w, name: fmt.Sprint("node", i), path: path}
 		w.nodes = append(w.nodes, node)
 		node.open(t)
 	}

@@ -19,7 +19,10 @@ import (
 	"edgechat/internal/edgetest"
 )
 
-func TestMain(m *testing.M) { edgetest.Main(m, removeTemplate) }
+func TestMain(m *testing.M) {
+	clustertest.Child(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	edgetest.Main(m, removeTemplate)
+}
 
 // A server is a PostgreSQL on a unix socket in a folder of its own. It does not start as root, so that it runs as postgres then.
 type server struct {

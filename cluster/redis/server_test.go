@@ -16,7 +16,10 @@ import (
 	"edgechat/internal/edgetest"
 )
 
-func TestMain(m *testing.M) { edgetest.Main(m) }
+func TestMain(m *testing.M) {
+	clustertest.Child(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	edgetest.Main(m)
+}
 
 // A server is a redis-server on a unix socket.
 type server struct {
