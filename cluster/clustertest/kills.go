@@ -2,6 +2,7 @@ package clustertest
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -16,20 +17,24 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/codec"
+	"edgechat/internal/edgetest"
 	"edgechat/store"
 )
 
 const childEnv = "EDGECHAT_CLUSTER_CHILD"
 
-// Child is what TestMain of a package with Kills begins with: if Kills runs the test binary, it is a node until it is killed. It opens the engine
-// at an address.
-func Child(open func(address string) (cluster.Engine, error)) {
-	args := strings.Split(os.Getenv(childEnv), "\n")
-	if len(args) != 3 {
-		return
+// Main is what TestMain of a package of an engine does: that of edgetest.Main, or, if Kills runs the test binary, a node until it is killed. open opens
+// the engine at an address.
+func Main(m *testing.M, open func(address string) (cluster.Engine, error), after ...func()) {
+	if args := strings.Split(os.Getenv(childEnv), "\n"); len(args) == 3 {
+		fmt.Fprintln(os.Stderr, child(args[0], args[1], args[2], open))
+		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stderr, child(args[0], args[1], args[2], open))
-	os.Exit(1)
+	// More at a time than there are processors: much of what they do is wait for servers that start and nodes that agree.
+	if err := flag.Set("test.parallel", "6"); err != nil { // what is said on the command line goes before
+		panic(err)
+	}
+	edgetest.Main(m, after...)
 }
 
 // child says what it was given ("g room id content"), what it is about to say ("t room content"), and what was acknowledged as durable

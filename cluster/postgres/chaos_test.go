@@ -26,12 +26,14 @@ func chaos(t *testing.T, keeps bool, args ...string) {
 
 // TestChaos: see clustertest.Chaos; at a server whose commits wait for the disk, and at one whose do not.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	t.Run("on", func(t *testing.T) { chaos(t, true) })
 	t.Run("off", func(t *testing.T) { chaos(t, false, "-c", "synchronous_commit=off") })
 }
 
 // TestKills: see clustertest.Kills.
 func TestKills(t *testing.T) {
+	t.Parallel()
 	t.Run("on", func(t *testing.T) { kills(t, true) })
 	t.Run("off", func(t *testing.T) { kills(t, false, "-c", "synchronous_commit=off") })
 }

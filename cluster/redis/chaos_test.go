@@ -27,6 +27,7 @@ func chaos(t *testing.T, keeps bool, args ...string) {
 
 // TestChaos: see clustertest.Chaos; at an engine that flushes each command, at one that does so each second, and at one that keeps no file.
 func TestChaos(t *testing.T) {
+	t.Parallel()
 	t.Run("always", func(t *testing.T) { chaos(t, true) })
 	t.Run("everysec", func(t *testing.T) { chaos(t, false, "--appendfsync", "everysec") })
 	t.Run("nofile", func(t *testing.T) { chaos(t, false, "--appendonly", "no") })
@@ -34,6 +35,7 @@ func TestChaos(t *testing.T) {
 
 // TestKills: see clustertest.Kills.
 func TestKills(t *testing.T) {
+	t.Parallel()
 	t.Run("always", func(t *testing.T) { kills(t, true) })
 	t.Run("nofile", func(t *testing.T) { kills(t, false, "--appendonly", "no") })
 }

@@ -13,12 +13,10 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
-	"edgechat/internal/edgetest"
 )
 
 func TestMain(m *testing.M) {
-	clustertest.Child(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
-	edgetest.Main(m)
+	clustertest.Main(m, func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
 }
 
 // A server is a redis-server on a unix socket.
@@ -131,11 +129,11 @@ func copyFolder(t testing.TB, from, to string) {
 // TestLog is what every hub.Log has to pass, at an engine that flushes each command.
 func TestLog(t *testing.T) {
 	t.Parallel()
-	clustertest.RunLog(t, 3, func(t *testing.T) clustertest.Server { return serve(t) })
+	clustertest.RunLog(t, 3, nil, func(t *testing.T) clustertest.Server { return serve(t) })
 }
 
-// TestLogNotDurable is the same at one that flushes nothing: acknowledged is what this node's file has.
+// TestLogNotDurable is what may differ at one that flushes nothing: acknowledged is what this node's file has.
 func TestLogNotDurable(t *testing.T) {
 	t.Parallel()
-	clustertest.RunLog(t, 2, func(t *testing.T) clustertest.Server { return serve(t, "--appendfsync", "no") })
+	clustertest.RunLog(t, 2, clustertest.Durability, func(t *testing.T) clustertest.Server { return serve(t, "--appendfsync", "no") })
 }

@@ -4,6 +4,7 @@ package logtest
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -19,6 +20,8 @@ type Maker struct {
 	New func(t *testing.T, nodes, history int) World
 	// Nodes is how many nodes may share one log. 0 and 1 are one.
 	Nodes int
+	// Only names the tests that are run. nil is all.
+	Only []string
 }
 
 // A World is a log and the nodes that share it.
@@ -53,6 +56,9 @@ func Run(t *testing.T, m Maker) {
 		{"Back", back}, {"Edits", edits}, {"Claims", claims}, {"DeletedOnce", deletedOnce}, {"AtOnce", atOnce}, {"Restart", restart}, {"Crash", crash}, {"Epochs", epochs},
 		{"Cut", cut}, {"Faults", faults}, {"Refused", refused},
 	} {
+		if m.Only != nil && !slices.Contains(m.Only, x.name) {
+			continue
+		}
 		t.Run(x.name, func(t *testing.T) { x.test(t, m) })
 	}
 }
