@@ -261,9 +261,9 @@ func (w Tested) Lose(t *testing.T, do func()) {
 // Durability names the tests of logs that pass by what is not durable, for RunLog.
 var Durability = []string{"Receipts", "Keys", "DeletedOnce", "Restart", "Crash", "Epochs", "Cut", "Faults"}
 
-// RunLog runs all that a hub.Log has to pass, or only some of it, with servers of new.
+// RunLog runs all that a hub.Log has to pass, or only some of it, each at what start returns. Those called Cut and Faults stop the server.
 func RunLog(t *testing.T, nodes int, only []string, start func(t *testing.T) Server) {
-	logtest.Run(t, logtest.Maker{Nodes: nodes, Only: only, New: func(t *testing.T, nodes, history int) logtest.World {
+	logtest.Run(t, logtest.Maker{Nodes: nodes, Only: only, Parallel: true, New: func(t *testing.T, nodes, history int) logtest.World {
 		return Tested{NewWorld(t, start(t), nodes, history), t}
 	}})
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -249,14 +250,18 @@ func (e *Engine) exec(sql string, params ...string) (list [][][]byte, err error)
 	return rows(context.Background(), c, e.in(sql), params...)
 }
 
-// testLog runs tests at one server, with a cluster for each.
+// testLog runs tests at one server, with a cluster for each, but those that stop it at one of their own.
 func testLog(t *testing.T, nodes int, only []string, args ...string) {
 	t.Parallel()
-	s, n := serve(t, args...), 0
-	clustertest.RunLog(t, nodes, only, func(*testing.T) clustertest.Server {
-		n++
-		s.name = fmt.Sprint("test", n)
-		return s
+	shared := serve(t, args...)
+	clustertest.RunLog(t, nodes, only, func(t *testing.T) clustertest.Server {
+		name := path.Base(t.Name())
+		if name == "Cut" || name == "Faults" {
+			return serve(t, args...)
+		}
+		s := *shared
+		s.name = "test" + name
+		return &s
 	})
 }
 

@@ -22,6 +22,8 @@ type Maker struct {
 	Nodes int
 	// Only names the tests that are run. nil is all.
 	Only []string
+	// Parallel has tests run beside each other. Then New is called from several goroutines.
+	Parallel bool
 }
 
 // A World is a log and the nodes that share it.
@@ -59,7 +61,12 @@ func Run(t *testing.T, m Maker) {
 		if m.Only != nil && !slices.Contains(m.Only, x.name) {
 			continue
 		}
-		t.Run(x.name, func(t *testing.T) { x.test(t, m) })
+		t.Run(x.name, func(t *testing.T) {
+			if m.Parallel {
+				t.Parallel()
+			}
+			x.test(t, m)
+		})
 	}
 }
 
