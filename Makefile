@@ -3,7 +3,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED = 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test check race e2e fuzz vuln mutate kill powercut cards soak hostile bench compare lint generate dist deb install uninstall test-pi clean
+.PHONY: help run build test check race e2e fuzz vuln mutate kill powercut cards chaos soak hostile bench compare lint generate dist deb install uninstall test-pi clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ powercut: ## 2000 power cuts replayed from recorded cards, some of which use the
 
 cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, is replaced; as root
 	go test ./cmd/edgechat -run 'TestCards$$' -cards $(or $(TIME),10m) -v -timeout 60m
+
+chaos: ## engines and nodes of clusters killed for TIME (default 5m) in each mode, twice; SEED=1 for one that was; needs redis-server and postgres
+	go test -count=1 -p 1 -parallel 1 ./cluster/redis ./cluster/postgres -run 'TestChaos$$|TestKills$$' -chaos $(or $(TIME),5m) -seed $(or $(SEED),0) -v -timeout 0
 
 soak: ## everything happens to one server for SOAK (default 30m): nothing may be left of it; as root
 	go test ./cmd/edgechat -run 'TestSoak$$' -soak $(or $(SOAK),30m) -v -timeout 0

@@ -198,7 +198,7 @@ func (c *chaos) takeOpen() []string {
 	return list
 }
 
-// Kills has nodes that are processes, each of which publishes under keys, and kills them, and now and then the engine's server at an address. In the end it looks for the same as Chaos.
+// Kills has nodes that are processes, each of which publishes under keys, and kills them, and now and then the engine's server at an address, or all at once. In the end it looks for the same as Chaos.
 func Kills(t *testing.T, s Server, address string, nodes int, keeps bool, took time.Duration, seed uint64) {
 	t.Logf("seed %d", seed)
 	c := &chaos{t: t, keeps: keeps, ids: map[string]string{}, keys: map[string]codec.ID{}}
@@ -220,10 +220,25 @@ func Kills(t *testing.T, s Server, address string, nodes int, keeps bool, took t
 		time.Sleep(time.Duration(200+rnd.IntN(800)) * time.Millisecond)
 		was := c.acknowledged()
 		eventually(t, "something is acknowledged between two faults", func() bool { return c.acknowledged() > was })
-		if rnd.IntN(4) == 0 {
+		switch rnd.IntN(6) {
+		case 0:
 			s.Kill(t)
 			time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
 			s.Start(t)
+			continue
+		case 1: // all at once: what is left is what they have on disk
+			for _, p := range list {
+				_ = p.cmd.Process.Kill()
+			}
+			s.Kill(t)
+			for _, p := range list {
+				p.kill()
+				killed++
+			}
+			s.Start(t)
+			for _, p := range list {
+				p.start(address)
+			}
 			continue
 		}
 		p := list[rnd.IntN(len(list))]
