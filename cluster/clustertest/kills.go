@@ -17,15 +17,14 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/codec"
-	"edgechat/internal/edgetest"
 	"edgechat/store"
 )
 
 const childEnv = "EDGECHAT_CLUSTER_CHILD"
 
-// Main is what TestMain of a package of an engine does: that of edgetest.Main, or, if Kills runs the test binary, a node until it is killed. open opens
+// Begin is what TestMain of a package of an engine begins with. If Kills runs the test binary it is a node until it is killed; open opens
 // the engine at an address.
-func Main(m *testing.M, open func(address string) (cluster.Engine, error), after ...func()) {
+func Begin(open func(address string) (cluster.Engine, error)) {
 	if args := strings.Split(os.Getenv(childEnv), "\n"); len(args) == 3 {
 		fmt.Fprintln(os.Stderr, child(args[0], args[1], args[2], open))
 		os.Exit(1)
@@ -34,7 +33,6 @@ func Main(m *testing.M, open func(address string) (cluster.Engine, error), after
 	if err := flag.Set("test.parallel", "6"); err != nil { // what is said on the command line goes before
 		panic(err)
 	}
-	edgetest.Main(m, after...)
 }
 
 // child says what it was given ("g room id content"), what it is about to say ("t room content"), and what was acknowledged as durable

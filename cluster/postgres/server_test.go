@@ -17,10 +17,12 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
+	"edgechat/internal/edgetest"
 )
 
 func TestMain(m *testing.M) {
-	clustertest.Main(m, func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) }, removeTemplate)
+	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	edgetest.Main(m, removeTemplate)
 }
 
 // A server is a PostgreSQL on a unix socket in a folder of its own. It does not start as root, so that it runs as postgres then.

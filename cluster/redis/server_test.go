@@ -13,10 +13,12 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
+	"edgechat/internal/edgetest"
 )
 
 func TestMain(m *testing.M) {
-	clustertest.Main(m, func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	edgetest.Main(m)
 }
 
 // A server is a redis-server on a unix socket.
