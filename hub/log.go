@@ -3,8 +3,8 @@ package hub
 import "edgechat/codec"
 
 // A Log numbers, keeps and delivers the messages of all rooms. The hub declares
-// what it needs; package store is the Log of one process. Nothing here asks that a message has its number
-// at once, or for ever, so that several processes may share one. What every Log promises is tested by package hub/logtest.
+// what it needs; package store is the Log of one process, package cluster that
+// of several. What every Log promises is tested by package hub/logtest.
 //
 // All methods may be called from any goroutine.
 type Log interface {

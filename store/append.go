@@ -12,9 +12,10 @@ import (
 // within a room and one at a time within a room. It is called from within Append, with
 // the lock of the room: it must not block, call the store, or take a lock under which
 // the store is called. It must not change the message, which it may keep. Call
-// Deliver once, before any Append. A store numbers by itself and never goes back: nothing is ever cut.
-func (s *Store) Deliver(deliver func(room string, m *codec.Message), _ func(room string, head codec.ID)) {
-	s.deliver = deliver
+// Deliver once, before any Append. A store that numbers by itself never goes back: only one that
+// follows another log cuts a room, where messages of it are missing.
+func (s *Store) Deliver(deliver func(room string, m *codec.Message), cut func(room string, head codec.ID)) {
+	s.deliver, s.cut = deliver, cut
 }
 
 // Append gives m the next offset of room and delivers it,

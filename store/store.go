@@ -94,6 +94,7 @@ type Store struct {
 	log      *slog.Logger
 	seed     maphash.Seed // of keys
 	deliver  func(string, *codec.Message)
+	cut      func(string, codec.ID)
 	receipts receipts
 	count    counters
 	volatile string // why nothing that is written lasts; "" if it does
