@@ -198,7 +198,7 @@ func idOf(id codec.ID) string {
 // Room returns one from near; one that nobody is in, but of which something is kept, too.
 func (b backend) Room(name string) (admin.RoomDetail, bool) {
 	state, live := b.hub.State(name)
-	head, oldest := b.store.Head(name), b.store.Oldest(name)
+	head, oldest := b.history().Head(name), b.history().Oldest(name)
 	if !live && oldest == (codec.ID{}) {
 		return admin.RoomDetail{}, false
 	}

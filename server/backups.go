@@ -14,7 +14,7 @@ type backups struct {
 
 // Backup makes one.
 func (b backend) Backup(w io.Writer) error {
-	err := b.store.Backup(w)
+	err := b.history().Backup(w)
 	if err != nil {
 		b.backups.failed.Add(1)
 		return err
