@@ -22,10 +22,14 @@ import (
 //	5e3a9c01 {"rule":"ban","room":"den","name":"Bob","left_ms":3600000,"by":"Ann","since":"2026-11-22T12:00:00Z"}
 //	0a41f7b2 {"rules":1,"written":"2026-11-22T12:00:00Z"}
 //
+// A node of a cluster writes version 2, which has decisions in the place of rules: beside them when and where each was made, and those by which
+// one was ended. A server that is alone reads it, and leaves these out.
+//
 // Each begins with the CRC-32C of what stands behind it. It is replaced as a whole: a copy of it is always whole, too.
 const (
-	fileKind    = "edgechat rules "
-	fileVersion = 1
+	fileKind       = "edgechat rules "
+	fileVersion    = 1
+	clusterVersion = 2
 )
 
 // ErrNewer: a later version of this program has written the file.
@@ -51,9 +55,8 @@ func appendLine(b []byte, v any) ([]byte, error) {
 }
 
 // encode returns a file of rules, as they are now.
-func encode(rules []Rule, now time.Time) ([]byte, error) {
-	b := fmt.Appendf(nil, "%s%d\n", fileKind, fileVersion)
-	var err error
+func encode(rules []Rule, now time.Time) (b []byte, err error) {
+	b = fmt.Appendf(nil, "%s%d\n", fileKind, fileVersion)
 	for _, rule := range rules {
 		if b, err = appendLine(b, rule.at(now)); err != nil {
 			return nil, err
@@ -62,16 +65,28 @@ func encode(rules []Rule, now time.Time) ([]byte, error) {
 	return appendLine(b, lastLine{len(rules), now.UTC().Truncate(time.Millisecond)})
 }
 
-// decode returns the rules of a file, and what is wrong with it: those that can be read are there all the same. What a rule has left
+// encodeDecisions returns a file of what a cluster has decided.
+func encodeDecisions(list []decision, now time.Time) (b []byte, err error) {
+	b = fmt.Appendf(nil, "%s%d\n", fileKind, clusterVersion)
+	for _, d := range list {
+		d.Rule = d.at(now)
+		if b, err = appendLine(b, d); err != nil {
+			return nil, err
+		}
+	}
+	return appendLine(b, lastLine{len(list), now.UTC().Truncate(time.Millisecond)})
+}
+
+// decode returns the decisions of a file, and what is wrong with it: those that can be read are there all the same. What a rule has left
 // is as it was when the file was written; passed is how much of it has gone since. The error is ErrNewer alone.
-func decode(b []byte, now time.Time) (rules []Rule, passed time.Duration, problem string, err error) {
+func decode(b []byte, now time.Time) (list []decision, passed time.Duration, problem string, err error) {
 	lines := strings.Split(string(b), "\n")
 	version, ok := strings.CutPrefix(lines[0], fileKind)
 	n, e := strconv.Atoi(version)
 	switch {
-	case ok && e == nil && n > fileVersion:
+	case ok && e == nil && n > clusterVersion:
 		return nil, 0, "", ErrNewer
-	case !ok || n != fileVersion:
+	case !ok || n != fileVersion && n != clusterVersion:
 		return nil, 0, "it does not begin as a file of rules does", nil
 	}
 	var last lastLine
@@ -86,24 +101,27 @@ func decode(b []byte, now time.Time) (rules []Rule, passed time.Duration, proble
 		case json.Unmarshal([]byte(text), &last) == nil && !last.Written.IsZero():
 			ended = true
 		default:
-			var rule Rule
-			if json.Unmarshal([]byte(text), &rule) != nil || rule.check() != nil {
+			var d decision
+			if json.Unmarshal([]byte(text), &d) != nil || d.check() != nil || d.isEvent() || d.Stamp < 0 || d.Stamp > maxStamp {
 				bad++
 				continue
 			}
-			rules = append(rules, rule)
+			if n == fileVersion {
+				d.Stamp = max(d.Since.UnixMilli(), 1) // as on each node that begins with a copy of this file
+			}
+			list = append(list, d)
 		}
 	}
 	switch {
 	case !ended:
 		problem = "its end is missing"
-	case last.Rules != len(rules) || bad > 0:
-		problem = fmt.Sprintf("%d of its %d rules cannot be read", max(bad, last.Rules-len(rules)), last.Rules)
+	case last.Rules != len(list) || bad > 0:
+		problem = fmt.Sprintf("%d of its %d rules cannot be read", max(bad, last.Rules-len(list)), last.Rules)
 	}
 	if ended && !last.Written.Before(since) && now.After(last.Written) {
 		passed = now.Sub(last.Written)
 	}
-	return rules, passed, problem, nil
+	return list, passed, problem, nil
 }
 
 // load reads the file, if there is one.
@@ -119,27 +137,40 @@ func (r *Rules) load() error {
 		problem = err.Error()
 	}
 	now := time.Now()
-	var rules []Rule
+	var list []decision
 	var passed time.Duration
 	if err == nil {
-		if rules, passed, problem, err = decode(b, now); err != nil {
+		if list, passed, problem, err = decode(b, now); err != nil {
 			return err
 		}
 	}
-	for _, rule := range rules {
+	for _, d := range list {
+		rule := &d.Rule
 		if rule.nobody != nil {
 			r.made++ // the file is written without it as the server ends, if not before
 			r.cfg.Logger.Warn("moderation rule left out, it is about nobody", "path", r.cfg.Path, "rule", rule.Kind, "room", rule.Room, "about", rule.About(), "err", rule.nobody)
 			continue
 		}
 		left := time.Duration(rule.Left) * time.Millisecond
-		if left > 0 && left <= passed {
-			continue // it is over
-		}
+		over := left > 0 && left <= passed
 		if left > 0 {
 			left -= passed
 		}
-		r.rules = append(r.rules, rule.lasting(left))
+		d.Rule = rule.lasting(left)
+		switch {
+		case r.ledger != nil && over && !d.Ended:
+			d.end() // which other nodes may not know
+			r.ledger.load(&d)
+		case over:
+		case r.ledger != nil:
+			r.ledger.load(&d)
+		case !d.Ended:
+			r.rules = append(r.rules, d.Rule)
+		}
+	}
+	if r.ledger != nil {
+		r.ledger.prune(r.cfg.Most)
+		r.rules = r.ledger.rules()
 	}
 	if problem != "" {
 		r.putAside(problem, len(r.rules))
@@ -170,11 +201,21 @@ func (r *Rules) save() error {
 	defer r.saveMu.Unlock()
 	r.mu.Lock()
 	made, rules := r.made, r.rules // which is never changed
+	var list []decision
+	if r.ledger != nil && made != r.saved {
+		list = r.ledger.kept()
+	}
 	r.mu.Unlock()
 	if made == r.saved {
 		return nil
 	}
-	b, err := encode(rules, time.Now())
+	var b []byte
+	var err error
+	if r.ledger != nil {
+		b, err = encodeDecisions(list, time.Now())
+	} else {
+		b, err = encode(rules, time.Now())
+	}
 	if err == nil {
 		err = durable.Replace(r.cfg.Path, func(f *os.File) error {
 			_, err := bytes.NewReader(b).WriteTo(f)

@@ -99,7 +99,7 @@ func TestDamage(t *testing.T) {
 	spoiled(nil, 0, "does not begin")
 	lines := strings.SplitAfter(string(whole), "\n")
 	spoiled([]byte(lines[0]+lines[1]+lines[4]), 1, "2 of its 3 rules")
-	if err := os.WriteFile(cfg.Path, []byte("edgechat rules 2\n"), 0o600); err != nil {
+	if err := os.WriteFile(cfg.Path, []byte("edgechat rules 3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(cfg); !errors.Is(err, ErrNewer) {

@@ -8,6 +8,9 @@
 // Time: a rule that ends does so by the monotonic clock. What is left of it over a restart goes by the wall clock, as
 // far as that can be believed: see [Rule].
 //
+// In a cluster (Config.Node) the rules of all nodes become the same: see ledger.go. What this one decides, Spread is given at once; [Rules.Sums], [Rules.Tell] and
+// [Rules.Merge] mend what was lost on the way, or decided while a node was away.
+//
 // The one rule for callers: a connection that is let in is registered first and asked about afterwards, and a rule is made
 // first and applied to connections afterwards: then nobody slips between.
 package moderation
@@ -36,6 +39,10 @@ type Config struct {
 	Path   string       // of the file; "" keeps them in memory alone
 	Most   int          // rules at once; default DefaultMost
 	Logger *slog.Logger // nil discards
+	// Node is the name of this node in a cluster; "" is a server that is alone, for which there is no ledger, and whose file is of version 1.
+	Node string
+	// Spread is given what this node decides, for Merge of all others. It must not block. Required with Node.
+	Spread func(part []byte)
 	// SlowPerAddress is how many messages all who have no token may send from one address, in the time in which slow mode lets each send
 	// one. Default no limit; see DefaultSlowPerAddress.
 	SlowPerAddress int
@@ -52,9 +59,12 @@ type Rules struct {
 	pace  pace
 	count counters
 
-	mu    sync.Mutex
-	rules []Rule // in the order in which they were made
-	made  uint64 // changes so far
+	mu     sync.Mutex
+	rules  []Rule  // in the order in which they were made
+	made   uint64  // changes so far
+	ledger *ledger // nil without Config.Node
+	due    bool    // somebody writes the file soon
+	obey   func(Rule)
 
 	saveMu sync.Mutex // held by who writes the file
 	saved  uint64     // the change that it has
@@ -72,6 +82,9 @@ type Stats struct {
 	Refused map[refusal.Code]uint64 // requests and frames that rules refused, by reason
 	Failed  uint64                  // times that the file could not be written
 	Crowded uint64                  // of Refused: messages, by Config.SlowPerAddress
+	Taken   uint64                  // decisions of other nodes that were taken over
+	Unfit   uint64                  // and that were not, since there are too many, or of a version that knows others
+	Ended   int                     // rules that were ended lately, as nodes that were away have to know
 }
 
 type counters struct {
@@ -79,6 +92,8 @@ type counters struct {
 	refused refusal.Counts
 	failed  atomic.Uint64
 	crowded atomic.Uint64
+	taken   atomic.Uint64
+	unfit   atomic.Uint64
 }
 
 // Codes are those with which rules refuse.
@@ -96,6 +111,7 @@ func (r *Rules) Stats() Stats {
 	for i := range verbs {
 		s.Acts[verbs[i].verb] = r.count.acts[i].Load()
 	}
+	s.Taken, s.Unfit, s.Ended = r.count.taken.Load(), r.count.unfit.Load(), r.ended()
 	refused := r.count.refused.Read()
 	for _, c := range Codes {
 		s.Refused[c] = refused[c]
@@ -124,10 +140,16 @@ func Open(cfg Config) (*Rules, error) {
 	if cfg.Most < 1 {
 		return nil, fmt.Errorf("moderation: Most is %d, must be at least 1", cfg.Most)
 	}
+	if cfg.Node != "" && cfg.Spread == nil {
+		return nil, errors.New("moderation: a Node needs a Spread")
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	r := &Rules{cfg: cfg}
+	if cfg.Node != "" {
+		r.ledger = &ledger{node: cfg.Node, entries: map[string]*decision{}}
+	}
 	if cfg.Path == "" {
 		return r, nil
 	}
@@ -189,11 +211,14 @@ func (r *Rules) Do(by string, o Order, applied func()) (durable bool, err error)
 		if applied != nil {
 			applied()
 		}
+		r.event(by, &o)
 		return true, nil
 	}
-	if err := r.change(rule, ends, o.must); err != nil {
+	decided, err := r.change(rule, ends, o.must)
+	if err != nil {
 		return false, err
 	}
+	r.spread(decided)
 	if applied != nil {
 		applied()
 	}
@@ -207,8 +232,8 @@ func (r *Rules) Do(by string, o Order, applied func()) (durable bool, err error)
 	}
 }
 
-// change puts rule in the place of the one of its kind for the same, or ends that.
-func (r *Rules) change(rule Rule, ends, must bool) error {
+// change puts rule in the place of the one of its kind for the same, or ends that, and returns what other nodes have to hear of.
+func (r *Rules) change(rule Rule, ends, must bool) (decided []*decision, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -219,21 +244,26 @@ func (r *Rules) change(rule Rule, ends, must bool) error {
 	}
 	switch {
 	case ends && i < 0 && must:
-		return refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, cmp.Or(rule.About(), fmt.Sprintf("room %q", rule.Room)), rule.where())
+		return nil, refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, cmp.Or(rule.About(), fmt.Sprintf("room %q", rule.Room)), rule.where())
 	case ends && i < 0:
 	case ends:
 		rules = slices.Delete(rules, i, i+1)
 	case i >= 0:
 		rules[i] = rule
 	case len(rules) >= r.cfg.Most:
-		return refusal.Errorf(refusal.TooManyRules, "there are as many bans, mutes and rules of rooms as there may be, %d: end some that are not needed any more", r.cfg.Most)
+		return nil, refusal.Errorf(refusal.TooManyRules, "there are as many bans, mutes and rules of rooms as there may be, %d: end some that are not needed any more", r.cfg.Most)
 	default:
 		rules = append(rules, rule)
+	}
+	if r.ledger != nil {
+		decided = r.ledger.change(rule, ends, now)
+		r.ledger.prune(r.cfg.Most)
+		rules = r.ledger.rules()
 	}
 	r.rules = rules
 	r.made++
 	r.publishLocked()
-	return nil
+	return decided, nil
 }
 
 func (r *Rules) publishLocked() {

@@ -98,9 +98,9 @@ func (r *Rule) check() (err error) {
 	}
 	want := 0
 	switch r.Kind {
-	case KindBan, KindMute:
+	case KindBan, KindMute, kindKick:
 		want = 1
-	case KindSlow, KindReadOnly, KindClosed:
+	case KindSlow, KindReadOnly, KindClosed, kindOut:
 		if r.Room == "" {
 			return fmt.Errorf("a rule of kind %s without a room", r.Kind)
 		}

@@ -1,0 +1,326 @@
+package moderation
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A fleet is the rules of some nodes, of which each hears others unless it is away or what was said is lost.
+type fleet struct {
+	t     *testing.T
+	nodes []*Rules
+	cfgs  []Config
+	away  []bool
+	lose  func() bool
+}
+
+func newFleet(t *testing.T, n int, cfg Config) *fleet {
+	f := &fleet{t: t, nodes: make([]*Rules, n), cfgs: make([]Config, n), away: make([]bool, n), lose: func() bool { return false }}
+	for i := range n {
+		f.cfgs[i] = cfg
+		f.cfgs[i].Node = fmt.Sprint("node", i)
+		f.cfgs[i].Path = filepath.Join(t.TempDir(), "rules")
+		f.cfgs[i].Spread = func(part []byte) { f.hear(i, part) }
+		f.nodes[i] = open(t, f.cfgs[i])
+	}
+	t.Cleanup(func() {
+		for _, r := range f.nodes {
+			closeRules(t, r)
+		}
+	})
+	return f
+}
+
+// hear has others hear what node i says.
+func (f *fleet) hear(i int, part []byte) {
+	for k, r := range f.nodes {
+		if k != i && r != nil && !f.away[i] && !f.away[k] && !f.lose() {
+			r.Merge(part)
+		}
+	}
+}
+
+// beat is what nodes do each second: who finds that another has something else asks for the parts that differ. It reports whether all are alike.
+func (f *fleet) beat() (alike bool) {
+	alike = true
+	for i, r := range f.nodes {
+		for k, other := range f.nodes {
+			if i == k || f.away[i] || f.away[k] {
+				continue
+			}
+			var which [Parts]bool
+			mine, theirs := r.Sums(), other.Sums()
+			for n := range Parts {
+				which[n] = mine[n] != theirs[n]
+			}
+			if which != [Parts]bool{} {
+				alike = false
+				for _, part := range other.Tell(which, 2000) {
+					if len(part) > 2000 {
+						f.t.Errorf("a part of %d bytes", len(part))
+					}
+					f.hear(k, part)
+				}
+			}
+		}
+	}
+	return alike
+}
+
+// settle beats until all are alike.
+func (f *fleet) settle() {
+	f.t.Helper()
+	for range 60 {
+		if f.beat() {
+			return
+		}
+	}
+	f.t.Fatal("the nodes do not come to the same")
+}
+
+// restart begins all nodes again from their files.
+func (f *fleet) restart() {
+	for i, r := range f.nodes {
+		closeRules(f.t, r)
+		f.nodes[i] = nil
+	}
+	for i := range f.nodes {
+		f.nodes[i] = open(f.t, f.cfgs[i])
+	}
+}
+
+// shown are the rules of a node as text, without what is left of them.
+func shown(r *Rules) string {
+	var b strings.Builder
+	for _, rule := range r.List("") {
+		fmt.Fprintf(&b, "%s %s %s %s %s\n", rule.Kind, rule.Room, rule.About(), rule.Reason, rule.By)
+	}
+	return b.String()
+}
+
+func (f *fleet) same(what string) {
+	f.t.Helper()
+	for i, r := range f.nodes {
+		if got, want := shown(r), shown(f.nodes[0]); got != want {
+			f.t.Errorf("%s: node %d has\n%sand node 0\n%s", what, i, got, want)
+		}
+	}
+}
+
+// TestLedger has three nodes decide at random about few, while a fifth of what they say is lost, one is away for a time, and all are started again: in the end all
+// have the same, which is on their disks.
+func TestLedger(t *testing.T) {
+	f := newFleet(t, 3, Config{})
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	f.lose = func() bool { return rnd.IntN(5) == 0 }
+	acts := []Act{
+		{Act: ActBan, Name: "Bob"}, {Act: ActBan, Name: "bob", Reason: "again"}, {Act: ActUnban, Name: "Bob"}, {Act: ActBan, Identity: "Eve", For: "1h"},
+		{Act: ActUnban, Identity: "Eve"}, {Act: ActSlow, Room: "den", Every: "10s"}, {Act: ActSlow, Room: "den", Off: true},
+		{Act: ActClose, Room: "den", For: "1d"}, {Act: ActOpen, Room: "den"}, {Act: ActMute, Address: "192.0.2.7"}, {Act: ActKick, Name: "Bob"},
+	}
+	for k := range 200 {
+		f.away[2] = k > 50 && k < 150
+		r := f.nodes[rnd.IntN(3)]
+		o, err := Parse(acts[rnd.IntN(len(acts))])
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = r.Do("test", o, nil) // that there is none to be ended is an answer, too
+		if k%40 == 39 {
+			f.beat()
+		}
+	}
+	f.settle()
+	f.same("after all that")
+	want := shown(f.nodes[0])
+	f.restart()
+	f.same("started again")
+	if got := shown(f.nodes[0]); got != want {
+		t.Errorf("over the restart:\n%sof\n%s", got, want)
+	}
+	if !f.beat() {
+		t.Error("after a restart nodes are not alike")
+	}
+}
+
+// TestDecisionsMeet: who knows of a decision overrules it, whatever his clock says; of two that know nothing of each other one holds, on all nodes the same.
+func TestDecisionsMeet(t *testing.T) {
+	f := newFleet(t, 2, Config{})
+	f.nodes[0].ledger.clock = time.Now().Add(24 * time.Hour).UnixMilli() // a clock that is ahead
+	do(t, f.nodes[0], Act{Act: ActBan, Name: "Bob"})
+	if code(f.nodes[1].Enter("", bob)) == "" {
+		t.Fatal("banned on one node, and let in at the other")
+	}
+	do(t, f.nodes[1], Act{Act: ActUnban, Name: "Bob"})
+	if shown(f.nodes[0])+shown(f.nodes[1]) != "" {
+		t.Errorf("banned still:\n%s%s", shown(f.nodes[0]), shown(f.nodes[1]))
+	}
+	f.away[0] = true
+	do(t, f.nodes[0], Act{Act: ActBan, Name: "Bob", Reason: "by 0"})
+	do(t, f.nodes[1], Act{Act: ActBan, Name: "Bob", Reason: "by 1"})
+	f.away[0] = false
+	f.settle()
+	f.same("two at once")
+	if n := len(f.nodes[0].List("")); n != 1 {
+		t.Errorf("%d rules", n)
+	}
+}
+
+// TestEndedStaysEnded: what was ended, or is over, while a node was away is so on that, too, as it returns, for as long as is said; an event is obeyed once.
+func TestEndedStaysEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, Config{})
+		obeyed := 0
+		f.nodes[1].Obey(func(Rule) { obeyed++ })
+		time.Sleep(time.Until(since) + time.Hour)
+		do(t, f.nodes[0], Act{Act: ActBan, Name: "Bob"})
+		do(t, f.nodes[0], Act{Act: ActMute, Name: "Bob", For: "1h"})
+		do(t, f.nodes[0], Act{Act: ActKick, Name: "Bob"})
+		if obeyed != 3 {
+			t.Errorf("obeyed %d times, want 3", obeyed)
+		}
+		f.away[1] = true
+		do(t, f.nodes[0], Act{Act: ActUnban, Name: "Bob"})
+		time.Sleep(29 * 24 * time.Hour)
+		f.away[1] = false
+		if len(f.nodes[1].List("")) != 1 {
+			t.Errorf("away it has\n%s", shown(f.nodes[1]))
+		}
+		f.settle()
+		f.same("back")
+		if shown(f.nodes[0]) != "" || obeyed != 3 {
+			t.Errorf("%s; obeyed %d times", shown(f.nodes[0]), obeyed)
+		}
+		if n := f.nodes[0].Stats().Ended; n != 2 {
+			t.Errorf("%d are remembered, want 2", n)
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		f.settle()
+		if n := f.nodes[0].Stats().Ended + f.nodes[1].Stats().Ended; n != 2 { // the mute was over an hour later, on both
+			t.Errorf("%d are remembered", n)
+		}
+		time.Sleep(31 * 24 * time.Hour)
+		f.settle()
+		if n := f.nodes[0].Stats().Ended + f.nodes[1].Stats().Ended; n != 0 {
+			t.Errorf("%d are remembered for ever", n)
+		}
+	})
+}
+
+// TestLedgerBounds: rules of others are taken up to twice as many as one may make, and as many that were ended are remembered as one may make.
+func TestLedgerBounds(t *testing.T) {
+	f := newFleet(t, 3, Config{Most: 10})
+	f.away = []bool{true, true, true}
+	for i, r := range f.nodes {
+		for k := range 10 {
+			do(t, r, Act{Act: ActBan, Name: fmt.Sprint("name", i, k)})
+		}
+	}
+	f.away = make([]bool, 3)
+	for range 5 {
+		f.beat()
+	}
+	for i, r := range f.nodes {
+		if n := len(r.List("")); n != 20 || r.Stats().Unfit == 0 {
+			t.Errorf("node %d has %d rules, and could not take %d", i, n, r.Stats().Unfit)
+		}
+		if _, err := r.Do("test", order(t, Act{Act: ActBan, Name: "more"}), nil); err == nil {
+			t.Error("one more is made")
+		}
+	}
+	r := f.nodes[0]
+	for _, rule := range r.List("") {
+		do(t, r, Act{Act: ActUnban, Name: rule.Name})
+	}
+	if n := r.Stats().Ended; n != 10 {
+		t.Errorf("%d are remembered, want 10", n)
+	}
+	for k := range 2 * mostEvents {
+		do(t, r, Act{Act: ActKick, Name: fmt.Sprint("k", k)})
+	}
+	if n := len(r.ledger.entries); n != 10+mostEvents {
+		t.Errorf("%d entries", n)
+	}
+}
+
+func order(t *testing.T, a Act) Order {
+	t.Helper()
+	o, err := Parse(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// TestAloneAndBack: a file of a server that was alone is the beginning of a node's, and copies of it are the same decisions; a server that is alone reads that of a
+// node, and writes what the version before reads.
+func TestAloneAndBack(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rules")
+	alone := open(t, Config{Path: path})
+	do(t, alone, Act{Act: ActBan, Name: "Bob", For: "1h"})
+	do(t, alone, Act{Act: ActMute, Name: "Eve"})
+	closeRules(t, alone)
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFleet(t, 2, Config{})
+	for i := range f.nodes {
+		closeRules(t, f.nodes[i])
+		if err := os.WriteFile(f.cfgs[i].Path, file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f.nodes[i] = open(t, f.cfgs[i])
+	}
+	if !f.beat() || code(f.nodes[1].Enter("", bob)) == "" {
+		t.Error("copies of one file are not the same")
+	}
+	do(t, f.nodes[0], Act{Act: ActUnmute, Name: "Eve"})
+	closeRules(t, f.nodes[0])
+	if file, _ = os.ReadFile(f.cfgs[0].Path); !strings.HasPrefix(string(file), "edgechat rules 2\n") || strings.Count(string(file), "\n") != 4 {
+		t.Errorf("a node writes\n%s", file)
+	}
+	alone = open(t, Config{Path: f.cfgs[0].Path})
+	if shown(alone) != "ban  name \"Bob\"  test\n" || alone.Warning() != nil {
+		t.Errorf("alone again: %s, %v", shown(alone), alone.Warning())
+	}
+	do(t, alone, Act{Act: ActBan, Identity: "Ann"})
+	closeRules(t, alone)
+	if file, _ = os.ReadFile(f.cfgs[0].Path); !strings.HasPrefix(string(file), "edgechat rules 1\n") || strings.Contains(string(file), "stamp") {
+		t.Errorf("alone it writes\n%s", file)
+	}
+	f.nodes[0] = open(t, f.cfgs[0])
+	if _, err := Open(Config{Node: "x"}); err == nil {
+		t.Error("a node that tells nobody")
+	}
+}
+
+// TestForeignParts: whatever comes that no node has said changes nothing and is counted.
+func TestForeignParts(t *testing.T) {
+	f := newFleet(t, 1, Config{})
+	r := f.nodes[0]
+	for _, part := range []string{
+		"", "x", "{}", `[1]`, `[{"rule":"ban","name":"Bob","by":"x"}]`, `[{"rule":"ban","name":"Bob","stamp":9223372036854775807}]`,
+		`[{"rule":"shadow","name":"Bob","stamp":1}]`, `[{"rule":"kick","name":"Bob","stamp":1}]`, `[{"rule":"ban","name":"Bob","stamp":1,"ended":true}]`,
+		`[{"rule":"ban","stamp":1}]`, `[{"rule":"ban","address":"127.0.0.1","stamp":1}]`, `[{"rule":"slow","room":"den","stamp":1}]`, `[{"rule":"ban","name":"\u0000","stamp":1}]`,
+	} {
+		before := r.Stats().Unfit
+		r.Merge([]byte(part))
+		if r.Stats().Unfit != before+1 || len(r.ledger.entries) != 0 {
+			t.Errorf("%s: %+v", part, r.Stats())
+		}
+	}
+	r.Merge([]byte(`[{"rule":"ban","name":"Bob","stamp":1,"by":"x"}]`))
+	if code(r.Enter("", bob)) == "" || errors.Is(r.Warning(), ErrNewer) {
+		t.Error("what a node says is not taken")
+	}
+}
