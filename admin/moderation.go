@@ -126,6 +126,14 @@ func WriteDone(w io.Writer, d moderation.Done) error {
 	if len(d.Addresses) > 0 {
 		text += ", from " + strings.Join(d.Addresses, ", ")
 	}
+	if d.Node != "" {
+		text += "\non node " + d.Node
+		if len(d.Others) > 0 {
+			text += "; others follow within about a second: " + strings.Join(d.Others, ", ")
+		} else {
+			text += "; no other node is heard: those that are away follow when they are back"
+		}
+	}
 	if !d.Durable {
 		text += "\nwarning: the disk does not take it: it is over with the next start, unless the disk is well before that"
 	}

@@ -53,6 +53,8 @@ type Config struct {
 	Limits Limits
 	// Rules are what moderators have decided. Default none, and those that are made hold in memory alone. They are the caller's to close.
 	Rules *moderation.Rules
+	// Nodes returns the name of this node of a cluster, and of those that hear what is decided here at once. nil is a server that is alone.
+	Nodes func() (here string, others []string)
 	// Logger gets rare events. nil discards.
 	Logger *slog.Logger
 }
@@ -138,6 +140,7 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 		}
 	}
 	ctl := &Controller{cfg: cfg, router: rt, ping: rt.PingInterval(), decode: codec.Limits{MaxContent: cfg.MaxContent}, limits: newLimiters(cfg.Limits), rules: cfg.Rules}
+	cfg.Rules.Obey(ctl.obey)
 	ctl.events, ctl.lines = newStreamForms(rt)
 	reader := []ws.Guard{checkRoom, ctl.require(auth.Read), checkUsername, ctl.checkEntry}
 	writer := []ws.Guard{checkRoom, ctl.require(auth.Write), checkUsername, ctl.checkEntry}

@@ -81,6 +81,9 @@ func (ctl *Controller) moderate(ctx context.Context, by Moderator, act moderatio
 		return done, err
 	}
 	done.Durable, err = ctl.rules.Do(by.By, order, func() { ctl.expel(order, &done) })
+	if nodes := ctl.cfg.Nodes; nodes != nil && err == nil {
+		done.Node, done.Others = nodes()
+	}
 	if err == nil && act.Act == moderation.ActClose {
 		var durable bool
 		done.Deleted, durable, err = ctl.erase(ctx, by, act.Room)
@@ -104,12 +107,31 @@ func (ctl *Controller) expel(o moderation.Order, done *moderation.Done) {
 	default:
 		return
 	}
-	for _, x := range ctl.here.find(o.Room, about) {
-		x.expel(no)
+	for _, x := range ctl.putOut(o.Room, no, about) {
 		done.Closed++
 		if ip := x.who("").Address; ip.IsValid() && len(done.Addresses) < maxAddresses && !slices.Contains(done.Addresses, ip.String()) {
 			done.Addresses = append(done.Addresses, ip.String())
 		}
+	}
+}
+
+// putOut ends what a rule of room is about, and returns it.
+func (ctl *Controller) putOut(room string, no *moderation.Refusal, about func(moderation.Who) bool) []occupant {
+	found := ctl.here.find(room, about)
+	for _, x := range found {
+		x.expel(no)
+	}
+	return found
+}
+
+// obey ends what a rule does not let in that another node has made, and that is in force here now.
+func (ctl *Controller) obey(rule moderation.Rule) {
+	no, about := rule.Ends()
+	if no == nil {
+		return
+	}
+	if closed := len(ctl.putOut(rule.Room, no, about)); closed > 0 {
+		ctl.cfg.Logger.Info("moderation of another node", "rule", string(rule.Kind), "by", rule.By, "room", rule.Room, "about", rule.About(), "closed", closed)
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 type counters struct {
-	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs, silent, deaf, asked, buried atomic.Uint64
-	appendTimes                                                                                                                                     metrics.Histogram
+	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs, silent, deaf, asked, buried, told, toldBytes, wanted atomic.Uint64
+	appendTimes                                                                                                                                                              metrics.Histogram
 }
 
 // Stats are counters since the start, save for the first.
@@ -36,6 +36,9 @@ type Stats struct {
 	Deaf       uint64 // times that the engine did not let this node hear others
 	Asked      uint64 // times that others were asked who is there
 	Buried     uint64 // nodes that were silent for so long that their members have left
+	Told       uint64 // broadcasts of who is here and what was decided
+	ToldBytes  uint64 // and their bytes
+	Wanted     uint64 // times that others were asked for what they have decided
 	Twins      uint64 // broadcasts of another process with this node's name
 
 	AppendTimes metrics.Durations
@@ -49,6 +52,7 @@ func (l *Log) Stats() Stats {
 		Duplicates: c.duplicates.Load(), Applied: c.applied.Load(), Unread: c.unread.Load(), Leaps: c.leaps.Load(),
 		Rollbacks: c.rollbacks.Load(), Again: c.again.Load(), Epochs: c.epochs.Load(), Syncs: c.syncs.Load(), AppendTimes: c.appendTimes.Read(),
 		Silent: c.silent.Load(), Deaf: c.deaf.Load(), Asked: c.asked.Load(), Buried: c.buried.Load(), Twins: l.twins.Load(),
+		Told: c.told.Load(), ToldBytes: c.toldBytes.Load(), Wanted: c.wanted.Load(),
 	}
 	if peers := l.presence.peers.Load(); peers != nil {
 		s.Nodes = len(*peers)

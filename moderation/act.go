@@ -83,6 +83,8 @@ type Done struct {
 	Closed    int      `json:"closed"`              // connections and places in rooms that were ended
 	Addresses []string `json:"addresses,omitempty"` // of these, some
 	Deleted   int      `json:"deleted,omitempty"`   // messages
+	Node      string   `json:"node,omitempty"`      // of a cluster, on which this was done
+	Others    []string `json:"others,omitempty"`    // nodes that are heard and follow within about a second; those that are away do as they return
 	Durable   bool     `json:"durable"`             // false: it holds in memory alone, since the disk does not take it
 }
 

@@ -12,16 +12,21 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"edgechat/admin"
 	"edgechat/cluster"
 	"edgechat/cluster/postgres"
 	"edgechat/cluster/redis"
 	"edgechat/hub"
+	"edgechat/moderation"
 	"edgechat/store"
 )
 
-var _ hub.Log = (*cluster.Log)(nil)
+var (
+	_ hub.Log        = (*cluster.Log)(nil)
+	_ cluster.Ledger = (*moderation.Rules)(nil)
+)
 
 // DefaultClusterName is that of a Config without one.
 const DefaultClusterName = "edgechat"
@@ -44,6 +49,9 @@ func (s *Server) openLog() (hub.Log, error) {
 	engine, err := clusterEngine(&s.cfg)
 	if err != nil {
 		return nil, err
+	}
+	if wrap := s.cfg.engine; wrap != nil {
+		engine = wrap(engine)
 	}
 	if s.follower, err = store.OpenFollower(cfg); err != nil {
 		return nil, errors.Join(err, engine.Close())
@@ -192,6 +200,10 @@ func (s *Server) clusterProblems() (problems, warnings []admin.Problem) {
 		}
 		problems = append(problems, admin.Problem{Code: "cluster", Message: err.Error(), Hint: hint})
 	}
+	if since := s.cluster.Deaf(); !since.IsZero() {
+		warnings = append(warnings, admin.Problem{Code: "cluster_deaf", Message: fmt.Sprintf("no node is heard since %s: who is on others stays as it was then, and they hear of no ban", since.UTC().Format(time.RFC3339)),
+			Hint: "see that the engine runs and answers; nodes tell each other what they have missed when it does"})
+	}
 	if st := s.cluster.Stats(); st.Lag > clusterLag {
 		warnings = append(warnings, admin.Problem{Code: "cluster_lag", Message: fmt.Sprintf("this node is %d messages behind the engine", st.Lag),
 			Hint: "if it stays, the node or its connection to the engine is too slow"})
@@ -217,6 +229,21 @@ func (s *Server) clusterStatus() *admin.Cluster {
 		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Heard: p.Heard.Seconds(), Members: p.Members})
 	}
 	return c
+}
+
+// nodes is chat.Config.Nodes, nil for a server that is alone.
+func (s *Server) nodes() func() (here string, others []string) {
+	if s.cluster == nil {
+		return nil
+	}
+	return func() (here string, others []string) {
+		if s.cluster.Deaf().IsZero() {
+			for _, p := range s.cluster.Status().Peers {
+				others = append(others, p.Node)
+			}
+		}
+		return s.cfg.NodeName, others
+	}
 }
 
 // ClusterStatements returns what makes the tables of cfg's engine, for an administrator to run; "" if there is nothing to make.

@@ -13,6 +13,7 @@ import (
 	"edgechat/auth"
 	"edgechat/captive"
 	"edgechat/chat"
+	"edgechat/cluster"
 	"edgechat/ws"
 )
 
@@ -123,6 +124,7 @@ type Config struct {
 	ClusterPassword string
 	// NodeName is what this node is called; no other of the cluster may be called so. Default the name of the machine.
 	NodeName string
+	engine   func(cluster.Engine) cluster.Engine // tests have one that loses what is broadcast
 
 	// Anonymous is what a caller without a token may do. Unset: write
 	// without a token file and a key file, else none.

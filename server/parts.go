@@ -59,7 +59,11 @@ func (s *Server) open() (err error) {
 		}
 	}()
 	s.findOldRooms()
-	if s.rules, err = moderation.Open(moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, SlowPerAddress: s.cfg.SlowPerAddress, Logger: s.log}); err != nil {
+	rules := moderation.Config{Path: filepath.Join(s.cfg.Data, rulesName), Most: s.cfg.ModerationRules, SlowPerAddress: s.cfg.SlowPerAddress, Logger: s.log}
+	if s.cluster != nil {
+		rules.Node, rules.Spread = s.cfg.NodeName, s.cluster.Spread
+	}
+	if s.rules, err = moderation.Open(rules); err != nil {
 		return err
 	}
 	var announced func(string, *codec.Event)
@@ -68,9 +72,6 @@ func (s *Server) open() (err error) {
 	}
 	if s.hub, err = hub.New(hub.Config{Log: messages, Announced: announced, Formats: chat.Formats(), MembersPerRoom: s.cfg.MembersPerRoom, Logger: s.log}); err != nil {
 		return err
-	}
-	if s.cluster != nil {
-		s.cluster.Meet(s.hub)
 	}
 	if s.router, err = ws.NewRouter(ws.Config{PingInterval: s.cfg.PingInterval, WriteTimeout: s.cfg.WriteTimeout, MessageTimeout: s.cfg.MessageTimeout,
 		Gate: s.gate(policy), BasePath: s.cfg.BasePath,
@@ -89,10 +90,15 @@ func (s *Server) open() (err error) {
 		Rules:              s.rules,
 		RoomsPerConnection: s.cfg.RoomsPerConnection,
 		Limits:             s.cfg.Limits,
+		Nodes:              s.nodes(),
 	})
 	if err != nil {
 		s.shutRouter() // it has no connection yet, but a goroutine
 		return err
+	}
+	if s.cluster != nil {
+		s.cluster.Share(s.rules)
+		s.cluster.Meet(s.hub)
 	}
 	s.router.HTTP(http.MethodGet, "/healthz", s.healthz)
 	s.router.HTTP(http.MethodGet, "/readyz", s.readyz)
