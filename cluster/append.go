@@ -58,7 +58,7 @@ func (l *Log) put(room string, m codec.Message, claim codec.Claim, key string, d
 	p := &pending{room: room, key: key, done: done, until: time.Now().Add(l.cfg.Patience)}
 	p.item = Item{Room: room, Record: codec.AppendRecord(nil, &codec.Record{Room: room, Message: m, Key: key})}
 	if key != "" {
-		p.item.Key = hashOf(room, key)
+		p.item.Key = HashOf(room, key)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -154,7 +154,7 @@ func (l *Log) appendBatch(batch []*pending) {
 		items[i] = p.item
 	}
 	began := time.Now()
-	outcomes, err := l.engine.Append(l.ctx, st.Run, items)
+	outcomes, err := l.engine.Append(l.ctx, st.Run, l.least(), items)
 	l.stats.batches.Add(1)
 	if err == nil && len(outcomes) != len(batch) {
 		err = fmt.Errorf("the engine has told of %d of %d messages", len(outcomes), len(batch))
@@ -167,6 +167,9 @@ func (l *Log) appendBatch(batch []*pending) {
 	}
 	l.stats.failures.Add(1)
 	l.troubled(err)
+	if errors.Is(err, ErrUnverified) {
+		l.doubted.Store(true)
+	}
 	// Whether they were added is not known, save where the engine said so. Under a key that does not matter.
 	certain := errors.Is(err, ErrUnverified) || errors.Is(err, ErrRefused)
 	var again, lost []*pending
@@ -181,6 +184,12 @@ func (l *Log) appendBatch(batch []*pending) {
 	for _, p := range lost {
 		p.fail(fmt.Errorf("%w: whether it was taken is not known: %w", codec.ErrUnavailable, err))
 	}
+}
+
+// least is what the log has at least, as far as this node knows: one that ends in front of it would give positions again.
+func (l *Log) least() uint64 {
+	position := l.applied.Load()
+	return positionOf(max(epochOf(position), l.store.Newest()), countOf(position))
 }
 
 // requeue puts these back to the front of the queue.
@@ -249,8 +258,8 @@ func (l *Log) settled(p *pending) {
 	}
 }
 
-// hashOf is what the engine knows of a key.
-func hashOf(room, key string) string {
+// HashOf is what the engine knows of a key.
+func HashOf(room, key string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%d %s%s", len(room), room, key))
 	return string(sum[:16])
 }

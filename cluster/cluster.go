@@ -59,6 +59,7 @@ type Log struct {
 	epochs  map[uint64]Epoch  // that are known; the tailer's
 	opened  uint64            // the greatest number that this node gave to an epoch
 	told    map[uint64]string // names of those that the engine knows
+	newest  uint64            // the greatest epoch of a log that was verified, and that this process followed; the tailer's
 	hurry   chan struct{}     // somebody waits for the tail; of size 1
 	work    chan struct{}     // there is something to be appended; of size 1
 	stop    context.CancelFunc
@@ -69,6 +70,7 @@ type Log struct {
 	trouble atomic.Pointer[trouble]
 	applied atomic.Uint64 // position
 	reached atomic.Bool   // the engine has answered last
+	doubted atomic.Bool   // an append found that the log is another: it is to be looked at
 
 	presence presence
 	owed     owed

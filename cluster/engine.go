@@ -14,10 +14,10 @@ type Engine interface {
 	// State says how the log stands.
 	State(ctx context.Context) (State, error)
 
-	// Append adds items, each with the next offset of its room, in one step, if run is the run for which the log is verified: else
-	// the error is ErrUnverified. An item whose key the engine knows is not added, and its outcome is that of the original. An error that is
+	// Append adds items, each with the next offset of its room, in one step, if run is the run for which the log is verified, and the log neither ends in
+	// front of least nor is of an earlier epoch: else the error is ErrUnverified. An item whose key the engine knows is not added, and its outcome is that of the original. An error that is
 	// neither ErrUnverified nor ErrRefused leaves it open whether they were added.
-	Append(ctx context.Context, run string, items []Item) ([]Outcome, error)
+	Append(ctx context.Context, run string, least uint64, items []Item) ([]Outcome, error)
 
 	// After returns at most some entries behind a position, in order. If there is none it waits for one, for about a second.
 	After(ctx context.Context, position uint64) ([]Entry, error)
@@ -30,10 +30,12 @@ type Engine interface {
 	// Claim says how far a node has the log, and returns what all nodes say of themselves that did so in the last seconds,
 	// for this run.
 	Claim(ctx context.Context, run string, c Claim) ([]Claim, error)
-	// Lead makes the node the only one that may Restore and Open in this run, for some seconds. It reports whether it is.
+	// Lead makes the node the only one that may Restore, Retract and Open in this run, for some seconds. It reports whether it is.
 	Lead(ctx context.Context, run, node string) (bool, error)
 	// Restore appends entries that the engine has lost, with the positions that they had, and raises the heads of rooms.
 	Restore(ctx context.Context, run, node string, entries []Entry, heads map[string]uint64) error
+	// Retract takes away entries that are at the end of the log, and their keys, and has the heads of their rooms in front of them.
+	Retract(ctx context.Context, run, node string, entries []Entry) error
 	// Open begins an epoch, whose Start is behind all there is, notes those before it that the engine does not know, and says that the
 	// log is verified for this run.
 	Open(ctx context.Context, run, node string, e Epoch, before []Epoch) error

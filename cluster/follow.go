@@ -56,20 +56,16 @@ func (l *Log) run() error {
 	if !st.Verified {
 		return l.settle(st)
 	}
+	if st.Epoch.N < l.newest { // a primary of before, which knows nothing of what came since
+		return l.gone(st)
+	}
+	l.newest = st.Epoch.N
 	if err := l.reconcile(st); err != nil {
 		return err
 	}
 	looked := time.Now()
 	for l.ctx.Err() == nil {
-		// A problem of the engine keeps it from taking messages, not us from reading them.
-		if st.Problem == "" {
-			if l.trouble.Load() != nil && countOf(l.store.Position()) >= countOf(st.Last) { // else it is behind still
-				l.trusted()
-			}
-		} else {
-			l.troubled(errors.New(st.Problem))
-		}
-		if time.Since(looked) >= lookEvery {
+		if l.doubted.Swap(false) || time.Since(looked) >= lookEvery {
 			was := st
 			if st, err = l.look(); err != nil {
 				return err
@@ -82,6 +78,14 @@ func (l *Log) run() error {
 				return l.gone(st)
 			}
 			l.expire()
+		}
+		// A problem of the engine keeps it from taking messages, not us from reading them.
+		if st.Problem == "" {
+			if l.trouble.Load() != nil && countOf(l.store.Position()) >= countOf(st.Last) { // else it is behind still
+				l.trusted()
+			}
+		} else {
+			l.troubled(errors.New(st.Problem))
 		}
 		ctx, cancel := context.WithTimeout(l.ctx, ordinary)
 		entries, err := l.engine.After(ctx, l.store.Position())

@@ -71,7 +71,7 @@ func (l *Log) again(records []codec.Record) {
 	var items []*pending
 	for _, rec := range records {
 		p := &pending{room: rec.Room, key: rec.Key, until: time.Now().Add(neverLate), owed: true}
-		p.item = Item{Room: rec.Room, Key: hashOf(rec.Room, rec.Key), Record: codec.AppendRecord(nil, &rec)}
+		p.item = Item{Room: rec.Room, Key: HashOf(rec.Room, rec.Key), Record: codec.AppendRecord(nil, &rec)}
 		p.done.Tell = func(r codec.Receipt) {
 			if r.Err == nil && r.Durable {
 				l.paid(rec)

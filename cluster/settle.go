@@ -115,6 +115,9 @@ func (l *Log) lead(st State, n uint64) error {
 	if st, err = l.look(); err != nil || st.Verified {
 		return errors.Join(err, errSettled)
 	}
+	if st.Last, err = l.retract(ctx, st); err != nil {
+		return err
+	}
 	lost, err := l.lost(st.Last)
 	if err != nil {
 		return err
@@ -142,6 +145,50 @@ func (l *Log) lead(st State, n uint64) error {
 	return errSettled
 }
 
+// retract takes from the log what is behind the start of an epoch that this node has and the engine does not know: it is of a line that is over, which a primary
+// of before a failover goes on with. It returns where the log ends then.
+func (l *Log) retract(ctx context.Context, st State) (uint64, error) {
+	fork := uint64(0) // count of the first that is of another line
+	for n, name := range l.store.Epochs() {
+		if e := l.epochs[n]; n > st.Epoch.N && e.Name == name && e.Start > 0 && (fork == 0 || e.Start < fork) {
+			fork = e.Start
+		}
+	}
+	if fork == 0 {
+		end, err := l.endOf(st.Epoch.N)
+		if err != nil {
+			return 0, err
+		}
+		fork = countOf(end) + 1
+		if end == l.store.Position() { // it has nothing that is newer
+			return st.Last, nil
+		}
+	}
+	if fork > countOf(st.Last) {
+		return st.Last, nil
+	}
+	end := positionOf(min(st.Epoch.N, l.epochAt(fork-1).N), fork-1)
+	for {
+		entries, err := l.engine.After(ctx, end)
+		if err != nil {
+			return 0, err
+		}
+		if len(entries) == 0 {
+			return end, nil
+		}
+		for i, e := range entries {
+			if rec, err := codec.DecodeRecord(e.Record); err == nil && rec.Key != "" {
+				entries[i].Key = HashOf(e.Room, rec.Key)
+			}
+		}
+		if err := l.engine.Retract(ctx, st.Run, l.cfg.Node, entries); err != nil {
+			return 0, fmt.Errorf("retract what is of another line: %w", err)
+		}
+		l.stats.retracted.Add(uint64(len(entries)))
+		l.log.Warn("messages of another line retracted", "from", entries[0].Position, "count", len(entries))
+	}
+}
+
 // lost returns what the engine does not have of this node's newest entries: as many as there are without a gap.
 func (l *Log) lost(last uint64) ([]Entry, error) {
 	if countOf(last) >= countOf(l.store.Position()) {
@@ -150,7 +197,7 @@ func (l *Log) lost(last uint64) ([]Entry, error) {
 	if list := l.ring.after(last); len(list) > 0 && (countOf(list[0].Position) == countOf(last)+1) {
 		for i := range list {
 			if rec, err := codec.DecodeRecord(list[i].Record); err == nil && rec.Key != "" {
-				list[i].Key = hashOf(list[i].Room, rec.Key)
+				list[i].Key = HashOf(list[i].Room, rec.Key)
 			}
 		}
 		return list, nil
@@ -178,7 +225,7 @@ func entryOf(x store.Positioned) Entry {
 	rec.Message.ID = codec.ID{}
 	e := Entry{Position: x.Position, Room: x.Room, Offset: offset, Record: codec.AppendRecord(nil, &rec)}
 	if x.Key != "" {
-		e.Key = hashOf(x.Room, x.Key)
+		e.Key = HashOf(x.Room, x.Key)
 	}
 	return e
 }

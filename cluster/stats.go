@@ -8,8 +8,8 @@ import (
 )
 
 type counters struct {
-	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, again, epochs, syncs, silent, deaf, asked, buried, told, toldBytes, wanted atomic.Uint64
-	appendTimes                                                                                                                                                              metrics.Histogram
+	batches, appended, failures, retried, refused, duplicates, applied, unread, leaps, rollbacks, retracted, again, epochs, syncs, silent, deaf, asked, buried, told, toldBytes, wanted atomic.Uint64
+	appendTimes                                                                                                                                                                         metrics.Histogram
 }
 
 // Stats are counters since the start, save for the first.
@@ -29,6 +29,7 @@ type Stats struct {
 	Unread     uint64 // of these: that could not be decoded
 	Leaps      uint64 // times that entries were missed, since the log did not have them any more
 	Rollbacks  uint64 // times that this node took messages back
+	Retracted  uint64 // messages that this node took from the engine's log, since they were of another line
 	Again      uint64 // messages of these that were appended again
 	Epochs     uint64 // that this node opened
 	Syncs      uint64 // reads that waited for the tail
@@ -50,7 +51,7 @@ func (l *Log) Stats() Stats {
 	s := Stats{
 		Batches: c.batches.Load(), Appended: c.appended.Load(), Failures: c.failures.Load(), Retried: c.retried.Load(), Refused: c.refused.Load(),
 		Duplicates: c.duplicates.Load(), Applied: c.applied.Load(), Unread: c.unread.Load(), Leaps: c.leaps.Load(),
-		Rollbacks: c.rollbacks.Load(), Again: c.again.Load(), Epochs: c.epochs.Load(), Syncs: c.syncs.Load(), AppendTimes: c.appendTimes.Read(),
+		Rollbacks: c.rollbacks.Load(), Retracted: c.retracted.Load(), Again: c.again.Load(), Epochs: c.epochs.Load(), Syncs: c.syncs.Load(), AppendTimes: c.appendTimes.Read(),
 		Silent: c.silent.Load(), Deaf: c.deaf.Load(), Asked: c.asked.Load(), Buried: c.buried.Load(), Twins: l.twins.Load(),
 		Told: c.told.Load(), ToldBytes: c.toldBytes.Load(), Wanted: c.wanted.Load(),
 	}

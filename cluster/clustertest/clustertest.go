@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,14 +56,14 @@ func NewWorld(t *testing.T, s Server, n, history int) *World {
 	for range n {
 		paths = append(paths, filepath.Join(t.TempDir(), "edgechat.db"))
 	}
-	return newWorld(t, s, history, paths)
+	return newWorld(t, s, history, "node", paths)
 }
 
 // newWorld returns nodes with these files.
-func newWorld(t *testing.T, s Server, history int, paths []string) *World {
+func newWorld(t *testing.T, s Server, history int, name string, paths []string) *World {
 	w := &World{Server: s, History: history, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))}
 	for i, path := range paths {
-		node := &Node{w: w, name: fmt.Sprint("node", i), path: path}
+		node := &Node{w: w, name: fmt.Sprint(name, i), path: path}
 		w.nodes = append(w.nodes, node)
 		node.open(t)
 	}
@@ -162,6 +163,57 @@ func (n *Node) Contents(t *testing.T, room string) (list []string) {
 		list = append(list, m.Content)
 	}
 	return list
+}
+
+// Items are messages as a node gives them to an engine: content and key of each.
+func Items(room string, texts ...string) (list []cluster.Item) {
+	for i := 0; i < len(texts); i += 2 {
+		content, key := texts[i], texts[i+1]
+		rec := codec.Record{Room: room, Message: codec.Message{Username: "ann", Content: content, Time: 1}, Key: key}
+		item := cluster.Item{Room: room, Record: codec.AppendRecord(nil, &rec)}
+		if key != "" {
+			item.Key = cluster.HashOf(room, key)
+		}
+		list = append(list, item)
+	}
+	return list
+}
+
+// Late returns a node of its own, with nothing in it, that comes to a server beside others.
+func Late(t *testing.T, s Server) *Node {
+	return newWorld(t, s, 1000, "late", []string{filepath.Join(t.TempDir(), "edgechat.db")}).nodes[0]
+}
+
+// Same waits until all nodes have these messages of a room and no others, under the same ids, byte for byte.
+func Same(t *testing.T, nodes []*Node, room string, contents ...string) {
+	t.Helper()
+	pages := make([]string, len(nodes))
+	same := func() bool {
+		for i, n := range nodes {
+			pages[i] = ""
+			p, err := n.Log().Read(room, codec.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, m := range p.Messages {
+				pages[i] += fmt.Sprintf("%s %q\n", m.ID, m.Content)
+				got = append(got, m.Content)
+			}
+			if pages[i] != pages[0] || !slices.Equal(got, contents) {
+				return false
+			}
+		}
+		return true
+	}
+	for end := time.Now().Add(patience); !same(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			for i, p := range pages {
+				t.Errorf("%s has\n%s", nodes[i].name, p)
+			}
+			t.Fatalf("%s is not %q on all nodes", room, contents)
+		}
+	}
 }
 
 // Eventually waits until what it says is so.

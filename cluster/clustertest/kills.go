@@ -251,7 +251,7 @@ func Kills(t *testing.T, s Server, address string, nodes int, keeps bool, took t
 		paths = append(paths, p.path)
 	}
 	t.Logf("%d nodes were killed", killed+len(list))
-	c.w = newWorld(t, s, 1_000_000, paths)
+	c.w = newWorld(t, s, 1_000_000, "node", paths)
 	for _, n := range c.w.nodes {
 		n.deliver, n.cut = c.deliver, func(string, codec.ID) {}
 		n.begin(t)

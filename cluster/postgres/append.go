@@ -39,14 +39,14 @@ func int8Of(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
 var binaryFormat = []int16{1}
 
 // Append is that of cluster.Engine.
-func (e *Engine) Append(ctx context.Context, run string, items []cluster.Item) (out []cluster.Outcome, err error) {
+func (e *Engine) Append(ctx context.Context, run string, least uint64, items []cluster.Item) (out []cluster.Outcome, err error) {
 	err = e.writes.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		r := c.ExecParams(ctx, e.in("select pos, off, dup from S.append($1, $2, $3, $4)"), [][]byte{
-			[]byte(run),
+		r := c.ExecParams(ctx, e.in("select pos, off, dup from S.append($1, $2, $3, $4, $5)"), [][]byte{
+			[]byte(run), int8Of(least),
 			array(typeText, len(items), func(i int) []byte { return []byte(items[i].Room) }),
 			array(typeBytes, len(items), func(i int) []byte { return []byte(items[i].Key) }),
 			array(typeBytes, len(items), func(i int) []byte { return items[i].Record }),
-		}, []uint32{typeText, typeTextArray, typeBytesArray, typeBytesArray}, binaryFormat, binaryFormat).Read()
+		}, []uint32{typeText, typeInt8, typeTextArray, typeBytesArray, typeBytesArray}, binaryFormat, binaryFormat).Read()
 		if r.Err != nil {
 			return r.Err
 		}

@@ -21,13 +21,16 @@ create table if not exists S.epoch (n bigint primary key, name text not null, st
 create table if not exists S.claim (node text primary key, run text not null, position bigint not null, newest bigint not null, until timestamptz not null);
 create unlogged table if not exists S.run (id int primary key check (id = 1), token text not null);
 
-create or replace function S.append(run text, rooms text[], keys bytea[], recs bytea[]) returns table(pos bigint, off bigint, dup boolean) language plpgsql as $$
+create or replace function S.append(run text, least bigint, rooms text[], keys bytea[], recs bytea[]) returns table(pos bigint, off bigint, dup boolean) language plpgsql as $$
 #variable_conflict use_column
 declare m record; i int; p bigint; o bigint; d boolean;
 begin
   select * into m from S.meta where id = 1 for update;
   if m.gen is distinct from run or not exists (select from S.run r where r.token = append.run) then
     raise exception 'the log is not verified for this run' using errcode = 'EC001';
+  end if;
+  if m.n < least >> 40 or m.seq < (least & ((1::bigint << 40) - 1)) then
+    raise exception 'the log has less than it had' using errcode = 'EC001';
   end if;
   for i in 1 .. coalesce(array_length(rooms, 1), 0) loop
     d := false;
@@ -69,6 +72,13 @@ begin
     insert into S.log (pos, room, off, key, rec) values (poss[i], rooms[i], offs[i], case when length(keys[i]) > 0 then keys[i] end, recs[i]) on conflict do nothing;
     insert into S.room as r (room, head) values (rooms[i], offs[i]) on conflict (room) do update set head = greatest(r.head, excluded.head);
   end loop;
+end $$;
+
+create or replace function S.retract(run text, node text, poss bigint[], rooms text[], offs bigint[]) returns void language plpgsql as $$
+begin
+  perform S.leads(run, node);
+  delete from S.log where pos = any (poss);
+  update S.room r set head = least(r.head, x.off - 1) from (select room, min(off) as off from unnest(rooms, offs) as u(room, off) group by room) x where r.room = x.room;
 end $$;
 
 create or replace function S.open(run text, node text, n_ bigint, name_ text, start_ bigint, ns bigint[], names text[], starts bigint[]) returns void language plpgsql as $$

@@ -61,6 +61,19 @@ func (e *Engine) Restore(ctx context.Context, run, node string, entries []cluste
 	})
 }
 
+// Retract is that of cluster.Engine. A key is part of its entry.
+func (e *Engine) Retract(ctx context.Context, run, node string, entries []cluster.Entry) error {
+	return e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
+		n := len(entries)
+		return c.ExecParams(ctx, e.in("select S.retract($1, $2, $3, $4, $5)"), [][]byte{
+			[]byte(run), []byte(node),
+			array(typeInt8, n, func(i int) []byte { return int8Of(entries[i].Position) }),
+			array(typeText, n, func(i int) []byte { return []byte(entries[i].Room) }),
+			array(typeInt8, n, func(i int) []byte { return int8Of(entries[i].Offset) }),
+		}, []uint32{typeText, typeText, typeInt8Array, typeTextArray, typeInt8Array}, binaryFormat, nil).Read().Err
+	})
+}
+
 // Open is that of cluster.Engine.
 func (e *Engine) Open(ctx context.Context, run, node string, x cluster.Epoch, before []cluster.Epoch) error {
 	return e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {

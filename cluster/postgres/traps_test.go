@@ -74,12 +74,12 @@ func TestOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer hangUp(c)
-	if _, err := c.Exec(t.Context(), e.in("begin; select * from S.append('"+run+"', array['den'], array[''::bytea], array['x'::bytea])")).ReadAll(); err != nil {
+	if _, err := c.Exec(t.Context(), e.in("begin; select * from S.append('"+run+"', 0, array['den'], array[''::bytea], array['x'::bytea])")).ReadAll(); err != nil {
 		t.Fatal(err)
 	}
 	other := make(chan []cluster.Outcome, 1)
 	go func() { // ends with the append
-		out, err := e.Append(context.Background(), run, []cluster.Item{{Room: "den", Record: []byte("y")}})
+		out, err := e.Append(context.Background(), run, 0, []cluster.Item{{Room: "den", Record: []byte("y")}})
 		if err != nil {
 			t.Error(err)
 		}

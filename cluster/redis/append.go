@@ -12,14 +12,15 @@ import (
 	"edgechat/cluster"
 )
 
-// appendScript is all of an append. KEYS: meta, log, heads. ARGV: run, what keys begin with, their life in ms, Keep; then room, hash of key
-// and record of each message. It answers "offset n seq" of each, with a "=" in front if it was there.
+// appendScript is all of an append. KEYS: meta, log, heads. ARGV: run, what keys begin with, their life in ms, Keep, the least epoch and count; then room, hash
+// of key and record of each message. It answers "offset n seq" of each, with a "=" in front if it was there.
 const appendScript = `
 local m = redis.call('HMGET', KEYS[1], 'gen', 'n', 'seq')
 if m[1] ~= ARGV[1] or redis.call('HGET', KEYS[3], '') ~= '1' then return redis.error_reply('UNVERIFIED the log is not verified for this run') end
 local n, seq = m[2], tonumber(m[3])
+if tonumber(n) < tonumber(ARGV[5]) or seq < tonumber(ARGV[6]) then return redis.error_reply('UNVERIFIED the log has less than it had') end
 local out = {}
-for i = 5, #ARGV, 3 do
+for i = 7, #ARGV, 3 do
   local room, key = ARGV[i], ARGV[i+1]
   local known = key ~= '' and redis.call('GET', ARGV[2] .. key)
   if known then
@@ -45,14 +46,14 @@ func scriptOf(run string) string { return "-- edgechat, run " + run + appendScri
 var scripts sync.Map
 
 // Append is that of cluster.Engine.
-func (e *Engine) Append(ctx context.Context, run string, items []cluster.Item) (out []cluster.Outcome, err error) {
+func (e *Engine) Append(ctx context.Context, run string, least uint64, items []cluster.Item) (out []cluster.Outcome, err error) {
 	err = e.writes.do(ctx, func(c redis.Conn) error {
 		name, err := e.load(c, run)
 		if err != nil {
 			return err
 		}
-		args := make([]any, 0, 8+3*len(items))
-		args = append(args, name, 3, e.key("meta"), e.key("log"), e.key("heads"), run, e.key("k:"), e.cfg.KeyTime.Milliseconds(), e.cfg.Keep)
+		args := make([]any, 0, 11+3*len(items))
+		args = append(args, name, 3, e.key("meta"), e.key("log"), e.key("heads"), run, e.key("k:"), e.cfg.KeyTime.Milliseconds(), e.cfg.Keep, least>>40, least&(1<<40-1))
 		for _, x := range items {
 			args = append(args, x.Room, x.Key, x.Record)
 		}

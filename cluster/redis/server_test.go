@@ -49,6 +49,8 @@ func serve(t testing.TB, args ...string) *server {
 	return s
 }
 
+func (s *server) socket() string { return filepath.Join(s.dir, "s") }
+
 func (s *server) Engine(t testing.TB) cluster.Engine {
 	e, err := Open(Config{Address: filepath.Join(s.dir, "s"), Name: "test"})
 	if err != nil {

@@ -82,6 +82,17 @@ end
 return redis.status_reply('OK')
 `
 
+// retractScript: KEYS: lead, meta, heads, log. ARGV: as leads, what keys begin with; then position, room, offset and key of each entry.
+const retractScript = leads + `
+for i = 5, #ARGV, 4 do
+  redis.call('XDEL', KEYS[4], ARGV[i])
+  local have = tonumber(redis.call('HGET', KEYS[3], ARGV[i+1]) or '0')
+  if have >= tonumber(ARGV[i+2]) then redis.call('HSET', KEYS[3], ARGV[i+1], ARGV[i+2] - 1) end
+  if ARGV[i+3] ~= '' then redis.call('DEL', ARGV[4] .. ARGV[i+3]) end
+end
+return redis.status_reply('OK')
+`
+
 // openScript: KEYS: lead, meta, heads, epochs. ARGV: as leads, n, name, start, the count before it; then number, and start and name, of each before.
 const openScript = leads + `
 if redis.call('HEXISTS', KEYS[4], ARGV[4]) == 1 then return redis.error_reply('UNVERIFIED the epoch is there already') end
@@ -141,6 +152,18 @@ func (e *Engine) Restore(ctx context.Context, run, node string, entries []cluste
 		}
 	}
 	return understood(call(part, entries))
+}
+
+// Retract is that of cluster.Engine. meta has the count still, which Open sets.
+func (e *Engine) Retract(ctx context.Context, run, node string, entries []cluster.Entry) error {
+	args := []any{retractScript, 4, e.key("lead"), e.key("meta"), e.key("heads"), e.key("log"), run, node, leadLife, e.key("k:")}
+	for _, x := range entries {
+		args = append(args, formatPosition(x.Position), x.Room, x.Offset, x.Key)
+	}
+	return understood(e.calls.do(ctx, func(c redis.Conn) error {
+		_, err := c.Do("EVAL", args...)
+		return err
+	}))
 }
 
 // Open is that of cluster.Engine.

@@ -13,6 +13,7 @@ import (
 
 // State is that of cluster.Engine. The run is that of the server's process.
 func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
+	replica := false
 	err = e.calls.do(ctx, func(c redis.Conn) error {
 		for _, cmd := range [][]any{
 			{"INFO"}, {"CONFIG", "GET", "appendfsync"}, {"HMGET", e.key("meta"), "gen", "n", "name", "start", "seq"},
@@ -72,8 +73,14 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 		st.Verified = meta[0] == st.Run && sentinel == "1"
 		st.Durable, st.Setting = durability(info, fsync, fsyncErr)
 		st.Problem = problem(info)
+		replica = info["role"] == "slave"
 		return nil
 	})
+	if replica { // a primary that was demoted keeps its connections, and its address may lead to the new one by now
+		for _, l := range []*lane{e.calls, e.writes, e.tail} {
+			l.drop()
+		}
+	}
 	return st, understood(err)
 }
 

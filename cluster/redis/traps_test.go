@@ -1,14 +1,10 @@
 package redis
 
 import (
-	"bytes"
 	"fmt"
-	"net"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -153,103 +149,23 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// A cutter passes what clients send to a server, and cuts the connection in place of the answer to an append, once it is armed.
-type cutter struct {
-	*server
-	path  string
-	armed atomic.Bool
-	cut   atomic.Int32
-	wg    sync.WaitGroup
-}
-
-func cutting(t *testing.T, s *server) *cutter {
-	t.Helper()
-	c := &cutter{server: s, path: filepath.Join(s.dir, "c")}
-	l, err := net.Listen("unix", c.path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			c.wg.Go(func() { c.serve(conn) })
-		}
-	})
-	t.Cleanup(func() { l.Close(); c.wg.Wait() })
-	return c
-}
-
-func (c *cutter) serve(conn net.Conn) {
-	defer conn.Close()
-	up, err := net.Dial("unix", filepath.Join(c.dir, "s"))
-	if err != nil {
-		return
-	}
-	defer up.Close()
-	var appends atomic.Bool
-	done := make(chan struct{})
-	go func() { // ends with conn
-		defer close(done)
-		defer up.Close()
-		buf := make([]byte, 64<<10)
-		for {
-			n, err := conn.Read(buf)
-			if err != nil {
-				return
-			}
-			if bytes.Contains(buf[:n], []byte("EVALSHA")) && c.armed.CompareAndSwap(true, false) {
-				appends.Store(true)
-			}
-			if _, err := up.Write(buf[:n]); err != nil {
-				return
-			}
-		}
-	}()
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := up.Read(buf)
-		if err != nil || appends.Load() {
-			if appends.Load() {
-				c.cut.Add(1)
-			}
-			break
-		}
-		if _, err := conn.Write(buf[:n]); err != nil {
-			break
-		}
-	}
-	conn.Close()
-	<-done
-}
-
-func (c *cutter) Engine(t testing.TB) cluster.Engine {
-	e, err := Open(Config{Address: c.path, Name: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
-}
-
 // TestAnswerLost: an append whose answer is lost is executed once. Under a key it is told as taken; without one that it is not known.
 func TestAnswerLost(t *testing.T) {
 	t.Parallel()
-	c := cutting(t, serve(t))
-	n := nodes(t, c, 1)[0]
+	s := behindProxy(t, serve(t))
+	n := nodes(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k1")
-	c.armed.Store(true)
+	s.proxy.Lose("EVALSHA")
 	if r := n.Say(t, "den", "keyed", "k2"); r.Err != nil || r.ID.Offset != 2 {
 		t.Errorf("with a key: %+v", r)
 	}
 	clustertest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil })
-	c.armed.Store(true)
+	s.proxy.Lose("EVALSHA")
 	if r := n.Say(t, "den", "plain", ""); r.Err == nil {
 		t.Errorf("without a key: %+v", r)
 	}
-	if n := c.cut.Load(); n != 2 {
-		t.Errorf("%d answers were cut", n)
+	if n := s.proxy.Lost(); n != 2 {
+		t.Errorf("%d answers were lost", n)
 	}
 	n.SayTaken(t, "den", "last", "k3")
 	if got := n.Contents(t, "den"); !slices.Equal(got, []string{"first", "keyed", "plain", "last"}) {

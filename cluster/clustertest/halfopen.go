@@ -1,0 +1,117 @@
+package clustertest
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"edgechat/cluster"
+)
+
+// A Net is a network of the test's own.
+type Net interface {
+	// Do runs f, and what programs it starts, in it.
+	Do(f func())
+}
+
+// Drop has all packets to and from a port lost, in both directions, without a word to either side; what it returns ends that. The test is skipped without nft.
+func Drop(t testing.TB, n Net, port int) (end func()) {
+	t.Helper()
+	if _, err := exec.LookPath("nft"); err != nil {
+		t.Skip("nft is not installed (apt-get install nftables)")
+	}
+	nft := func(rules string) {
+		t.Helper()
+		var out []byte
+		var err error
+		n.Do(func() { out, err = exec.Command("nft", rules).CombinedOutput() })
+		if err != nil {
+			t.Fatalf("nft %s: %v %s", rules, err, out)
+		}
+	}
+	nft(fmt.Sprintf("add table ip drop; add chain ip drop in { type filter hook input priority 0; }; add rule ip drop in tcp dport %d drop; add rule ip drop in tcp sport %[1]d drop", port))
+	return func() { nft("delete table ip drop") }
+}
+
+// mostHalfOpen is how long a call may take whose connection is half open.
+const mostHalfOpen = 5 * time.Second
+
+// HalfOpen has all packets between an engine and its server dropped during a write, a read that blocks, and a look: each fails within five seconds. So do those that
+// follow, which connect. Once packets pass again, all works, and nothing was executed twice. open returns an engine, which is used within n.
+func HalfOpen(t *testing.T, n Net, port int, open func() cluster.Engine) {
+	e := open()
+	defer e.Close()
+	inside := func(f func() error) { // connections are made by who calls first, and stay where they were made
+		t.Helper()
+		var err error
+		n.Do(func() { err = f() })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	var st cluster.State
+	inside(func() (err error) { st, err = e.State(ctx); return err })
+	verify(t, n, e, st)
+	inside(func() error { _, err := e.Append(ctx, st.Run, 0, Items("den", "1", "k1")); return err })
+	var first []cluster.Entry
+	inside(func() (err error) { first, err = e.After(ctx, 0); return err })
+	if len(first) != 1 {
+		t.Fatalf("%d entries", len(first))
+	}
+	end := Drop(t, n, port)
+	calls := map[string]func() error{
+		"write": func() error { _, err := e.Append(ctx, st.Run, 0, Items("den", "2", "k2")); return err },
+		"read":  func() error { _, err := e.After(ctx, first[0].Position); return err },
+		"look":  func() error { _, err := e.State(ctx); return err },
+	}
+	for _, round := range []string{"over a connection that was", "over one that is made"} {
+		var wg sync.WaitGroup
+		for what, call := range calls {
+			wg.Go(func() {
+				began := time.Now()
+				var err error
+				if round == "over a connection that was" {
+					err = call()
+				} else { // one after the other: a network has one thread
+					n.Do(func() { began = time.Now(); err = call() })
+				}
+				if took := time.Since(began); err == nil || took > mostHalfOpen+time.Second { // which is for a machine that does something else
+					t.Errorf("a %s %s: %v after %s", what, round, err, took)
+				}
+			})
+		}
+		wg.Wait()
+	}
+	end()
+	var out []cluster.Outcome
+	eventually(t, "it writes again", func() bool {
+		var err error
+		n.Do(func() {
+			ctx, cancel := context.WithTimeout(ctx, mostHalfOpen)
+			defer cancel()
+			out, err = e.Append(ctx, st.Run, 0, Items("den", "2", "k2"))
+		})
+		return err == nil
+	})
+	if len(out) != 1 || out[0].Offset != 2 {
+		t.Errorf("it is %+v", out)
+	}
+}
+
+// verify opens the first epoch.
+func verify(t *testing.T, n Net, e cluster.Engine, st cluster.State) {
+	t.Helper()
+	var err error
+	n.Do(func() {
+		if _, err = e.Lead(t.Context(), st.Run, "node"); err == nil {
+			err = e.Open(t.Context(), st.Run, "node", cluster.Epoch{N: 1, Name: "first", Start: 1}, nil)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,23 @@
+package postgres
+
+import (
+	"testing"
+
+	"edgechat/cluster"
+	"edgechat/cluster/clustertest"
+	"edgechat/internal/edgetest"
+)
+
+// TestHalfOpen: see clustertest.HalfOpen.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	n := edgetest.NewNet(t)
+	n.Do(func() { serve(t, "-c", "listen_addresses=127.0.0.1", "-c", "port=7000") })
+	clustertest.HalfOpen(t, n, 7000, func() cluster.Engine {
+		e, err := Open(Config{Address: "host=127.0.0.1 port=7000 user=postgres dbname=postgres sslmode=disable", Name: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	})
+}

@@ -1,0 +1,258 @@
+package redis
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/cluster"
+	"edgechat/cluster/clustertest"
+)
+
+// A proxied server is reached by a proxy, which may lead elsewhere.
+type proxied struct {
+	*server
+	path  string
+	proxy *clustertest.Proxy
+}
+
+func behindProxy(t *testing.T, s *server) *proxied {
+	t.Helper()
+	path := filepath.Join(s.dir, "p")
+	return &proxied{s, path, clustertest.NewProxy(t, path, s.socket())}
+}
+
+func (p *proxied) Engine(t testing.TB) cluster.Engine {
+	e, err := Open(Config{Address: p.path, Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// pair returns a primary and its replica, which has all that the primary has.
+func pair(t *testing.T) (primary, replica *server) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") // replicas do not know unix sockets
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	primary = serve(t, "--port", port, "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+	replica = serve(t, "--replicaof", "127.0.0.1 "+port)
+	clustertest.Eventually(t, "the replica follows", func() bool { return replica.info(t)["master_link_status"] == "up" })
+	return primary, replica
+}
+
+func (s *server) info(t testing.TB) map[string]string {
+	t.Helper()
+	b, ok := s.do(t, "INFO").([]byte)
+	if !ok {
+		t.Fatal("INFO is no text")
+	}
+	return parseInfo(string(b))
+}
+
+// caughtUp waits until the replica has what the primary has.
+func caughtUp(t *testing.T, primary, replica *server) {
+	t.Helper()
+	clustertest.Eventually(t, "the replica has all", func() bool {
+		return primary.info(t)["master_repl_offset"] == replica.info(t)["slave_repl_offset"]
+	})
+}
+
+// same has all nodes have these contents under the same ids, byte for byte, and no more.
+func same(t *testing.T, list []*clustertest.Node, contents ...string) {
+	t.Helper()
+	clustertest.Same(t, list, "den", contents...)
+}
+
+// TestPromoted: a replica is promoted that lacks what came last. The nodes put that back, under the ids that it had.
+func TestPromoted(t *testing.T) {
+	t.Parallel()
+	primary, replica := pair(t)
+	s := behindProxy(t, primary)
+	list := nodes(t, s, 2)
+	list[0].SayTaken(t, "den", "1", "k1")
+	caughtUp(t, primary, replica)
+	replica.do(t, "REPLICAOF", "NO", "ONE") // from now on it hears nothing
+	second := list[0].SayTaken(t, "den", "2", "k2")
+	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+	primary.Kill(t)
+	s.proxy.To(replica.socket())
+	third := list[1].SayTaken(t, "den", "3", "k3")
+	if third.Offset != 3 || third.Epoch == second.Epoch {
+		t.Errorf("%s behind %s", third, second)
+	}
+	if again := list[0].SayTaken(t, "den", "2", "k2"); again != second {
+		t.Errorf("its key is that of %s, was %s", again, second)
+	}
+	same(t, list, "1", "2", "3")
+}
+
+// TestOldPrimary: a replica is promoted, and later nodes are led back to the old primary, which is as it was, says that its log is verified, and has what
+// nobody was told of. It is not believed: what was said since is put back, under the same ids.
+func TestOldPrimary(t *testing.T) {
+	t.Parallel()
+	primary, replica := pair(t)
+	s := behindProxy(t, primary)
+	list := nodes(t, s, 2)
+	first := list[0].SayTaken(t, "den", "1", "k1")
+	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == first })
+	caughtUp(t, primary, replica)
+	replica.do(t, "REPLICAOF", "NO", "ONE")
+	s.proxy.To(replica.socket())
+	s.proxy.Cut()
+	second := list[0].SayTaken(t, "den", "2", "k2")
+	third := list[1].SayTaken(t, "den", "3", "") // which nobody could say again
+	if second.Epoch == first.Epoch {
+		t.Fatalf("%s behind %s", second, first)
+	}
+	clustertest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
+
+	e := primary.Engine(t) // of a node that never heard of the failover, and was not answered
+	defer e.Close()
+	st, err := e.State(t.Context())
+	if err != nil || !st.Verified {
+		t.Fatalf("%+v %v", st, err)
+	}
+	if _, err := e.Append(t.Context(), st.Run, 0, clustertest.Items("den", "astray 1", "", "astray 2", "k4", "astray 3", "")); err != nil {
+		t.Fatal(err)
+	}
+	s.proxy.To(primary.socket())
+	s.proxy.Cut()
+	fourth := list[0].SayTaken(t, "den", "4", "k4")
+	if fourth.Offset != 4 || fourth.Epoch == second.Epoch || fourth.Epoch == first.Epoch {
+		t.Errorf("%s behind %s", fourth, third)
+	}
+	same(t, list, "1", "2", "3", "4")
+	retracted := uint64(0)
+	for _, n := range list {
+		st := n.Log().Stats()
+		if retracted += st.Retracted; st.Rollbacks > 0 || st.Leaps > 0 {
+			t.Errorf("a node went back: %+v", st)
+		}
+	}
+	if retracted != 3 {
+		t.Errorf("%d messages were retracted", retracted)
+	}
+	late := clustertest.Late(t, primary) // which has all from the engine
+	late.Follow(t)
+	same(t, append(list, late), "1", "2", "3", "4")
+}
+
+// TestDemoted: the address leads to a new primary, while the old one goes on as its replica and keeps its connections. They are given up.
+func TestDemoted(t *testing.T) {
+	t.Parallel()
+	primary, replica := pair(t)
+	s := behindProxy(t, primary)
+	list := nodes(t, s, 2)
+	list[0].SayTaken(t, "den", "1", "k1")
+	caughtUp(t, primary, replica)
+	replica.do(t, "REPLICAOF", "NO", "ONE")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	_ = l.Close()
+	replica.do(t, "CONFIG", "SET", "port", port)
+	s.proxy.To(replica.socket())
+	primary.do(t, "REPLICAOF", "127.0.0.1", port)
+	second := list[0].SayTaken(t, "den", "2", "k2")
+	if second.Offset != 2 {
+		t.Errorf("%s", second)
+	}
+	same(t, list, "1", "2")
+}
+
+// TestOldDump: the server loads an older dump of itself, with the token, while nothing is said: the first message after that is not given an id that was,
+// whether it comes at once or after the nodes have noticed.
+func TestOldDump(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--enable-debug-command", "local", "--appendonly", "no")
+	list := nodes(t, s, 2)
+	first := list[0].SayTaken(t, "den", "1", "k1")
+	s.do(t, "SAVE")
+	for round := range 3 {
+		second := list[0].SayTaken(t, "den", fmt.Sprint("2.", round), fmt.Sprint("k2.", round))
+		clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+		was := list[0].Log().Status().State
+		s.do(t, "DEBUG", "RELOAD", "NOSAVE")
+		if round == 1 { // at once
+			if r := list[1].Say(t, "den", "plain", ""); r.Err == nil && r.ID.Offset <= second.Offset {
+				t.Errorf("taken as %s, behind %s", r.ID, second)
+			} else if r.Err == nil {
+				second = r.ID
+			}
+		}
+		began := time.Now()
+		clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+		if took := time.Since(began); took > 4*time.Second+slack { // two to notice, and to settle
+			t.Errorf("noticed after %s", took)
+		}
+		if st := list[0].Log().Status().State; st.Run != was.Run {
+			t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
+		}
+		next := list[1].SayTaken(t, "den", fmt.Sprint("3.", round), fmt.Sprint("k3.", round))
+		if next.Offset != second.Offset+1 || next.Epoch == was.Epoch.Name {
+			t.Errorf("%s behind %s", next, second)
+		}
+		if again := list[0].SayTaken(t, "den", "1", "k1"); again != first {
+			t.Errorf("its key is that of %s, was %s", again, first)
+		}
+	}
+	all := list[0].Contents(t, "den")
+	same(t, list, all...)
+	if got := strings.Join(all, " "); !strings.HasPrefix(got, "1 2.0 3.0 2.1 ") || !strings.HasSuffix(got, " 3.1 2.2 3.2") {
+		t.Errorf("%s", got)
+	}
+}
+
+// TestFileCut: the end of the append-only file is lost in a power cut, in the middle of a command. The nodes put back what they have.
+func TestFileCut(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--appendfsync", "everysec")
+	list := nodes(t, s, 2)
+	var want []string
+	for i := range 20 {
+		want = append(want, fmt.Sprint(i))
+		list[i%2].SayTaken(t, "den", want[i], "k"+want[i])
+	}
+	s.Kill(t)
+	files, err := filepath.Glob(filepath.Join(s.dir, aofDir, "*.incr.aof"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.Index(string(b), "k:") // in front of the fifth that was said
+	for range 4 {
+		at += 1 + strings.Index(string(b[at+1:]), "XADD")
+	}
+	if at < 100 || at >= len(b)-100 {
+		t.Fatalf("cut at %d of %d", at, len(b))
+	}
+	if err := os.Truncate(files[0], int64(at)); err != nil {
+		t.Fatal(err)
+	}
+	s.Start(t)
+	last := list[0].SayTaken(t, "den", "last", "last")
+	if last.Offset != 21 {
+		t.Errorf("%s", last)
+	}
+	same(t, list, append(want, "last")...)
+	if !slices.ContainsFunc(list, func(n *clustertest.Node) bool { return n.Log().Stats().Epochs > 0 }) {
+		t.Error("nobody opened an epoch")
+	}
+}
