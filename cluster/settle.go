@@ -6,6 +6,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -261,10 +263,9 @@ func (l *Log) reconcile(st State) error {
 			return err
 		}
 	}
-	for _, e := range l.epochs {
-		if e.N == st.Epoch.N {
-			l.store.Learn(e.N, e.Name)
-		}
+	// All, in order: the store takes none that is older than its newest, and this node may have missed some.
+	for _, n := range slices.Sorted(maps.Keys(l.told)) {
+		l.store.Learn(n, l.told[n])
 	}
 	l.forgotten()
 	return nil

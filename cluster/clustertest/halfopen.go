@@ -32,8 +32,8 @@ func Drop(t testing.TB, n Net, port int) (end func()) {
 			t.Fatalf("nft %s: %v %s", rules, err, out)
 		}
 	}
-	nft(fmt.Sprintf("add table ip drop; add chain ip drop in { type filter hook input priority 0; }; add rule ip drop in tcp dport %d drop; add rule ip drop in tcp sport %[1]d drop", port))
-	return func() { nft("delete table ip drop") }
+	nft(fmt.Sprintf("add table ip lossy; add chain ip lossy in { type filter hook input priority 0; }; add rule ip lossy in tcp dport %d drop; add rule ip lossy in tcp sport %[1]d drop", port))
+	return func() { nft("delete table ip lossy") }
 }
 
 // mostHalfOpen is how long a call may take whose connection is half open.

@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -80,12 +81,13 @@ func Open(cfg Config) (*Engine, error) {
 		conn.Password = cfg.Password
 	}
 	conn.ConnectTimeout = dialTime
+	conn.DialFunc = dialer((&net.Dialer{Timeout: dialTime}).DialContext)
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "edgechat"
 	}
 	e := &Engine{cfg: cfg, conn: conn, schema: `"edgechat_` + cfg.Name + `"`, channel: "edgechat_" + cfg.Name}
 	for _, l := range []**lane{&e.calls, &e.writes, &e.tail, &e.bell} {
-		*l = &lane{engine: e}
+		*l = &lane{engine: e, busy: make(chan struct{}, 1)}
 	}
 	return e, nil
 }
@@ -106,7 +108,7 @@ func (e *Engine) Close() error {
 // A lane is one connection, which one call at a time uses. It is made anew after any error of the connection: nothing is sent twice.
 type lane struct {
 	engine *Engine
-	busy   sync.Mutex
+	busy   chan struct{} // of size 1: a call has it
 
 	mu      sync.Mutex
 	conn    *pgconn.PgConn
@@ -117,10 +119,14 @@ type lane struct {
 
 // do runs f on the connection, for callTime or less.
 func (l *lane) do(ctx context.Context, f func(ctx context.Context, c *pgconn.PgConn) error) error {
-	l.busy.Lock()
-	defer l.busy.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
+	select {
+	case l.busy <- struct{}{}:
+		defer func() { <-l.busy }()
+	case <-ctx.Done():
+		return fmt.Errorf("postgres: a call before this one is under way: %w", ctx.Err())
+	}
 	l.mu.Lock()
 	c, closed := l.conn, l.closed
 	l.cancel = cancel
@@ -159,12 +165,12 @@ func (l *lane) close() {
 		l.cancel()
 	}
 	l.mu.Unlock()
-	l.busy.Lock()
-	defer l.busy.Unlock()
+	l.busy <- struct{}{}
 	l.drop()
+	<-l.busy
 }
 
-// hangUp closes a connection without waiting for the server for long.
+// hangUp closes a connection without waiting for the server for long: pgconn alone waits up to 15 s for one that does not answer.
 func hangUp(c *pgconn.PgConn) {
 	if c == nil {
 		return
@@ -172,11 +178,36 @@ func hangUp(c *pgconn.PgConn) {
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	_ = c.Close(ctx)
+	_ = c.Conn().Close() // if a call was given up, pgconn closes it behind a request to cancel that
 	<-c.CleanupDone()
 }
 
-func (e *Engine) dial(ctx context.Context) (*pgconn.PgConn, error) {
-	c, err := pgconn.ConnectConfig(ctx, e.conn)
+// cancelTime is how long a request to cancel a call that was given up may take.
+const cancelTime = 500 * time.Millisecond
+
+// ours marks the context of a connection that is not for such a request.
+type ours struct{}
+
+// dialer connects as pgconn does it, and bounds requests to cancel.
+func dialer(connect pgconn.DialFunc) pgconn.DialFunc {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		if ctx.Value(ours{}) != nil {
+			return connect(ctx, network, address)
+		}
+		ctx, cancel := context.WithTimeout(ctx, cancelTime)
+		defer cancel()
+		c, err := connect(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return c, c.SetDeadline(time.Now().Add(cancelTime))
+	}
+}
+
+func (e *Engine) dial(ctx context.Context) (*pgconn.PgConn, error) { return connect(ctx, e.conn) }
+
+func connect(ctx context.Context, cfg *pgconn.Config) (*pgconn.PgConn, error) {
+	c, err := pgconn.ConnectConfig(context.WithValue(ctx, ours{}, true), cfg)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: connect: %w", err)
 	}

@@ -21,7 +21,7 @@ create table if not exists S.epoch (n bigint primary key, name text not null, st
 create table if not exists S.claim (node text primary key, run text not null, position bigint not null, newest bigint not null, until timestamptz not null);
 create unlogged table if not exists S.run (id int primary key check (id = 1), token text not null);
 
-create or replace function S.append(run text, least bigint, rooms text[], keys bytea[], recs bytea[]) returns table(pos bigint, off bigint, dup boolean) language plpgsql as $$
+create or replace function S.append(run text, had bigint, rooms text[], keys bytea[], recs bytea[]) returns table(pos bigint, off bigint, dup boolean) language plpgsql as $$
 #variable_conflict use_column
 declare m record; i int; p bigint; o bigint; d boolean;
 begin
@@ -29,7 +29,7 @@ begin
   if m.gen is distinct from run or not exists (select from S.run r where r.token = append.run) then
     raise exception 'the log is not verified for this run' using errcode = 'EC001';
   end if;
-  if m.n < least >> 40 or m.seq < (least & ((1::bigint << 40) - 1)) then
+  if m.n < had >> 40 or m.seq < (had & ((1::bigint << 40) - 1)) then
     raise exception 'the log has less than it had' using errcode = 'EC001';
   end if;
   for i in 1 .. coalesce(array_length(rooms, 1), 0) loop

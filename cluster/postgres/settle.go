@@ -113,7 +113,7 @@ func (e *Engine) Listen(ctx context.Context, heard func(payload []byte)) error {
 	conn.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) { heard([]byte(n.Payload)) }
 	dial, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	c, err := pgconn.ConnectConfig(dial, conn)
+	c, err := connect(dial, conn)
 	if err != nil {
 		return err
 	}

@@ -75,78 +75,27 @@ func same(t *testing.T, list []*clustertest.Node, contents ...string) {
 	clustertest.Same(t, list, "den", contents...)
 }
 
-// TestPromoted: a replica is promoted that lacks what came last. The nodes put that back, under the ids that it had.
-func TestPromoted(t *testing.T) {
-	t.Parallel()
+// failing returns a pair behind a proxy.
+func failing(t *testing.T) clustertest.Pair {
 	primary, replica := pair(t)
 	s := behindProxy(t, primary)
-	list := nodes(t, s, 2)
-	list[0].SayTaken(t, "den", "1", "k1")
-	caughtUp(t, primary, replica)
-	replica.do(t, "REPLICAOF", "NO", "ONE") // from now on it hears nothing
-	second := list[0].SayTaken(t, "den", "2", "k2")
-	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
-	primary.Kill(t)
-	s.proxy.To(replica.socket())
-	third := list[1].SayTaken(t, "den", "3", "k3")
-	if third.Offset != 3 || third.Epoch == second.Epoch {
-		t.Errorf("%s behind %s", third, second)
+	return clustertest.Pair{
+		Server: s, Proxy: s.proxy, Primary: primary, ReplicaAt: replica.socket(), PrimaryAt: primary.socket(),
+		CaughtUp: func() { caughtUp(t, primary, replica) },
+		Promote:  func() { replica.do(t, "REPLICAOF", "NO", "ONE") },
 	}
-	if again := list[0].SayTaken(t, "den", "2", "k2"); again != second {
-		t.Errorf("its key is that of %s, was %s", again, second)
-	}
-	same(t, list, "1", "2", "3")
 }
 
-// TestOldPrimary: a replica is promoted, and later nodes are led back to the old primary, which is as it was, says that its log is verified, and has what
-// nobody was told of. It is not believed: what was said since is put back, under the same ids.
+// TestPromoted: see clustertest.Promoted.
+func TestPromoted(t *testing.T) {
+	t.Parallel()
+	clustertest.Promoted(t, failing(t))
+}
+
+// TestOldPrimary: see clustertest.OldPrimary.
 func TestOldPrimary(t *testing.T) {
 	t.Parallel()
-	primary, replica := pair(t)
-	s := behindProxy(t, primary)
-	list := nodes(t, s, 2)
-	first := list[0].SayTaken(t, "den", "1", "k1")
-	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == first })
-	caughtUp(t, primary, replica)
-	replica.do(t, "REPLICAOF", "NO", "ONE")
-	s.proxy.To(replica.socket())
-	s.proxy.Cut()
-	second := list[0].SayTaken(t, "den", "2", "k2")
-	third := list[1].SayTaken(t, "den", "3", "") // which nobody could say again
-	if second.Epoch == first.Epoch {
-		t.Fatalf("%s behind %s", second, first)
-	}
-	clustertest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
-
-	e := primary.Engine(t) // of a node that never heard of the failover, and was not answered
-	defer e.Close()
-	st, err := e.State(t.Context())
-	if err != nil || !st.Verified {
-		t.Fatalf("%+v %v", st, err)
-	}
-	if _, err := e.Append(t.Context(), st.Run, 0, clustertest.Items("den", "astray 1", "", "astray 2", "k4", "astray 3", "")); err != nil {
-		t.Fatal(err)
-	}
-	s.proxy.To(primary.socket())
-	s.proxy.Cut()
-	fourth := list[0].SayTaken(t, "den", "4", "k4")
-	if fourth.Offset != 4 || fourth.Epoch == second.Epoch || fourth.Epoch == first.Epoch {
-		t.Errorf("%s behind %s", fourth, third)
-	}
-	same(t, list, "1", "2", "3", "4")
-	retracted := uint64(0)
-	for _, n := range list {
-		st := n.Log().Stats()
-		if retracted += st.Retracted; st.Rollbacks > 0 || st.Leaps > 0 {
-			t.Errorf("a node went back: %+v", st)
-		}
-	}
-	if retracted != 3 {
-		t.Errorf("%d messages were retracted", retracted)
-	}
-	late := clustertest.Late(t, primary) // which has all from the engine
-	late.Follow(t)
-	same(t, append(list, late), "1", "2", "3", "4")
+	clustertest.OldPrimary(t, failing(t))
 }
 
 // TestDemoted: the address leads to a new primary, while the old one goes on as its replica and keeps its connections. They are given up.

@@ -53,6 +53,7 @@ const (
 	dialTime = 3 * time.Second
 	callTime = 3 * time.Second
 	tailWait = time.Second
+	mostTime = 4500 * time.Millisecond // of a call that connects, loads its script, and waits
 	pageSize = 1000
 )
 
@@ -86,7 +87,9 @@ func Open(cfg Config) (*Engine, error) {
 		return nil, fmt.Errorf("redis: Keep is %d, KeyTime is %s; neither may be negative", cfg.Keep, cfg.KeyTime)
 	}
 	e := &Engine{cfg: cfg, prefix: "edgechat:{" + cfg.Name + "}:"}
-	e.calls, e.writes, e.tail = &lane{engine: e}, &lane{engine: e}, &lane{engine: e}
+	for _, l := range []**lane{&e.calls, &e.writes, &e.tail} {
+		*l = &lane{engine: e, busy: make(chan struct{}, 1)}
+	}
 	return e, nil
 }
 
@@ -106,7 +109,7 @@ func (e *Engine) key(name string) string { return e.prefix + name }
 // A lane is one connection, which one call at a time uses. It is made anew after any error: nothing is sent twice.
 type lane struct {
 	engine *Engine
-	busy   sync.Mutex // of a call
+	busy   chan struct{} // of size 1: a call has it
 
 	mu     sync.Mutex
 	conn   redis.Conn
@@ -116,8 +119,14 @@ type lane struct {
 
 // do runs f on the connection.
 func (l *lane) do(ctx context.Context, f func(c redis.Conn) error) error {
-	l.busy.Lock()
-	defer l.busy.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, mostTime)
+	defer cancel()
+	select {
+	case l.busy <- struct{}{}:
+		defer func() { <-l.busy }()
+	case <-ctx.Done():
+		return fmt.Errorf("redis: a call before this one is under way: %w", ctx.Err())
+	}
 	c, err := l.connect(ctx)
 	if err != nil {
 		return err

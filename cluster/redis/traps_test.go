@@ -1,9 +1,7 @@
 package redis
 
 import (
-	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,11 +15,7 @@ import (
 // nodes returns nodes that follow.
 func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
 	t.Helper()
-	list := clustertest.NewWorld(t, s, n, 1000).Nodes()
-	for _, n := range list {
-		n.Follow(t)
-	}
-	return list
+	return clustertest.Following(t, s, n)
 }
 
 // TestFlushed flushes the engine three times while nothing is said: each time it is noticed within two seconds, what was there is put back,
@@ -123,84 +117,6 @@ func TestHeadsLost(t *testing.T) {
 	}
 }
 
-// TestStopped: an engine that answers nothing for a while fails calls within five seconds, and what has a key is there once when it goes on.
-func TestStopped(t *testing.T) {
-	t.Parallel()
-	s := serve(t)
-	n := nodes(t, s, 1)[0]
-	n.SayTaken(t, "den", "first", "k1")
-	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	began := time.Now()
-	r := n.Say(t, "den", "second", "k2")
-	if took := time.Since(began); r.Err == nil || took > 15*time.Second {
-		t.Errorf("%+v after %s", r, took)
-	}
-	if err := n.Log().Ready(); err == nil {
-		t.Error("it is ready")
-	}
-	if err := s.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	n.SayTaken(t, "den", "second", "k2")
-	if got := n.Contents(t, "den"); !slices.Equal(got, []string{"first", "second"}) {
-		t.Errorf("%q", got)
-	}
-}
-
-// TestAnswerLost: an append whose answer is lost is executed once. Under a key it is told as taken; without one that it is not known.
-func TestAnswerLost(t *testing.T) {
-	t.Parallel()
-	s := behindProxy(t, serve(t))
-	n := nodes(t, s, 1)[0]
-	n.SayTaken(t, "den", "first", "k1")
-	s.proxy.Lose("EVALSHA")
-	if r := n.Say(t, "den", "keyed", "k2"); r.Err != nil || r.ID.Offset != 2 {
-		t.Errorf("with a key: %+v", r)
-	}
-	clustertest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil })
-	s.proxy.Lose("EVALSHA")
-	if r := n.Say(t, "den", "plain", ""); r.Err == nil {
-		t.Errorf("without a key: %+v", r)
-	}
-	if n := s.proxy.Lost(); n != 2 {
-		t.Errorf("%d answers were lost", n)
-	}
-	n.SayTaken(t, "den", "last", "k3")
-	if got := n.Contents(t, "den"); !slices.Equal(got, []string{"first", "keyed", "plain", "last"}) {
-		t.Errorf("%q", got)
-	}
-}
-
-// TestRetention: a node that was away for longer than the log keeps has a hole, and says so; what follows it has whole.
-func TestRetention(t *testing.T) {
-	t.Parallel()
-	s := &keeping{serve(t)}
-	list := nodes(t, s, 2)
-	seen := list[0].SayTaken(t, "den", "seen", "k")
-	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == 1 })
-	list[1].Stop(t)
-	for i := range 500 {
-		if r := list[0].Say(t, "den", fmt.Sprint(i), ""); r.Err != nil {
-			t.Fatal(r.Err)
-		}
-	}
-	list[1].Begin(t)
-	if st := list[1].Log().Stats(); st.Leaps == 0 {
-		t.Errorf("nothing was missed: %+v", st)
-	}
-	if head := list[1].Log().Head("den"); head.Offset != 501 {
-		t.Errorf("head %s", head)
-	}
-	p, err := list[1].Log().Read("den", codec.Query{After: &seen})
-	if err != nil || p.Recovered {
-		t.Errorf("recovered over a hole: %+v %v", p.Recovered, err)
-	}
-	last := list[0].SayTaken(t, "den", "last", "l")
-	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == last })
-}
-
 // A keeping server's log keeps little.
 type keeping struct{ *server }
 
@@ -210,4 +126,65 @@ func (s *keeping) Engine(t testing.TB) cluster.Engine {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// TestStopped: see clustertest.Stopped.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	clustertest.Stopped(t, s, func(sig syscall.Signal) {
+		if err := s.cmd.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestAnswerLost: see clustertest.AnswerLost.
+func TestAnswerLost(t *testing.T) {
+	t.Parallel()
+	s := behindProxy(t, serve(t))
+	clustertest.AnswerLost(t, s, s.proxy, "EVALSHA")
+}
+
+// TestRetention: see clustertest.Retention.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	clustertest.Retention(t, &keeping{serve(t)}, func(int) {})
+}
+
+// TestRestartedIdle: see clustertest.RestartedIdle.
+func TestRestartedIdle(t *testing.T) {
+	t.Parallel()
+	clustertest.RestartedIdle(t, serve(t))
+}
+
+// TestLagging: see clustertest.Lagging.
+func TestLagging(t *testing.T) {
+	t.Parallel()
+	clustertest.Lagging(t, serve(t))
+}
+
+// TestReadOnly: a server that takes no writes for want of replicas refuses, and so does one that became a replica, which says whose.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	n := nodes(t, s, 1)[0]
+	n.SayTaken(t, "den", "1", "k1")
+	s.do(t, "CONFIG", "SET", "min-replicas-to-write", "1")
+	if r := n.Say(t, "den", "2", "k2"); r.Err == nil {
+		t.Errorf("taken as %s", r.ID)
+	}
+	s.do(t, "CONFIG", "SET", "min-replicas-to-write", "0")
+	n.SayTaken(t, "den", "2", "k2")
+	s.do(t, "REPLICAOF", "127.0.0.1", "1")
+	clustertest.Eventually(t, "it is said", func() bool {
+		err := n.Log().Ready()
+		return err != nil && strings.Contains(err.Error(), "a replica of 127.0.0.1:1")
+	})
+	if r := n.Say(t, "den", "3", "k3"); r.Err == nil {
+		t.Errorf("taken as %s", r.ID)
+	}
+	s.do(t, "REPLICAOF", "NO", "ONE")
+	n.SayTaken(t, "den", "3", "k3")
+	same(t, []*clustertest.Node{n}, "1", "2", "3")
 }
