@@ -114,6 +114,7 @@ type lane struct {
 	conn    *pgconn.PgConn
 	listens bool
 	closed  bool
+	stale   bool               // the connection is given up before the next call
 	cancel  context.CancelFunc // of the call under way
 }
 
@@ -128,11 +129,15 @@ func (l *lane) do(ctx context.Context, f func(ctx context.Context, c *pgconn.PgC
 		return fmt.Errorf("postgres: a call before this one is under way: %w", ctx.Err())
 	}
 	l.mu.Lock()
-	c, closed := l.conn, l.closed
-	l.cancel = cancel
+	c, closed, stale := l.conn, l.closed, l.stale
+	l.cancel, l.stale = cancel, false
 	l.mu.Unlock()
 	if closed {
 		return errors.New("postgres: the engine is closed")
+	}
+	if stale {
+		l.drop()
+		c = nil
 	}
 	if c == nil || c.IsClosed() {
 		var err error
@@ -150,12 +155,20 @@ func (l *lane) do(ctx context.Context, f func(ctx context.Context, c *pgconn.PgC
 	return understood(err)
 }
 
+// drop is called by whose call it is.
 func (l *lane) drop() {
 	l.mu.Lock()
 	c := l.conn
 	l.conn = nil
 	l.mu.Unlock()
 	hangUp(c)
+}
+
+// retire has the connection given up before the next call: a call that is under way has it to itself.
+func (l *lane) retire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stale = true
 }
 
 func (l *lane) close() {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -157,6 +158,12 @@ func (s *server) open(t testing.TB) *Engine {
 // Start starts it; while processes of one that was killed use its memory it ends at once, and is started again.
 func (s *server) Start(t testing.TB) {
 	t.Helper()
+	s.begin(t, func(e *Engine) error { _, err := e.State(context.Background()); return err })
+}
+
+// begin starts it, and waits until it answers what is asked.
+func (s *server) begin(t testing.TB, ask func(e *Engine) error) {
+	t.Helper()
 	e := s.open(t)
 	defer e.Close()
 	end := time.Now().Add(60 * time.Second)
@@ -169,7 +176,7 @@ func (s *server) Start(t testing.TB) {
 		}(s.cmd)
 		s.ended = ended
 		for over := false; !over && time.Now().Before(end); {
-			if _, err := e.State(context.Background()); err == nil {
+			if err := ask(e); err == nil {
 				return
 			}
 			select {
@@ -235,6 +242,19 @@ func (s *server) Back(t testing.TB) {
 	if err := e.forget(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// parentOf reads a stat file (proc(5)); both are 0 if the process is gone.
+func parentOf(path string) (pid, parent int) {
+	b, _ := os.ReadFile(path)
+	head, rest, ok := strings.Cut(string(b), " (")
+	if at := strings.LastIndex(rest, ") "); ok && at >= 0 {
+		if f := strings.Fields(rest[at+2:]); len(f) > 1 {
+			pid, _ = strconv.Atoi(head)
+			parent, _ = strconv.Atoi(f[1])
+		}
+	}
+	return pid, parent
 }
 
 // forget empties what a crash empties.

@@ -100,10 +100,14 @@ func (e *Engine) renew(run string) {
 	e.run = run
 	e.mu.Unlock()
 	if was != "" && was != run {
-		e.writes.drop()
-		e.tail.drop()
+		for _, l := range []*lane{e.writes, e.tail, e.bell} {
+			l.retire()
+		}
 	}
 }
+
+// trimPart is how many entries are dropped at once, at most; if there are more, the next State goes on.
+const trimPart = 10_000
 
 // trim drops what is older than Keep, once in a while.
 func (e *Engine) trim(ctx context.Context, last uint64) {
@@ -118,7 +122,14 @@ func (e *Engine) trim(ctx context.Context, last uint64) {
 		return
 	}
 	_ = e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error { // what is left is dropped the next time
-		_, err := rows(ctx, c, e.in(`delete from S.log where (pos & ((1::bigint << 40) - 1)) <= $1::bigint and pos <= (select pos from S.log order by pos limit 1 offset 20000)`), strconv.FormatUint(count-uint64(e.cfg.Keep), 10))
+		found, err := rows(ctx, c, e.in(`with gone as (delete from S.log where pos in (
+			select pos from (select pos from S.log order by pos limit $2::bigint) l where (pos & ((1::bigint << 40) - 1)) <= $1::bigint for update skip locked
+			) returning 1) select count(*) from gone`), strconv.FormatUint(count-uint64(e.cfg.Keep), 10), strconv.Itoa(trimPart))
+		if err == nil && number(found[0][0]) == trimPart {
+			e.mu.Lock()
+			e.trimmed = time.Time{}
+			e.mu.Unlock()
+		}
 		return err
 	})
 }

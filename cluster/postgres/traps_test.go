@@ -16,11 +16,7 @@ import (
 // nodes returns nodes that follow.
 func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
 	t.Helper()
-	list := clustertest.NewWorld(t, s, n, 1000).Nodes()
-	for _, n := range list {
-		n.Follow(t)
-	}
-	return list
+	return clustertest.Following(t, s, n)
 }
 
 // TestBackendKilled kills one process of the server: all restart without that the server does, and the log is verified anew. Nothing that was
@@ -145,4 +141,46 @@ func TestReadOnly(t *testing.T) {
 	if second := n.SayTaken(t, "den", "second", "k2"); second.Offset != 2 {
 		t.Errorf("%s", second)
 	}
+}
+
+// TestStopped: see clustertest.Stopped.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	clustertest.Stopped(t, s, func(sig syscall.Signal) { s.processes(t, sig) })
+}
+
+// TestAnswerLost: see clustertest.AnswerLost.
+func TestAnswerLost(t *testing.T) {
+	t.Parallel()
+	s := behindProxy(t, serve(t))
+	clustertest.AnswerLost(t, s, s.proxy, ".append($1")
+}
+
+// TestRestartedIdle: see clustertest.RestartedIdle.
+func TestRestartedIdle(t *testing.T) {
+	t.Parallel()
+	clustertest.RestartedIdle(t, serve(t))
+}
+
+// TestLagging: see clustertest.Lagging.
+func TestLagging(t *testing.T) {
+	t.Parallel()
+	clustertest.Lagging(t, serve(t))
+}
+
+// TestRetention: see clustertest.Retention.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	clustertest.Retention(t, s, func(keep int) {
+		e := s.open(t)
+		defer e.Close()
+		st, err := e.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.cfg.Keep, e.trimmed = keep, time.Time{}
+		e.trim(t.Context(), st.Last)
+	})
 }

@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"edgechat/cluster"
+	"edgechat/cluster/clustertest"
+)
+
+// A proxied server is reached by a proxy, which may lead elsewhere.
+type proxied struct {
+	*server
+	folder string // of the proxy's socket
+	proxy  *clustertest.Proxy
+}
+
+const socketName = ".s.PGSQL.5432"
+
+func (s *server) socket() string { return filepath.Join(s.dir, socketName) }
+
+func behindProxy(t *testing.T, s *server) *proxied {
+	t.Helper()
+	folder := filepath.Join(s.dir, "p")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return &proxied{s, folder, clustertest.NewProxy(t, filepath.Join(folder, socketName), s.socket())}
+}
+
+func (p *proxied) Engine(t testing.TB) cluster.Engine {
+	e, err := Open(Config{Address: "host=" + p.folder + " user=postgres dbname=postgres", Name: p.name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// standby returns one of a server, which ends with the test.
+func standby(t *testing.T, primary *server) *server {
+	t.Helper()
+	s := folder(t, primary.bin)
+	t.Cleanup(func() {
+		s.Kill(t)
+		_ = os.RemoveAll(s.dir)
+	})
+	s.run(t, "pg_basebackup", "-h", primary.dir, "-U", "postgres", "-D", s.data(), "-R", "-X", "stream", "-c", "fast")
+	s.begin(t, func(e *Engine) error { _, err := e.exec("select 1"); return err })
+	return s
+}
+
+// failing returns a pair behind a proxy.
+func failing(t *testing.T) clustertest.Pair {
+	primary := serve(t)
+	second := standby(t, primary)
+	s := behindProxy(t, primary)
+	ask := func(at *server, sql string) string {
+		t.Helper()
+		e := at.open(t)
+		defer e.Close()
+		found, err := e.exec(sql)
+		if err != nil || len(found) != 1 {
+			t.Fatal(sql, found, err)
+		}
+		return string(found[0][0])
+	}
+	return clustertest.Pair{
+		Server: s, Proxy: s.proxy, Primary: primary, ReplicaAt: second.socket(), PrimaryAt: primary.socket(),
+		CaughtUp: func() {
+			at := ask(primary, "select pg_current_wal_lsn()::text")
+			clustertest.Eventually(t, "the standby has all", func() bool {
+				return ask(second, "select coalesce(pg_last_wal_replay_lsn() >= '"+at+"', false)::text") == "true"
+			})
+		},
+		Promote: func() { ask(second, "select pg_promote()::text") },
+	}
+}
+
+// TestPromoted: see clustertest.Promoted.
+func TestPromoted(t *testing.T) {
+	t.Parallel()
+	clustertest.Promoted(t, failing(t))
+}
+
+// TestOldPrimary: see clustertest.OldPrimary.
+func TestOldPrimary(t *testing.T) {
+	t.Parallel()
+	clustertest.OldPrimary(t, failing(t))
+}
+
+// TestStandby: a node that is led to a standby says so, and takes messages once it is led to the primary.
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	primary := serve(t)
+	s := behindProxy(t, primary)
+	n := nodes(t, s, 1)[0]
+	n.SayTaken(t, "den", "1", "k1")
+	s.proxy.To(standby(t, primary).socket())
+	s.proxy.Cut()
+	clustertest.Eventually(t, "it is said", func() bool {
+		err := n.Log().Ready()
+		return err != nil && strings.Contains(err.Error(), "it is a standby: name the primary")
+	})
+	if r := n.Say(t, "den", "2", "k2"); r.Err == nil {
+		t.Errorf("taken as %s", r.ID)
+	}
+	s.proxy.To(primary.socket())
+	n.SayTaken(t, "den", "2", "k2")
+	clustertest.Same(t, []*clustertest.Node{n}, "den", "1", "2")
+}
+
+// TestOldDump: the tables are those of an older dump, with the token, while nothing is said: the first message after that is not given an id that was, and
+// what is missing is put back.
+func TestOldDump(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	list := nodes(t, s, 2)
+	first := list[0].SayTaken(t, "den", "1", "k1")
+	e := s.open(t)
+	defer e.Close()
+	all := []string{"meta", "log", "room", "epoch", "run"}
+	script := func(each string) {
+		t.Helper()
+		c, err := e.dial(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hangUp(c)
+		sql := "begin;"
+		for _, table := range all {
+			sql += strings.ReplaceAll(each, "T", table) + ";"
+		}
+		if _, err := c.Exec(context.Background(), e.in(sql+"commit")).ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	script("create table public.dump_T as select * from S.T")
+	second := list[0].SayTaken(t, "den", "2", "")
+	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+	was := list[0].Log().Status().State
+	script("truncate S.T; insert into S.T select * from public.dump_T")
+	began := time.Now()
+	if r := list[1].Say(t, "den", "plain", ""); r.Err == nil && r.ID.Offset <= second.Offset {
+		t.Errorf("taken as %s, behind %s", r.ID, second)
+	}
+	clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+	if took := time.Since(began); took > 9*time.Second { // two to notice and some to settle; the rest is for a machine that does something else
+		t.Errorf("noticed after %s", took)
+	}
+	if st := list[0].Log().Status().State; st.Run != was.Run {
+		t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
+	}
+	third := list[1].SayTaken(t, "den", "3", "k3")
+	if again := list[0].SayTaken(t, "den", "1", "k1"); again != first {
+		t.Errorf("its key is that of %s, was %s", again, first)
+	}
+	clustertest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
+	contents := list[0].Contents(t, "den")
+	if got := strings.Join(contents, " "); got != "1 2 3" && got != "1 2 plain 3" { // what has no key may be refused
+		t.Errorf("%s", got)
+	}
+	clustertest.Same(t, list, "den", contents...)
+}
+
+// processes signals all processes of the server, which are no group.
+func (s *server) processes(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	pids := []int{s.cmd.Process.Pid}
+	found, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range found {
+		if pid, parent := parentOf(path); parent == s.cmd.Process.Pid {
+			pids = append(pids, pid)
+		}
+	}
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
+			t.Fatal(err)
+		}
+	}
+}
