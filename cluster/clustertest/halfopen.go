@@ -55,7 +55,7 @@ func HalfOpen(t *testing.T, n Net, port int, open func() cluster.Engine) {
 	ctx := t.Context()
 	var st cluster.State
 	inside(func() (err error) { st, err = e.State(ctx); return err })
-	verify(t, n, e, st)
+	n.Do(func() { FirstEpoch(t, e, st) })
 	inside(func() error { _, err := e.Append(ctx, st.Run, 0, Items("den", "1", "k1")); return err })
 	var first []cluster.Entry
 	inside(func() (err error) { first, err = e.After(ctx, 0); return err })
@@ -102,15 +102,13 @@ func HalfOpen(t *testing.T, n Net, port int, open func() cluster.Engine) {
 	}
 }
 
-// verify opens the first epoch.
-func verify(t *testing.T, n Net, e cluster.Engine, st cluster.State) {
+// FirstEpoch opens the first epoch of an engine that nobody else uses.
+func FirstEpoch(t testing.TB, e cluster.Engine, st cluster.State) {
 	t.Helper()
-	var err error
-	n.Do(func() {
-		if _, err = e.Lead(t.Context(), st.Run, "node"); err == nil {
-			err = e.Open(t.Context(), st.Run, "node", cluster.Epoch{N: 1, Name: "first", Start: 1}, nil)
-		}
-	})
+	_, err := e.Lead(t.Context(), st.Run, "node")
+	if err == nil {
+		err = e.Open(t.Context(), st.Run, "node", cluster.Epoch{N: 1, Name: "first", Start: 1}, nil)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,9 @@
 // # Tables
 //
 // All lie in the schema "edgechat_NAME", of which NAME tells clusters apart (schema.go). One row of meta is locked by whoever
-// appends: so positions are committed in their order, and no reader passes over one. The table run is UNLOGGED: it is empty after a crash, a promotion or
+// appends: so positions are committed in their order, and no reader passes over one. An append changes no row, it only adds to the log: what it counts on
+// from is what the log has. A row that was changed each time would leave a dead one behind, which nobody may remove while anybody holds a snapshot, and which
+// each append would pass over. Heads of rooms are in room once their entries are dropped. The table run is UNLOGGED: it is empty after a crash, a promotion or
 // a base backup, and then the log has to be verified.
 //
 // Who waits for entries is woken by a NOTIFY without a payload, and looks once a second besides.

@@ -12,11 +12,12 @@ const schema = `
 create table if not exists S.meta (
   id int primary key check (id = 1), gen text not null default '', n bigint not null default 0, name text not null default '',
   start bigint not null default 0, seq bigint not null default 0, lead text not null default '', lead_until timestamptz not null default '-infinity'
-) with (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+);
 insert into S.meta (id) values (1) on conflict do nothing;
 create table if not exists S.log (pos bigint primary key, room text not null, off bigint not null, key bytea, rec bytea not null);
 create index if not exists log_key on S.log (key) where key is not null;
-create table if not exists S.room (room text primary key, head bigint not null) with (fillfactor = 50);
+create index if not exists log_room on S.log (room, off);
+create table if not exists S.room (room text primary key, head bigint not null);
 create table if not exists S.epoch (n bigint primary key, name text not null, start bigint not null);
 create table if not exists S.claim (node text primary key, run text not null, position bigint not null, newest bigint not null, until timestamptz not null);
 create unlogged table if not exists S.run (id int primary key check (id = 1), token text not null);
@@ -26,6 +27,7 @@ create or replace function S.append(run text, had bigint, rooms text[], keys byt
 declare m record; i int; p bigint; o bigint; d boolean;
 begin
   select * into m from S.meta where id = 1 for update;
+  m.seq := greatest(m.seq, (select max(l.pos) & ((1::bigint << 40) - 1) from S.log l));
   if m.gen is distinct from run or not exists (select from S.run r where r.token = append.run) then
     raise exception 'the log is not verified for this run' using errcode = 'EC001';
   end if;
@@ -39,7 +41,7 @@ begin
       d := found;
     end if;
     if not d then
-      insert into S.room as r (room, head) values (rooms[i], 1) on conflict (room) do update set head = r.head + 1 returning r.head into o;
+      o := 1 + greatest(0, (select max(l.off) from S.log l where l.room = rooms[i]), (select r.head from S.room r where r.room = rooms[i]));
       m.seq := m.seq + 1;
       p := (m.n << 40) | m.seq;
       insert into S.log (pos, room, off, key, rec) values (p, rooms[i], o, case when length(keys[i]) > 0 then keys[i] end, recs[i]);
@@ -47,8 +49,18 @@ begin
     append.pos := p; append.off := o; append.dup := d;
     return next;
   end loop;
-  update S.meta set seq = m.seq where id = 1;
 end $$;
+
+create or replace function S.trim(upto bigint, most bigint) returns bigint language sql as $$
+  with gone as (
+    delete from S.log where pos in (select pos from (select pos from S.log order by pos limit most) l where (pos & ((1::bigint << 40) - 1)) <= upto for update skip locked)
+    returning room, off
+  ), heads as (
+    insert into S.room as r (room, head) select room, max(off) from gone group by room order by room
+    on conflict (room) do update set head = greatest(r.head, excluded.head)
+  )
+  select count(*) from gone;
+$$;
 
 create or replace function S.leads(run text, node text) returns void language plpgsql as $$
 declare m record;
@@ -70,7 +82,6 @@ begin
   end loop;
   for i in 1 .. coalesce(array_length(poss, 1), 0) loop
     insert into S.log (pos, room, off, key, rec) values (poss[i], rooms[i], offs[i], case when length(keys[i]) > 0 then keys[i] end, recs[i]) on conflict do nothing;
-    insert into S.room as r (room, head) values (rooms[i], offs[i]) on conflict (room) do update set head = greatest(r.head, excluded.head);
   end loop;
 end $$;
 

@@ -122,9 +122,7 @@ func (e *Engine) trim(ctx context.Context, last uint64) {
 		return
 	}
 	_ = e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error { // what is left is dropped the next time
-		found, err := rows(ctx, c, e.in(`with gone as (delete from S.log where pos in (
-			select pos from (select pos from S.log order by pos limit $2::bigint) l where (pos & ((1::bigint << 40) - 1)) <= $1::bigint for update skip locked
-			) returning 1) select count(*) from gone`), strconv.FormatUint(count-uint64(e.cfg.Keep), 10), strconv.Itoa(trimPart))
+		found, err := rows(ctx, c, e.in("select S.trim($1::bigint, $2::bigint)"), strconv.FormatUint(count-uint64(e.cfg.Keep), 10), strconv.Itoa(trimPart))
 		if err == nil && number(found[0][0]) == trimPart {
 			e.mu.Lock()
 			e.trimmed = time.Time{}
@@ -150,7 +148,7 @@ func (e *Engine) Epochs(ctx context.Context) (list []cluster.Epoch, err error) {
 func (e *Engine) Heads(ctx context.Context) (map[string]uint64, error) {
 	heads := map[string]uint64{}
 	err := e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		found, err := rows(ctx, c, e.in("select room, head from S.room"))
+		found, err := rows(ctx, c, e.in("select room, max(head) from (select room, head from S.room union all select room, max(off) from S.log group by room) h group by room"))
 		for _, r := range found {
 			heads[string(r[0])] = number(r[1])
 		}
