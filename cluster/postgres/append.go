@@ -116,11 +116,13 @@ func (e *Engine) After(ctx context.Context, position uint64) (list []cluster.Ent
 }
 
 func (e *Engine) page(ctx context.Context, c *pgconn.PgConn, position uint64) (list []cluster.Entry, err error) {
-	r := c.ExecParams(ctx, e.in("select pos, room, off, rec from S.log where pos > $1 order by pos limit $2"), [][]byte{int8Of(position), int8Of(pageSize)},
+	r := c.ExecParams(ctx, e.in("select pos, room, off, rec from S.log where pos > $1 order by pos limit $2"), [][]byte{int8Of(position), int8Of(uint64(e.size))},
 		[]uint32{typeInt8, typeInt8}, binaryFormat, binaryFormat).Read()
 	if r.Err != nil {
+		e.size = max(1, e.size/4) // it may be more than comes in time
 		return nil, r.Err
 	}
+	e.size = min(pageSize, e.size+e.size/8+1)
 	for _, row := range r.Rows {
 		if len(row) != 4 || len(row[0]) != 8 || len(row[2]) != 8 {
 			return nil, errors.New("postgres: an entry of another form")

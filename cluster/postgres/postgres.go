@@ -58,6 +58,8 @@ type Engine struct {
 	tail    *lane
 	bell    *lane
 
+	size int // entries that are asked for at once; whose call of tail it is has it
+
 	mu       sync.Mutex
 	notified time.Time // when others were last told
 	trimmed  time.Time
@@ -87,7 +89,7 @@ func Open(cfg Config) (*Engine, error) {
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "edgechat"
 	}
-	e := &Engine{cfg: cfg, conn: conn, schema: `"edgechat_` + cfg.Name + `"`, channel: "edgechat_" + cfg.Name}
+	e := &Engine{size: pageSize, cfg: cfg, conn: conn, schema: `"edgechat_` + cfg.Name + `"`, channel: "edgechat_" + cfg.Name}
 	for _, l := range []**lane{&e.calls, &e.writes, &e.tail, &e.bell} {
 		*l = &lane{engine: e, busy: make(chan struct{}, 1)}
 	}

@@ -118,13 +118,15 @@ func parseOutcome(v string) (out cluster.Outcome, err error) {
 // After is that of cluster.Engine.
 func (e *Engine) After(ctx context.Context, position uint64) (list []cluster.Entry, err error) {
 	err = e.tail.do(ctx, func(c redis.Conn) error {
-		reply, err := redis.Values(redis.DoWithTimeout(c, tailWait+callTime, "XREAD", "COUNT", pageSize, "BLOCK", tailWait.Milliseconds(), "STREAMS", e.key("log"), formatPosition(position)))
+		reply, err := redis.Values(redis.DoWithTimeout(c, tailWait+callTime, "XREAD", "COUNT", e.page, "BLOCK", tailWait.Milliseconds(), "STREAMS", e.key("log"), formatPosition(position)))
 		if err == redis.ErrNil {
 			return nil
 		}
 		if err != nil {
+			e.page = max(1, e.page/4) // an answer may be more than the server gives at once, or than comes in time
 			return err
 		}
+		e.page = min(pageSize, e.page+e.page/8+1)
 		stream, err := redis.Values(reply[0], nil)
 		if err != nil {
 			return err

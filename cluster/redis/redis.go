@@ -65,6 +65,8 @@ type Engine struct {
 	writes *lane
 	tail   *lane
 
+	page int // entries that are asked for at once; whose call of tail it is has it
+
 	mu  sync.Mutex
 	run string // that was seen last
 }
@@ -86,7 +88,7 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Keep < 0 || cfg.KeyTime < 0 {
 		return nil, fmt.Errorf("redis: Keep is %d, KeyTime is %s; neither may be negative", cfg.Keep, cfg.KeyTime)
 	}
-	e := &Engine{cfg: cfg, prefix: "edgechat:{" + cfg.Name + "}:"}
+	e := &Engine{page: pageSize, cfg: cfg, prefix: "edgechat:{" + cfg.Name + "}:"}
 	for _, l := range []**lane{&e.calls, &e.writes, &e.tail} {
 		*l = &lane{engine: e, busy: make(chan struct{}, 1)}
 	}

@@ -128,6 +128,8 @@ func problem(info map[string]string) string {
 		return "it is a Redis Cluster: use one server, or a primary with replicas"
 	case info["maxmemory"] != "0" && strings.HasPrefix(policy, "allkeys-"):
 		return fmt.Sprintf("maxmemory-policy is %s, which evicts what is acknowledged: set noeviction", policy)
+	case info["maxmemory"] != "0" && strings.HasPrefix(policy, "volatile-"):
+		return fmt.Sprintf("maxmemory-policy is %s, which evicts the keys of what was said, so that it may be taken twice: set noeviction", policy)
 	}
 	return ""
 }

@@ -74,18 +74,48 @@ func TestFlushed(t *testing.T) {
 // slack is for a machine that does something else.
 const slack = 5 * time.Second
 
-// TestEvicts: a server that would evict what is acknowledged takes nothing, and says why.
+// TestEvicts: a server that would evict what is acknowledged, or the keys that are to be known, takes nothing, and says why.
 func TestEvicts(t *testing.T) {
 	t.Parallel()
-	s := serve(t, "--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru")
-	n := clustertest.NewWorld(t, s, 1, 1000).Nodes()[0]
-	n.Log().Deliver(func(string, *codec.Message) {}, func(string, codec.ID) {})
-	clustertest.Eventually(t, "it says so", func() bool {
-		err := n.Log().Ready()
-		return err != nil && strings.Contains(err.Error(), "maxmemory-policy is allkeys-lru")
-	})
-	if r := n.Say(t, "den", "x", "k"); r.Err == nil {
+	for _, policy := range []string{"allkeys-lru", "volatile-lru"} {
+		t.Run(policy, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, "--maxmemory", "4mb", "--maxmemory-policy", policy)
+			n := clustertest.NewWorld(t, s, 1, 1000).Nodes()[0]
+			n.Log().Deliver(func(string, *codec.Message) {}, func(string, codec.ID) {})
+			clustertest.Eventually(t, "it says so", func() bool {
+				err := n.Log().Ready()
+				return err != nil && strings.Contains(err.Error(), "maxmemory-policy is "+policy)
+			})
+			if r := n.Say(t, "den", "x", "k"); r.Err == nil {
+				t.Errorf("taken as %s", r.ID)
+			}
+		})
+	}
+}
+
+// TestEvicted: a server is set to evict while nodes use it, and does: what it took is kept by the nodes, and no id is given twice.
+func TestEvicted(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	n := nodes(t, s, 1)[0]
+	first := n.SayTaken(t, "den", "first", "k1")
+	s.do(t, "CONFIG", "SET", "maxmemory-policy", "allkeys-random")
+	s.do(t, "CONFIG", "SET", "maxmemory", "1")
+	if r := n.Say(t, "den", "second", ""); r.Err == nil { // also where it came before the nodes have seen it
 		t.Errorf("taken as %s", r.ID)
+	}
+	if left, ok := s.do(t, "DBSIZE").(int64); !ok || left > 0 {
+		t.Logf("%d keys are left", left)
+	}
+	s.do(t, "CONFIG", "SET", "maxmemory", "0")
+	s.do(t, "CONFIG", "SET", "maxmemory-policy", "noeviction")
+	third := n.SayTaken(t, "den", "third", "k3")
+	if third.Offset < 2 || third.Offset > 3 {
+		t.Errorf("%s behind %s", third, first)
+	}
+	if again := n.SayTaken(t, "den", "first", "k1"); again != first {
+		t.Errorf("its key is that of %s, was %s", again, first)
 	}
 }
 

@@ -1,0 +1,109 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"edgechat/cluster/clustertest"
+	"edgechat/codec"
+)
+
+// meeting returns two nodes, and who the second is told of.
+func meeting(t *testing.T, s clustertest.Server) ([]*clustertest.Node, *crowd) {
+	list := nodes(t, s, 2)
+	told := &crowd{t: t, here: map[string]int{}}
+	list[0].Log().Meet(&crowd{t: t, here: map[string]int{}})
+	list[1].Log().Meet(told)
+	return list, told
+}
+
+func join(n *clustertest.Node, name string) {
+	n.Log().Announced("den", &codec.Event{Type: codec.TypeJoined, Username: name, Time: time.Now().UnixMilli()})
+}
+
+func (c *crowd) wait(what string, want int) {
+	c.t.Helper()
+	clustertest.Eventually(c.t, what, func() bool { n, joined, left := c.is(); return n == want && joined == left+n })
+}
+
+// TestDeaf: after a failover the subscriptions stand at the old primary still, which is well and tells them nothing. They are given up, since a node
+// hears itself.
+func TestDeaf(t *testing.T) {
+	t.Parallel()
+	p := failing(t)
+	list, told := meeting(t, p)
+	join(list[0], "ann")
+	told.wait("ann is there", 1)
+	p.CaughtUp()
+	p.Promote()
+	p.Proxy.To(p.ReplicaAt)
+	old, ok := p.Primary.(*server)
+	if !ok {
+		t.Fatal("the primary is no server")
+	}
+	old.do(t, "REPLICAOF", "127.0.0.1", "1") // calls are answered there no more, subscriptions stay
+	clustertest.Eventually(t, "the nodes are elsewhere", func() bool {
+		return list[0].Log().Status().State.Run != old.info(t)["run_id"] && list[0].Log().Ready() == nil
+	})
+	if n := old.info(t)["pubsub_channels"]; n != "1" {
+		t.Fatalf("%s subscriptions are at the old primary", n)
+	}
+	join(list[0], "bob")
+	told.wait("bob is there", 2)
+	if n := list[1].Log().Stats().Deaf; n == 0 {
+		t.Error("no subscription was given up")
+	}
+}
+
+// TestOutputLimit: the server cuts subscribers that have much to read, and what is broadcast meanwhile is lost. In the end who is there is known.
+func TestOutputLimit(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--client-output-buffer-limit", "pubsub 1kb 0 0")
+	list, told := meeting(t, s)
+	join(list[0], "ann")
+	told.wait("ann is there", 1)
+	e := s.Engine(t)
+	defer e.Close()
+	for i := range 3 {
+		was := list[1].Log().Stats().Deaf
+		if err := e.Broadcast(t.Context(), []byte(strings.Repeat("x", 200_000))); err != nil {
+			t.Fatal(err)
+		}
+		join(list[0], fmt.Sprint("bob", i))
+		told.wait("bob is there", 2+i)
+		clustertest.Eventually(t, "it was cut", func() bool { return list[1].Log().Stats().Deaf > was })
+	}
+}
+
+// TestLongAnswer: a node that was away has more to read than the server gives a client at once, which cuts it. It asks for less.
+func TestLongAnswer(t *testing.T) {
+	t.Parallel()
+	s := serve(t, "--client-output-buffer-limit", "normal 256kb 0 0")
+	list := nodes(t, s, 2)
+	list[1].Stop(t)
+	var want []string
+	for i := range 300 {
+		want = append(want, fmt.Sprint(i, strings.Repeat("x", 4000)))
+		if r := list[0].Say(t, "den", want[i], ""); r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	list[1].Begin(t)
+	same(t, list, want...)
+}
+
+// TestSilence: a subscription that hears nothing ends.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	e := serve(t).Engine(t)
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	began := time.Now()
+	if err := e.Listen(ctx, func([]byte) {}); err == nil || ctx.Err() != nil || time.Since(began) < deafAfter {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+}
