@@ -109,6 +109,7 @@ var families = []family{
 	{"cluster_unread_total", "Messages of the engine that this node could not read.", func(l *look) any { return l.Cluster.Unread }},
 	{"cluster_leaps_total", "Times that messages were missed, since the engine did not have them any more.", func(l *look) any { return l.Cluster.Leaps }},
 	{"cluster_rollbacks_total", "Times that this node took messages back which the cluster had lost.", func(l *look) any { return l.Cluster.Rollbacks }},
+	{"cluster_retracted_total", "Messages that this node took from the engine, which had gone on where the cluster had not.", func(l *look) any { return l.Cluster.Retracted }},
 	{"cluster_again_total", "Messages of these that were given to the engine again under their keys.", func(l *look) any { return l.Cluster.Again }},
 	{"cluster_epochs_total", "Epochs that this node began.", func(l *look) any { return l.Cluster.Epochs }},
 	{"cluster_syncs_total", "Reads that waited for what the engine had.", func(l *look) any { return l.Cluster.Syncs }},
