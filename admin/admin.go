@@ -97,6 +97,7 @@ type Cluster struct {
 // A Node is another one of the cluster.
 type Node struct {
 	Name    string  `json:"name"`
+	Address string  `json:"address,omitempty"` // where clients reach it, if it says so
 	Heard   float64 `json:"heard"` // seconds ago
 	Members int     `json:"members"`
 }

@@ -38,6 +38,10 @@ func (c *Cluster) rows(row func(name, format string, args ...any)) {
 		row("  nodes", "no other was heard in the last seconds")
 	}
 	for _, p := range c.Peers {
-		row("  node", "%s, heard %s ago, %d members", p.Name, Span(p.Heard), p.Members)
+		at := ""
+		if p.Address != "" {
+			at = " at " + p.Address
+		}
+		row("  node", "%s%s, heard %s ago, %d members", p.Name, at, Span(p.Heard), p.Members)
 	}
 }

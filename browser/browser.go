@@ -28,6 +28,9 @@ type Config struct {
 	// Ports are those on which the server is reached without a proxy: a page from one of them is its own on the others, as one over
 	// HTTP is that connects with wss://. Default none.
 	Ports []int
+	// Peers reports whether an origin is that of another server of ours, whose pages may use this one too. It may be called from any
+	// goroutine. Default none.
+	Peers func(origin string) bool
 	// Hostname is the machine's own name. Default os.Hostname.
 	Hostname string
 }
@@ -39,11 +42,12 @@ type Policy struct {
 	origins    map[string]bool // as browsers spell them
 	ports      []int
 	anyOrigins bool
+	peers      func(origin string) bool // nil is none
 }
 
 // New returns the policy of cfg. The error names a value that can match nothing.
 func New(cfg Config) (*Policy, error) {
-	p := &Policy{hosts: map[string]bool{}, origins: map[string]bool{}, ports: cfg.Ports}
+	p := &Policy{hosts: map[string]bool{}, origins: map[string]bool{}, ports: cfg.Ports, peers: cfg.Peers}
 	if cfg.Hostname == "" {
 		cfg.Hostname, _ = os.Hostname() // one that is not known is not let in by name
 	}

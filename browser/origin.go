@@ -79,7 +79,7 @@ func authorityOf(host, scheme string) (string, bool) {
 func (p *Policy) checkOrigin(h http.Header, r *http.Request) error {
 	values := r.Header.Values("Origin")
 	if len(values) == 0 {
-		if len(p.origins) > 0 {
+		if len(p.origins) > 0 || p.peers != nil {
 			h.Add("Vary", "Origin") // or a cache gives a page an answer without what lets it read it
 		}
 		return nil
@@ -119,11 +119,11 @@ func (p *Policy) originAllowed(origin string) bool {
 	if p.anyOrigins || p.origins[origin] {
 		return true
 	}
-	if len(p.origins) == 0 {
+	if len(p.origins) == 0 && p.peers == nil {
 		return false
 	}
 	parsed, err := ParseOrigin(origin) // a browser spells it so already
-	return err == nil && parsed != anything && p.origins[parsed]
+	return err == nil && parsed != anything && (p.origins[parsed] || p.peers != nil && p.peers(parsed))
 }
 
 // What pages from elsewhere may send, and may read, besides what needs no permission.

@@ -35,6 +35,9 @@ type Config struct {
 	// Late says that the Log may find only after Append that it cannot take a message. Who asked for no ack is told of that
 	// as well then, which costs an allocation for each message.
 	Late bool
+	// Elsewhere returns the addresses of other servers that have the same rooms, which clients are told; none is nil. The
+	// caller changes no list that it has returned. Default none.
+	Elsewhere func() []string
 	// MaxContent bounds the content of a message, in bytes. Default codec.DefaultMaxContent.
 	MaxContent int
 	// ReplayLimit is how many messages a replay or a page of history has, and the
@@ -129,6 +132,9 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	}
 	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
 		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)
+	}
+	if cfg.Elsewhere == nil {
+		cfg.Elsewhere = func() []string { return nil }
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

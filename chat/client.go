@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"time"
 
 	"edgechat/auth"
 	"edgechat/codec"
@@ -54,8 +55,8 @@ func (c *client) pong() {
 	c.send(func(dst []byte) []byte { return codec.AppendPong(dst, c.format) })
 }
 
-// subscribed is the first frame of a room.
-func (c *client) subscribed(room, username string, since *codec.ID, joined hub.Joined) {
+// subscribed is the first frame of a room. nodes are addresses to tell of.
+func (c *client) subscribed(room, username string, since *codec.ID, joined hub.Joined, nodes []string) {
 	recovering := since != nil
 	access, refused := c.ctl.standing(c.identity, whoIs(c.identity, username, room, c.source, c.low), room)
 	c.send(func(dst []byte) []byte {
@@ -63,7 +64,7 @@ func (c *client) subscribed(room, username string, since *codec.ID, joined hub.J
 			Room: room, Head: joined.Head, Oldest: joined.Oldest,
 			WasRecovering: recovering, Recovered: recovering && joined.Recovered,
 			Username: username, Verified: !c.identity.Anonymous, Access: access, Refused: refused, Members: joined.Members,
-			MaxContent: c.ctl.cfg.MaxContent, PingInterval: int(c.ctl.ping.Milliseconds()),
+			MaxContent: c.ctl.cfg.MaxContent, PingInterval: int(c.ctl.ping.Milliseconds()), Nodes: nodes,
 		})
 	})
 }
@@ -113,8 +114,15 @@ func (c *client) untaken(room, username, key string, err error) *codec.Error {
 	if e == nil {
 		e = c.ctl.notTaken(username, err)
 	}
-	return &codec.Error{Code: e.Code, Message: e.Message, Room: room, Key: key}
+	no := &codec.Error{Code: e.Code, Message: e.Message, Room: room, Key: key}
+	if errors.Is(err, codec.ErrUnavailable) {
+		no.RetryAfter = sayAgain
+	}
+	return no
 }
+
+// sayAgain is after what time a client is to say again what the Log could not take, as it may a while later.
+const sayAgain = time.Second
 
 func (c *client) bearer() *auth.Identity { return c.identity }
 

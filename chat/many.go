@@ -60,7 +60,7 @@ func (ctl *Controller) openMany(c *ws.Conn[codec.Client]) (ws.Session[codec.Clie
 	s.send(func(dst []byte) []byte {
 		return codec.AppendWelcome(dst, s.format, &codec.Welcome{
 			Username: s.username, Verified: !s.identity.Anonymous, MaxContent: ctl.cfg.MaxContent,
-			MaxRooms: max(ctl.cfg.RoomsPerConnection, 0), PingInterval: int(ctl.ping.Milliseconds()),
+			MaxRooms: max(ctl.cfg.RoomsPerConnection, 0), PingInterval: int(ctl.ping.Milliseconds()), Nodes: ctl.cfg.Elsewhere(),
 		})
 	})
 	s.enter(s)

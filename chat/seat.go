@@ -53,7 +53,7 @@ func (s *seat) ready(since *codec.ID, joined hub.Joined, err error) {
 		s.many.joinFailed(s.room, s.many.username, err)
 	default:
 		s.state = open
-		s.many.subscribed(s.room, s.many.username, since, joined)
+		s.many.subscribed(s.room, s.many.username, since, joined, nil) // welcome has told of nodes
 	}
 }
 

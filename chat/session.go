@@ -74,7 +74,11 @@ func (ctl *Controller) open(c *ws.Conn[codec.Client]) (ws.Session[codec.Client],
 			return
 		}
 		if s.control || want.window.asked {
-			s.subscribed(room, want.username, want.window.since, joined)
+			var nodes []string
+			if s.control { // a plain client goes nowhere else
+				nodes = ctl.cfg.Elsewhere()
+			}
+			s.subscribed(room, want.username, want.window.since, joined, nodes)
 		}
 	})
 	c.Attach(s.member)

@@ -160,7 +160,7 @@ func (s *stream) ready(room, name string, join hub.Join, joined hub.Joined, err 
 		return codec.AppendSubscribed(dst, codec.JSON, &codec.Subscribed{
 			Room: room, Head: joined.Head, Oldest: joined.Oldest, WasRecovering: recovering, Recovered: recovering && joined.Recovered,
 			Username: name, Verified: join.Verified, Access: access, Refused: refused, Members: joined.Members,
-			MaxContent: s.ctl.cfg.MaxContent, PingInterval: int(s.ctl.ping.Milliseconds()),
+			MaxContent: s.ctl.cfg.MaxContent, PingInterval: int(s.ctl.ping.Milliseconds()), Nodes: s.ctl.cfg.Elsewhere(),
 		})
 	})
 	if join.Replay && !joined.Recovered {

@@ -157,7 +157,9 @@ func (r *Room) settle(key string, ack Ack) {
 }
 
 // Refused with these, the same is taken later; with others who waits for it would be told too late.
-var forNow = []string{"rate_limited", "slow_mode"}
+var forNow = []string{"rate_limited", "slow_mode", unavailable}
+
+const unavailable = "unavailable"
 
 // putOut are codes with which a moderator ends a connection. The close frame that follows may have less of the text.
 var putOut = []string{"kicked", "banned", "room_closed"}
@@ -177,7 +179,9 @@ func (r *Room) refused(f *frame) error {
 		// It is sent again, and all others one by one behind it.
 		e.sent = false
 		r.window, r.since = 1, time.Time{}
-		r.pace = max(no.RetryAfter, min(r.pace, time.Second))
+		if f.Code != unavailable { // then it takes all at once again
+			r.pace = max(no.RetryAfter, min(r.pace, time.Second))
+		}
 		r.hold = time.Now().Add(no.RetryAfter)
 		r.poke()
 	default:

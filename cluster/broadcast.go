@@ -9,7 +9,7 @@ import (
 //
 //	change  numbered, one more than the last: who joined and left
 //	event   typing, which may be lost
-//	beat    the number of the last change, and the digest of the ledger
+//	beat    the number of the last change, where clients reach the node, and the digest of the ledger
 //	ask     of one node: send everyone
 //	all     everyone of a node, in parts, as of a number
 //	want    of one node: send what the ledger has in parts whose digests are others than these
@@ -20,7 +20,8 @@ type message struct {
 	Boot    string          `json:"boot"`
 	Kind    string          `json:"kind"`
 	Number  uint64          `json:"number,omitempty"`
-	Of      string          `json:"of,omitempty"` // of an ask and a want: which node
+	Address string          `json:"address,omitempty"` // where clients reach the node
+	Of      string          `json:"of,omitempty"`      // of an ask and a want: which node
 	Part    int             `json:"part,omitempty"`
 	Parts   int             `json:"parts,omitempty"`
 	Changes []change        `json:"changes,omitempty"`

@@ -37,6 +37,10 @@ type Config struct {
 	Store  *store.Follower // required; the caller closes it, after the Log
 	Engine Engine          // required; the Log closes it
 	Node   string          // the name of this node; no other may have it. Required
+	// Address is where clients reach this node, which other nodes are told; "" is nowhere.
+	Address string
+	// Heard is told each second which other nodes were heard lately, from a goroutine of the Log. It must not block. May be nil.
+	Heard func([]Peer)
 	// QueueBytes bounds the messages that wait for the engine. Default 4 MiB.
 	QueueBytes int
 	// RingBytes bounds the newest entries that are held for an engine that loses them. Default 4 MiB.

@@ -17,6 +17,7 @@ type other struct {
 	known   bool // its members are
 	heard   time.Time
 	asked   time.Time
+	address string // where clients reach it; "" is nowhere
 	members map[seat]*place
 	parts   map[int][]change // of an all that is on its way, as of number partsOf
 	partsOf uint64
@@ -127,6 +128,7 @@ func (p *presence) take(o *other, m *message) (missed bool) {
 			}
 		}
 	case "beat":
+		o.address = m.Address
 		p.compare(o, m.Node, m.Digest)
 		return !o.known || m.Number != o.number
 	case "all":
@@ -242,7 +244,7 @@ func (p *presence) bury() {
 	}
 	peers := make([]Peer, 0, len(p.others))
 	for node, o := range p.others {
-		peer := Peer{Node: node, Heard: time.Since(o.heard)}
+		peer := Peer{Node: node, Address: o.address, Heard: time.Since(o.heard)}
 		for _, at := range o.members {
 			peer.Members += at.count
 		}
@@ -250,4 +252,7 @@ func (p *presence) bury() {
 	}
 	slices.SortFunc(peers, func(a, b Peer) int { return strings.Compare(a.Node, b.Node) })
 	p.peers.Store(&peers)
+	if p.log.cfg.Heard != nil {
+		p.log.cfg.Heard(peers)
+	}
 }

@@ -30,7 +30,7 @@ func (p *presence) speak() {
 
 func (p *presence) beat() {
 	p.mu.Lock()
-	m := &message{Kind: "beat", Number: p.number}
+	m := &message{Kind: "beat", Number: p.number, Address: p.log.cfg.Address}
 	p.mu.Unlock()
 	if p.ledger != nil {
 		m.Digest = digestOf(p.ledger.Sums())

@@ -98,6 +98,7 @@ func (l *Log) Status() Status {
 // A Peer is another node.
 type Peer struct {
 	Node    string
+	Address string        // where clients reach it, as it says itself; "" is nowhere
 	Heard   time.Duration // ago, when that was last looked at
 	Members int           // with more than one connection each counted so often
 }

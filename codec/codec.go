@@ -69,10 +69,11 @@ type Event struct {
 // Welcome is the first frame of a connection that may be in several rooms.
 type Welcome struct {
 	Username     string
-	Verified     bool // the name is that of a token
-	MaxContent   int  // bytes
-	MaxRooms     int  // rooms at once; 0 is no limit, and left out
-	PingInterval int  // milliseconds
+	Verified     bool     // the name is that of a token
+	MaxContent   int      // bytes
+	MaxRooms     int      // rooms at once; 0 is no limit, and left out
+	PingInterval int      // milliseconds
+	Nodes        []string // addresses of other servers that have the same rooms; none is left out
 }
 
 // Subscribed is the first frame of a room: where the connection stands in it.
@@ -83,12 +84,13 @@ type Subscribed struct {
 	WasRecovering bool
 	Recovered     bool
 	Username      string
-	Verified      bool   // as Message.Verified
-	Access        string // what one may do here: read, write or moderate
-	Refused       string // the code with which a message would be refused at this time; "" if it would not
-	Members       int    // connections in the room, this one included unless it is quiet
-	MaxContent    int    // bytes
-	PingInterval  int    // milliseconds
+	Verified      bool     // as Message.Verified
+	Access        string   // what one may do here: read, write or moderate
+	Refused       string   // the code with which a message would be refused at this time; "" if it would not
+	Members       int      // connections in the room, this one included unless it is quiet
+	MaxContent    int      // bytes
+	PingInterval  int      // milliseconds
+	Nodes         []string // as those of Welcome
 }
 
 // An Ack says that the message with Key is on disk, or with Durable false that

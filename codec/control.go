@@ -8,13 +8,15 @@ import "strconv"
 //	"was_recovering":true,"recovered":true,"username":"Alice","verified":true,"access":"write","members":2,
 //	"max_content_bytes":4096,"ping_interval_ms":25000}
 //
-// "oldest" is left out if the offset of x.Oldest is 0. "refused" comes behind "access" unless x.Refused is empty.
+// "oldest" is left out if the offset of x.Oldest is 0. "refused" comes behind "access" unless x.Refused is empty, and "nodes", a list of texts, at
+// the end unless x.Nodes is.
 func AppendSubscribed(dst []byte, f Format, x *Subscribed) []byte {
 	if f == MsgPack {
 		w := wireSubscribed{
 			Type: string(TypeSubscribed), Room: validText(x.Room), ID: wireID(x.Head), Offset: x.Head.Offset,
 			WasRecovering: x.WasRecovering, Recovered: x.Recovered, Username: validText(x.Username), Verified: x.Verified,
 			Access: x.Access, Refused: x.Refused, Members: x.Members, MaxContent: x.MaxContent, PingInterval: x.PingInterval,
+			Nodes: x.Nodes,
 		}
 		if x.Oldest.Offset != 0 {
 			w.Oldest = wireID(x.Oldest)
@@ -49,7 +51,7 @@ func AppendSubscribed(dst []byte, f Format, x *Subscribed) []byte {
 	dst = strconv.AppendInt(dst, int64(x.MaxContent), 10)
 	dst = append(dst, `,"ping_interval_ms":`...)
 	dst = strconv.AppendInt(dst, int64(x.PingInterval), 10)
-	return append(dst, '}')
+	return append(appendJSONNodes(dst, x.Nodes), '}')
 }
 
 // AppendUnsubscribed appends the last frame of a room:
@@ -68,12 +70,12 @@ func AppendUnsubscribed(dst []byte, f Format, room string) []byte {
 //
 //	{"type":"welcome","username":"Alice","verified":false,"max_content_bytes":4096,"max_rooms":32,"ping_interval_ms":25000}
 //
-// "max_rooms" is left out if x.MaxRooms is 0.
+// "max_rooms" is left out if x.MaxRooms is 0. "nodes" is as in AppendSubscribed.
 func AppendWelcome(dst []byte, f Format, x *Welcome) []byte {
 	if f == MsgPack {
 		w := wireWelcome{
 			Type: string(TypeWelcome), Username: validText(x.Username), Verified: x.Verified,
-			MaxContent: x.MaxContent, MaxRooms: x.MaxRooms, PingInterval: x.PingInterval,
+			MaxContent: x.MaxContent, MaxRooms: x.MaxRooms, PingInterval: x.PingInterval, Nodes: x.Nodes,
 		}
 		dst, _ = w.MarshalMsg(dst)
 		return dst
@@ -90,7 +92,23 @@ func AppendWelcome(dst []byte, f Format, x *Welcome) []byte {
 	}
 	dst = append(dst, `,"ping_interval_ms":`...)
 	dst = strconv.AppendInt(dst, int64(x.PingInterval), 10)
-	return append(dst, '}')
+	return append(appendJSONNodes(dst, x.Nodes), '}')
+}
+
+// appendJSONNodes appends the addresses of other servers, if there are any.
+func appendJSONNodes(dst []byte, nodes []string) []byte {
+	for i, address := range nodes {
+		if i == 0 {
+			dst = append(dst, `,"nodes":[`...)
+		} else {
+			dst = append(dst, ',')
+		}
+		dst = appendJSONString(dst, address)
+	}
+	if len(nodes) > 0 {
+		dst = append(dst, ']')
+	}
+	return dst
 }
 
 // AppendPong appends the answer to a ping:

@@ -47,6 +47,12 @@ var (
 		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, Username: "Bob", Access: "write", Refused: "read_only", Members: 3,
 		MaxContent: 4096, PingInterval: 25000,
 	}
+	// Of a cluster whose nodes have addresses for clients.
+	clustered = Subscribed{
+		Room: "general", Head: ID{"k3f9q2", 1042}, Oldest: ID{"k3f9q2", 43}, WasRecovering: true, Recovered: true,
+		Username: "Alice", Access: "write", Members: 2, MaxContent: 4096, PingInterval: 25000, Nodes: nodes,
+	}
+	nodes    = []string{"http://cellar.local:3000", "https://chat.example/edge"}
 	acked    = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	unsafely = Ack{Key: "c-17", ID: ID{"k3f9q2", 1043}}
 	refused  = Error{Code: refusal.InvalidMessage, Message: "content is longer than 4096 bytes", Key: "c-18"}
@@ -55,10 +61,11 @@ var (
 	nameless = Error{Code: refusal.InvalidMessage, Message: "unexpected end of JSON at byte 17, where a value should be"}
 	ackedIn  = Ack{Room: "general", Key: "c-17", ID: ID{"k3f9q2", 1043}, Durable: true}
 	// What a client gets that sends to a room before it has joined.
-	refusedIn = Error{Room: "den", Code: refusal.NotJoined, Message: "you are not in this room: join it, and wait for subscribed", Key: "c-18"}
-	welcome   = Welcome{Username: "Alice", MaxContent: 4096, MaxRooms: 32, PingInterval: 25000}
-	unlimited = Welcome{Username: "Alice", Verified: true, MaxContent: 4096, PingInterval: 25000}
-	history   = Page{
+	refusedIn    = Error{Room: "den", Code: refusal.NotJoined, Message: "you are not in this room: join it, and wait for subscribed", Key: "c-18"}
+	welcome      = Welcome{Username: "Alice", MaxContent: 4096, MaxRooms: 32, PingInterval: 25000}
+	unlimited    = Welcome{Username: "Alice", Verified: true, MaxContent: 4096, PingInterval: 25000}
+	welcomeNodes = Welcome{Username: "Alice", MaxContent: 4096, MaxRooms: 32, PingInterval: 25000, Nodes: nodes}
+	history      = Page{
 		Room: "general", Head: alice.ID, Oldest: ID{"k3f9q2", 43}, Recovered: true,
 		Messages: []Message{{ID: ID{"k3f9q2", 1041}, Username: "Bob", Content: "hello", Time: noon - 1000}, alice},
 	}
@@ -107,6 +114,8 @@ func frames() map[string]func(dst []byte, f Format) []byte {
 		"subscribed_empty":         func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &fresh) },
 		"subscribed_verified":      func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &trusted) },
 		"subscribed_refused":       func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &silenced) },
+		"subscribed_nodes":         func(dst []byte, f Format) []byte { return AppendSubscribed(dst, f, &clustered) },
+		"welcome_nodes":            func(dst []byte, f Format) []byte { return AppendWelcome(dst, f, &welcomeNodes) },
 		"message_verified":         func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verified) },
 		"message_verified_deleted": func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verifiedGone) },
 		"edited_verified":          func(dst []byte, f Format) []byte { return AppendMessage(dst, f, &verifiedEdit) },

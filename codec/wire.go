@@ -65,20 +65,21 @@ type wireEvent struct {
 
 // wireSubscribed is the first frame of a room.
 type wireSubscribed struct {
-	Type          string `msg:"type"`
-	Room          string `msg:"room"`
-	ID            wireID `msg:"id"`
-	Offset        uint64 `msg:"offset"`
-	Oldest        wireID `msg:"oldest,omitzero"`
-	WasRecovering bool   `msg:"was_recovering"`
-	Recovered     bool   `msg:"recovered"`
-	Username      string `msg:"username"`
-	Verified      bool   `msg:"verified,omitempty"`
-	Access        string `msg:"access"`
-	Refused       string `msg:"refused,omitempty"`
-	Members       int    `msg:"members"`
-	MaxContent    int    `msg:"max_content_bytes"`
-	PingInterval  int    `msg:"ping_interval_ms"`
+	Type          string   `msg:"type"`
+	Room          string   `msg:"room"`
+	ID            wireID   `msg:"id"`
+	Offset        uint64   `msg:"offset"`
+	Oldest        wireID   `msg:"oldest,omitzero"`
+	WasRecovering bool     `msg:"was_recovering"`
+	Recovered     bool     `msg:"recovered"`
+	Username      string   `msg:"username"`
+	Verified      bool     `msg:"verified,omitempty"`
+	Access        string   `msg:"access"`
+	Refused       string   `msg:"refused,omitempty"`
+	Members       int      `msg:"members"`
+	MaxContent    int      `msg:"max_content_bytes"`
+	PingInterval  int      `msg:"ping_interval_ms"`
+	Nodes         []string `msg:"nodes,omitempty"`
 }
 
 // wireUnsubscribed is the last frame of a room.
@@ -89,12 +90,13 @@ type wireUnsubscribed struct {
 
 // wireWelcome is the first frame of a connection that may be in several rooms.
 type wireWelcome struct {
-	Type         string `msg:"type"`
-	Username     string `msg:"username"`
-	Verified     bool   `msg:"verified"`
-	MaxContent   int    `msg:"max_content_bytes"`
-	MaxRooms     int    `msg:"max_rooms,omitempty"`
-	PingInterval int    `msg:"ping_interval_ms"`
+	Type         string   `msg:"type"`
+	Username     string   `msg:"username"`
+	Verified     bool     `msg:"verified"`
+	MaxContent   int      `msg:"max_content_bytes"`
+	MaxRooms     int      `msg:"max_rooms,omitempty"`
+	PingInterval int      `msg:"ping_interval_ms"`
+	Nodes        []string `msg:"nodes,omitempty"`
 }
 
 // wirePong answers a ping.

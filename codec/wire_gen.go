@@ -578,8 +578,8 @@ func (z *wireRemoved) Msgsize() (s int) {
 func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(14)
-	var zb0001Mask uint16 /* 14 bits */
+	zb0001Len := uint32(15)
+	var zb0001Mask uint16 /* 15 bits */
 	_ = zb0001Mask
 	if z.Oldest.IsZero() {
 		zb0001Len--
@@ -592,6 +592,10 @@ func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 	if z.Refused == "" {
 		zb0001Len--
 		zb0001Mask |= 0x400
+	}
+	if z.Nodes == nil {
+		zb0001Len--
+		zb0001Mask |= 0x4000
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -654,13 +658,24 @@ func (z *wireSubscribed) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "ping_interval_ms"
 		o = append(o, 0xb0, 0x70, 0x69, 0x6e, 0x67, 0x5f, 0x69, 0x6e, 0x74, 0x65, 0x72, 0x76, 0x61, 0x6c, 0x5f, 0x6d, 0x73)
 		o = msgp.AppendInt(o, z.PingInterval)
+		if (zb0001Mask & 0x4000) == 0 { // if not omitted
+			// string "nodes"
+			o = append(o, 0xa5, 0x6e, 0x6f, 0x64, 0x65, 0x73)
+			o = msgp.AppendArrayHeader(o, uint32(len(z.Nodes)))
+			for za0001 := range z.Nodes {
+				o = msgp.AppendString(o, z.Nodes[za0001])
+			}
+		}
 	}
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireSubscribed) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + z.Oldest.Msgsize() + 15 + msgp.BoolSize + 10 + msgp.BoolSize + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 7 + msgp.StringPrefixSize + len(z.Access) + 8 + msgp.StringPrefixSize + len(z.Refused) + 8 + msgp.IntSize + 18 + msgp.IntSize + 17 + msgp.IntSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 5 + msgp.StringPrefixSize + len(z.Room) + 3 + z.ID.Msgsize() + 7 + msgp.Uint64Size + 7 + z.Oldest.Msgsize() + 15 + msgp.BoolSize + 10 + msgp.BoolSize + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 7 + msgp.StringPrefixSize + len(z.Access) + 8 + msgp.StringPrefixSize + len(z.Refused) + 8 + msgp.IntSize + 18 + msgp.IntSize + 17 + msgp.IntSize + 6 + msgp.ArrayHeaderSize
+	for za0001 := range z.Nodes {
+		s += msgp.StringPrefixSize + len(z.Nodes[za0001])
+	}
 	return
 }
 
@@ -687,12 +702,16 @@ func (z wireUnsubscribed) Msgsize() (s int) {
 func (z *wireWelcome) MarshalMsg(b []byte) (o []byte, err error) {
 	o = msgp.Require(b, z.Msgsize())
 	// check for omitted fields
-	zb0001Len := uint32(6)
-	var zb0001Mask uint8 /* 6 bits */
+	zb0001Len := uint32(7)
+	var zb0001Mask uint8 /* 7 bits */
 	_ = zb0001Mask
 	if z.MaxRooms == 0 {
 		zb0001Len--
 		zb0001Mask |= 0x10
+	}
+	if z.Nodes == nil {
+		zb0001Len--
+		zb0001Mask |= 0x40
 	}
 	// variable map header, size zb0001Len
 	o = append(o, 0x80|uint8(zb0001Len))
@@ -719,12 +738,23 @@ func (z *wireWelcome) MarshalMsg(b []byte) (o []byte, err error) {
 		// string "ping_interval_ms"
 		o = append(o, 0xb0, 0x70, 0x69, 0x6e, 0x67, 0x5f, 0x69, 0x6e, 0x74, 0x65, 0x72, 0x76, 0x61, 0x6c, 0x5f, 0x6d, 0x73)
 		o = msgp.AppendInt(o, z.PingInterval)
+		if (zb0001Mask & 0x40) == 0 { // if not omitted
+			// string "nodes"
+			o = append(o, 0xa5, 0x6e, 0x6f, 0x64, 0x65, 0x73)
+			o = msgp.AppendArrayHeader(o, uint32(len(z.Nodes)))
+			for za0001 := range z.Nodes {
+				o = msgp.AppendString(o, z.Nodes[za0001])
+			}
+		}
 	}
 	return
 }
 
 // Msgsize returns an upper bound estimate of the number of bytes occupied by the serialized message
 func (z *wireWelcome) Msgsize() (s int) {
-	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 18 + msgp.IntSize + 10 + msgp.IntSize + 17 + msgp.IntSize
+	s = 1 + 5 + msgp.StringPrefixSize + len(z.Type) + 9 + msgp.StringPrefixSize + len(z.Username) + 9 + msgp.BoolSize + 18 + msgp.IntSize + 10 + msgp.IntSize + 17 + msgp.IntSize + 6 + msgp.ArrayHeaderSize
+	for za0001 := range z.Nodes {
+		s += msgp.StringPrefixSize + len(z.Nodes[za0001])
+	}
 	return
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"edgechat/admin"
+	"edgechat/browser"
 	"edgechat/cluster"
 	"edgechat/cluster/postgres"
 	"edgechat/cluster/redis"
@@ -56,7 +57,8 @@ func (s *Server) openLog() (hub.Log, error) {
 	if s.follower, err = store.OpenFollower(cfg); err != nil {
 		return nil, errors.Join(err, engine.Close())
 	}
-	if s.cluster, err = cluster.Open(cluster.Config{Store: s.follower, Engine: engine, Node: s.cfg.NodeName, Logger: s.log}); err != nil {
+	if s.cluster, err = cluster.Open(cluster.Config{Store: s.follower, Engine: engine, Node: s.cfg.NodeName,
+		Address: s.cfg.Advertise, Heard: s.advertised.heard, Logger: s.log}); err != nil {
 		return nil, errors.Join(err, engine.Close(), s.follower.Close())
 	}
 	return s.cluster, nil
@@ -81,7 +83,17 @@ func (s *Server) closeLog() error {
 // clusterDefaults completes and checks what cfg says of a cluster.
 func (cfg *Config) clusterDefaults() error {
 	if cfg.Cluster == "" {
+		if cfg.Advertise != "" {
+			return errors.New("server: there is an address for clients of other nodes, and no cluster: name its engine, or leave the address out")
+		}
 		return nil
+	}
+	if cfg.Advertise != "" {
+		address, _, err := browser.ParseAddress(cfg.Advertise)
+		if err != nil {
+			return fmt.Errorf("server: the address for clients of other nodes %w", err)
+		}
+		cfg.Advertise = address
 	}
 	if cfg.ClusterName == "" {
 		cfg.ClusterName = DefaultClusterName
@@ -226,7 +238,7 @@ func (s *Server) clusterStatus() *admin.Cluster {
 		Epoch: st.State.Epoch.Name, Number: st.State.Epoch.N, Position: cluster.CountOf(st.Position), Last: cluster.CountOf(st.State.Last), Queue: counts.Queue,
 	}
 	for _, p := range st.Peers {
-		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Heard: p.Heard.Seconds(), Members: p.Members})
+		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Address: p.Address, Heard: p.Heard.Seconds(), Members: p.Members})
 	}
 	return c
 }

@@ -124,7 +124,11 @@ type Config struct {
 	ClusterPassword string
 	// NodeName is what this node is called; no other of the cluster may be called so. Default the name of the machine.
 	NodeName string
-	engine   func(cluster.Engine) cluster.Engine // tests have one that loses what is broadcast
+	// Advertise is the address under which clients reach this node, such as "http://attic.local:3000", with the path where a proxy has it. Clients of other nodes are told
+	// it, and those of this node the others', so that they go there when theirs is gone; and pages of one may use the others. "" is none: then all
+	// of that is left out. It needs Cluster.
+	Advertise string
+	engine    func(cluster.Engine) cluster.Engine // tests have one that loses what is broadcast
 
 	// Anonymous is what a caller without a token may do. Unset: write
 	// without a token file and a key file, else none.

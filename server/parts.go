@@ -34,11 +34,14 @@ func (s *Server) open() (err error) {
 	if err != nil {
 		return err
 	}
-	policy, err := browser.New(browser.Config{Hosts: s.cfg.AllowedHosts, Origins: s.cfg.AllowedOrigins, Ports: append(portsOf(s.listeners), portsOf(s.secure)...)})
+	policy, err := browser.New(browser.Config{Hosts: s.cfg.AllowedHosts, Origins: s.cfg.AllowedOrigins, Ports: append(portsOf(s.listeners), portsOf(s.secure)...), Peers: s.advertised.peers()})
 	if err != nil {
 		return err
 	}
-	pages, err := web.Handler(web.Config{FrameAncestors: s.cfg.FrameAncestors})
+	if s.cfg.Advertise != "" && !policy.Names(s.cfg.Advertise) {
+		s.log.Warn("not reached by the address for clients of other nodes", "url", s.cfg.Advertise, "hint", "browsers come under its name: add it to --allowed-hosts")
+	}
+	pages, err := web.Handler(web.Config{FrameAncestors: s.cfg.FrameAncestors, Nodes: s.advertised.origins})
 	if err != nil {
 		return err
 	}
@@ -82,6 +85,7 @@ func (s *Server) open() (err error) {
 		Hub:         s.hub,
 		Log:         messages,
 		Late:        s.cluster != nil,
+		Elsewhere:   s.advertised.addresses,
 		Auth:        checker,
 		MaxContent:  s.cfg.MaxContent,
 		ReplayLimit: s.cfg.ReplayLimit,

@@ -43,38 +43,39 @@ import (
 // A Server is one edgechat process. Alive, Reload, Stats and Status may be
 // called from any goroutine.
 type Server struct {
-	cfg       Config
-	log       *slog.Logger
-	tokens    *auth.Tokens          // nil without a token file
-	keys      *auth.Keys            // nil without a key file
-	reloads   sync.Mutex            // held while they are read again
-	stale     atomic.Pointer[error] // why they could not be, the last time; nil if they could
-	listeners []net.Listener
-	secure    []net.Listener  // where TLS is spoken
-	pair      *cert.Pair      // nil without those
-	entries   []net.Listener  // the same, as they are accepted from
-	store     *store.Store    // nil in a cluster
-	follower  *store.Follower // which has this
-	cluster   *cluster.Log    // and this; nil for a process that is alone
-	hub       *hub.Hub
-	router    *ws.Router
-	rules     *moderation.Rules
-	oldRooms  []string // see findOldRooms
-	chat      *chat.Controller
-	portal    *captive.Portal // nil without Captive
-	http      *http.Server
-	accepting sync.WaitGroup // the goroutines of the listeners
-	requests  requests
-	draining  atomic.Bool
-	probe     probe
-	sides     []side         // what is served besides chat
-	siding    sync.WaitGroup // their goroutines, and the meter's
-	began     time.Time
-	meterMu   sync.Mutex
-	meter     meter
-	lately    atomic.Pointer[[]admin.Problem] // what trends said last; nil before the first time
-	told      told                            // the meter's
-	backups   backups
+	cfg        Config
+	log        *slog.Logger
+	tokens     *auth.Tokens          // nil without a token file
+	keys       *auth.Keys            // nil without a key file
+	reloads    sync.Mutex            // held while they are read again
+	stale      atomic.Pointer[error] // why they could not be, the last time; nil if they could
+	listeners  []net.Listener
+	secure     []net.Listener  // where TLS is spoken
+	pair       *cert.Pair      // nil without those
+	entries    []net.Listener  // the same, as they are accepted from
+	store      *store.Store    // nil in a cluster
+	follower   *store.Follower // which has this
+	cluster    *cluster.Log    // and this; nil for a process that is alone
+	advertised advertised      // where clients reach the other nodes of a cluster
+	hub        *hub.Hub
+	router     *ws.Router
+	rules      *moderation.Rules
+	oldRooms   []string // see findOldRooms
+	chat       *chat.Controller
+	portal     *captive.Portal // nil without Captive
+	http       *http.Server
+	accepting  sync.WaitGroup // the goroutines of the listeners
+	requests   requests
+	draining   atomic.Bool
+	probe      probe
+	sides      []side         // what is served besides chat
+	siding     sync.WaitGroup // their goroutines, and the meter's
+	began      time.Time
+	meterMu    sync.Mutex
+	meter      meter
+	lately     atomic.Pointer[[]admin.Problem] // what trends said last; nil before the first time
+	told       told                            // the meter's
+	backups    backups
 }
 
 // New opens what cfg names: token file, key file, listeners, store, and what stands on
@@ -94,6 +95,7 @@ func New(cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	s.cfg, s.log = cfg, cfg.Logger
+	s.advertised.own = cfg.Advertise
 	if cfg.Tokens != "" {
 		if s.tokens, err = auth.Load(cfg.Tokens, s.log); err != nil {
 			return nil, err

@@ -136,7 +136,7 @@ func read(folder string) map[string][]byte {
 }
 
 // lean leaves out what is for people who read the source: indentation, and comments that stand alone on their line or,
-// in scripts, behind what holds no string and no slash; and in styles, spaces. Lines stay where they are.
+// in scripts, behind what holds no string and no slash; and spaces, in styles and in lines of scripts that hold neither. Lines stay where they are.
 func lean(name string, body []byte) []byte {
 	comment := map[string]string{".js": "//", ".css": "/*", ".html": "<!--"}[path.Ext(name)]
 	if comment == "" {
@@ -153,6 +153,9 @@ func lean(name string, body []byte) []byte {
 			if code, _, ok := bytes.Cut(line, []byte("//")); ok && comment == "//" && !bytes.ContainsAny(code, "'\"`/") {
 				line = bytes.TrimSpace(code)
 			}
+			if comment == "//" && !bytes.ContainsAny(line, "'\"`/") && !bytes.HasPrefix(line, []byte("export ")) {
+				line = []byte(tightScript.Replace(string(line)))
+			}
 			b.Write(line)
 		}
 		b.WriteByte('\n')
@@ -162,6 +165,10 @@ func lean(name string, body []byte) []byte {
 
 // tight takes the spaces out of a line of a style sheet that mean nothing there. Those in selectors and between values do.
 var tight = strings.NewReplacer("; }", "}", " }", "}", " { ", "{", " {", "{", ": ", ":", "; ", ";", ", ", ",")
+
+// tightScript is the same of a line of a script that holds no string, no expression of a pattern, and no comment.
+var tightScript = strings.NewReplacer(" === ", "===", " !== ", "!==", " => ", "=>", " = ", "=", " && ", "&&", " || ", "||", " ?? ", "??",
+	" { ", "{", " {", "{", "{ ", "{", " }", "}", "; ", ";", ", ", ",", "if (", "if(")
 
 func newFile(name string, body []byte) *file {
 	f := &file{contentType: contentTypes[path.Ext(name)], plain: newVariant(body)}

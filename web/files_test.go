@@ -69,6 +69,9 @@ func TestForever(t *testing.T) {
 func TestLean(t *testing.T) {
 	for _, c := range []struct{ name, in, out string }{
 		{"a.js", "// why\n  let a = 'x'; // stays\n\t// gone\nb(); // gone\n", "\nlet a = 'x'; // stays\n\nb();\n"},
+		{"b.js", "export const f = (a, b) => { if (a === b && !b) return [a, b]; };\nconst { c } = d ?? { e: 1, g };\nlet h = (i, j) => `${i}, ${j}`;\nk = l / m, n = - o;\n",
+			"export const f = (a, b) => { if (a === b && !b) return [a, b]; };\nconst{c}=d??{e: 1,g};\nlet h = (i, j) => `${i}, ${j}`;\nk = l / m, n = - o;\n"},
+		{"c.js", "p = (a, b) => { if (a === b && !b) return [a, b]; };\n", "p=(a,b)=>{if(a===b&&!b) return [a,b];};\n"},
 		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na{b:c}\n/* two\nlines */\n"},
 		{"b.css", "a > b, :is(c, d) e { f: g(h, i) j; k: \"\"; }\n", "a > b,:is(c,d) e{f:g(h,i) j;k:\"\"}\n"},
 		{"a.svg", "  <svg/>\n", "  <svg/>\n"},

@@ -32,14 +32,22 @@ type Config struct {
 	// FrameAncestors are origins whose pages may have this one inside a frame, such as "https://intranet.example"; "*" is
 	// all. Default none.
 	FrameAncestors []string
+	// Nodes returns the origins of other servers to which the page may connect as well, such as "http://cellar.local:3000". It may be called from
+	// any goroutine. Default none.
+	Nodes func() []string
 }
 
-// policy returns the page's Content-Security-Policy: it runs its own scripts and styles and talks to this host,
+// policy returns the page's Content-Security-Policy: it runs its own scripts and styles and talks to this host and to Config.Nodes,
 // nothing else. connect-src names the host's WebSockets since older browsers do not count them as 'self'.
 func (h *handler) policy(host string) string {
 	connect := "'self'"
 	if isHost(host) {
 		connect += " ws://" + host + " wss://" + host
+	}
+	for _, origin := range h.nodes() {
+		if scheme, host, ok := strings.Cut(origin, "://"); ok && (scheme == "http" || scheme == "https") && isHost(host) {
+			connect += " " + origin + " ws" + strings.TrimPrefix(scheme, "http") + "://" + host
+		}
 	}
 	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; manifest-src 'self'; connect-src " + connect +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors " + h.ancestors
@@ -76,6 +84,7 @@ func CheckAncestor(s string) error {
 
 type handler struct {
 	ancestors string
+	nodes     func() []string
 	files     func() *files // made once, for whoever asks first: they take some 300 KB, and many boards show no page
 }
 
@@ -87,7 +96,10 @@ func Handler(cfg Config) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &handler{ancestors: ancestors, files: sync.OnceValue(load)}, nil
+	if cfg.Nodes == nil {
+		cfg.Nodes = func() []string { return nil }
+	}
+	return &handler{ancestors: ancestors, nodes: cfg.Nodes, files: sync.OnceValue(load)}, nil
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"edgechat/auth"
+	"edgechat/browser"
 	"edgechat/captive"
 	"edgechat/chat"
 	"edgechat/codec"
@@ -93,6 +94,8 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "file with the password of the engine"}, &c.ClusterPassword, getenv),
 		clusterName(settings.Setting{Name: "node-name", Takes: "NAME", DefaultText: "the machine's name",
 			Usage: "name of this server in the cluster, which no other of it has"}, &c.NodeName),
+		advertised(settings.Setting{Name: "advertise", Takes: "URL", DefaultText: "none: clients are told of no other servers", Allowed: "http://host:port, https://, ws:// or wss://",
+			Usage: "address under which clients reach this server, which those of others of the cluster are told: they go there when theirs is gone"}, &c.Advertise),
 		o.anonymous(settings.Setting{Name: "anonymous", DefaultText: "write without --tokens and --jwt-key, else none",
 			Usage: "what a client without a token may do"}),
 		adminSocket(settings.Setting{Name: "admin", DefaultText: "$RUNTIME_DIRECTORY/admin.sock, else none",
@@ -270,6 +273,20 @@ func clusterName(s settings.Setting, dst *string) settings.Setting {
 	s.Set = func(v []string) error {
 		if v[0] != "" { // else it is the default
 			if err := server.CheckClusterName(v[0]); err != nil {
+				return err
+			}
+		}
+		*dst = v[0]
+		return nil
+	}
+	return s
+}
+
+func advertised(s settings.Setting, dst *string) settings.Setting {
+	s.Empty = "empty: write an address such as http://attic.local:3000, or leave --advertise out"
+	s.Set = func(v []string) error {
+		if v[0] != "" {
+			if _, _, err := browser.ParseAddress(v[0]); err != nil {
 				return err
 			}
 		}

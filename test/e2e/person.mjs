@@ -31,7 +31,8 @@ export class Person {
       if (['error', 'warning'].includes(message.type())) complain(`${message.text()} ${message.location().url}`);
     });
     person.elsewhere = [];
-    const asks = (address) => { if (/^(https?|wss?):/.test(address) && new URL(address).host !== person.at()) person.elsewhere.push(address); };
+    person.knows = new Set(); // hosts besides, of which the server has told
+    const asks = (address) => { if (/^(https?|wss?):/.test(address) && ![person.at(), ...person.knows].includes(new URL(address).host)) person.elsewhere.push(address); };
     person.page.on('request', (request) => { if (!request.isNavigationRequest()) asks(request.url()); });
     person.page.on('websocket', (socket) => asks(socket.url()));
     later(t, async () => {

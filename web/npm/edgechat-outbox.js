@@ -8,7 +8,7 @@ const WINDOW = 20; // entries of a room under way at once; less than the server 
 const ACK_TIMEOUT = 15_000; // ms; a server or a network that is silent for longer is gone
 
 // Refused with these, the same is taken later; with others who waits for it would be told too late.
-const FOR_NOW = new Set(['rate_limited', 'slow_mode']);
+const FOR_NOW = new Set(['rate_limited', 'slow_mode', 'unavailable']);
 
 export class Outbox {
   #line; #storage;
@@ -17,9 +17,10 @@ export class Outbox {
   #window = WINDOW; // 1 once the server has said that it is too much
   #pace = 0; // ms between two entries then, as the server said
   #overdue = 0; // timer
+  #waiting = false; // the server has said that it can take nothing now
 
   // line has open(room), whether something may be sent there now, send(entry), late(), which is called when no
-  // acknowledgement comes, and failed(entry). storage keeps entries over the end of a program: load() returns them,
+  // acknowledgement comes, failed(entry), and waits(on), whether the server can take nothing for now. storage keeps entries over the end of a program: load() returns them,
   // put(entry) and remove(entry) are called as they come and go.
   constructor(line, storage) {
     this.#line = line;
@@ -82,6 +83,7 @@ export class Outbox {
   acked(frame) {
     const entry = this.#entries.get(frame.idempotency_key);
     if (!entry) return undefined;
+    this.#wait(false);
     this.drop(entry);
     if (this.#window === 1) this.#hold('', this.#pace);
     else this.pump();
@@ -97,7 +99,8 @@ export class Outbox {
         this.#hold(entry.room, frame.retry_after_ms);
       } else {
         this.#window = 1;
-        this.#pace = Math.max(frame.retry_after_ms, Math.min(this.#pace, 1000));
+        if (frame.code === 'unavailable') this.#wait(true); // and all that waits goes out at once then
+        else this.#pace = Math.max(frame.retry_after_ms, Math.min(this.#pace, 1000));
         this.#hold('', frame.retry_after_ms);
       }
       return false;
@@ -151,8 +154,17 @@ export class Outbox {
   #settled() {
     clearTimeout(this.#overdue);
     const waits = [...this.#entries.values()].filter((entry) => !entry.failed);
-    if (waits.length === 0) this.#window = WINDOW;
+    if (waits.length === 0) {
+      this.#window = WINDOW;
+      this.#wait(false);
+    }
     this.#overdue = waits.some((entry) => entry.sent) ? setTimeout(() => this.#late(), ACK_TIMEOUT) : 0;
+  }
+
+  #wait(on) {
+    if (this.#waiting === on) return;
+    this.#waiting = on;
+    this.#line.waits(on);
   }
 
   #late() {

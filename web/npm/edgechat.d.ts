@@ -84,6 +84,8 @@ export interface Subscribed {
   members: number;
   max_content_bytes: number;
   ping_interval_ms: number;
+  /** addresses of other servers that have the same rooms; left out if there are none */
+  nodes?: string[];
 }
 
 export interface Welcome {
@@ -93,6 +95,8 @@ export interface Welcome {
   max_content_bytes: number;
   max_rooms?: number;
   ping_interval_ms: number;
+  /** as in Subscribed */
+  nodes?: string[];
 }
 
 export interface Ack {
@@ -123,7 +127,11 @@ export class Client {
   readonly verified: boolean;
   readonly maxContentBytes: number;
   readonly maxRooms: number;
+  /** the address of the server where we are, or try to be: another than that of the options if the server has named it, and is gone */
+  readonly url: string;
   on(type: 'state', listener: (state: State, detail: { delay?: number; code?: string; text?: string }) => void): Off;
+  /** the server can take nothing now, and what is said waits until it can; or no longer so */
+  on(type: 'waits', listener: (on: boolean) => void): Off;
   on(type: 'welcome', listener: (frame: Welcome) => void): Off;
   on(type: 'error', listener: (refusal: Refusal) => void): Off;
   /** since: the id of a message, or 'all'; limit: how many are replayed at most the first time */

@@ -9,7 +9,7 @@
 // docs/protocol.md of the project is the contract.
 
 import { Events, Refusal, sentence, whenBack } from './edgechat-events.js';
-import { Http } from './edgechat-http.js';
+import { Http, baseOf } from './edgechat-http.js';
 import { Outbox, memory } from './edgechat-outbox.js';
 import { Room, newKey } from './edgechat-room.js';
 
@@ -23,6 +23,7 @@ const HANDSHAKE = 10_000; // ms; a connection that takes longer to come about is
 const ANSWER = 5_000; // ms to the answer of a ping
 const ANSWER_SOON = 3_000; // ms, when somebody looks or the network has changed
 const PING_INTERVAL = 25_000; // ms, until the server has said what it is
+const NODES = 16; // addresses of other servers that are kept
 
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
 const FINAL = new Set([400, 401, 403, 404, 409, 421]);
@@ -33,11 +34,15 @@ export const connect = (options) => new Client(options);
 //
 //   state(name, detail)   'connecting', 'open', 'waiting' with {delay, text}, or 'stopped' with {code, text}, which is final
 //   welcome(frame)        once for each connection
+//   waits(on)             the server can take nothing now, and what we say waits until it can; or no longer so
 //   error(refusal)        the server said what was wrong
 export class Client extends Events {
   #http; #outbox; #WebSocket;
   #rooms = new Map(); // by name
   #leaving = new Set(); // names of rooms of which the server has not said yet that we are out
+  #home; // the address that we were given
+  #places; // and those of others that have the same rooms, where we go in turn; the first is where we are
+  #tried = 0; // of these, since the last wait
   #socket = null;
   #attempt = 0; // tries since a connection lived
   #openedAt = 0;
@@ -65,6 +70,8 @@ export class Client extends Events {
   constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket, format = 'json' }) {
     super();
     if (format !== 'json' && format !== 'msgpack') throw new TypeError(`format is "json" or "msgpack", not "${format}"`);
+    this.#home = baseOf(url);
+    this.#places = [this.#home];
     this.#http = new Http(url, username, token);
     this.#WebSocket = WebSocket;
     this.#outbox = new Outbox({
@@ -72,6 +79,7 @@ export class Client extends Events {
       send: ({ key, room, type, id, content }) => this.#send({ type, room, id, content, idempotency_key: key, author_key: token ? undefined : authorKey }),
       late: () => this.#connect(),
       failed: (entry) => this.#rooms.get(entry.room)?.failed(entry),
+      waits: (on) => this.emit('waits', on),
     }, storage);
     this.#unwatch = whenBack(() => this.check());
     queueMicrotask(() => this.#begin(format)); // who made it listens by then
@@ -108,6 +116,9 @@ export class Client extends Events {
   // rooms returns the rooms that we are in, or about to be.
   rooms() { return [...this.#rooms.values()].filter((room) => room.state !== 'ended'); }
 
+  // url returns the address where we are, or try to be.
+  get url() { return this.#places[0]; }
+
   // check is for when somebody looks again, or the network may have changed: a wait ends, and a connection that
   // does not answer soon is replaced.
   check() {
@@ -143,7 +154,7 @@ export class Client extends Events {
       if (opened) this.#closed(event);
       else this.#refused(socket);
     };
-    this.#answer = setTimeout(() => this.#wait(0), HANDSHAKE);
+    this.#answer = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
     this.#to('connecting');
   }
 
@@ -152,7 +163,7 @@ export class Client extends Events {
     this.#drop();
     this.#to('connecting');
     const began = this.#startedAt = Date.now();
-    this.#answer = setTimeout(() => this.#wait(0), HANDSHAKE);
+    this.#answer = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
     const plain = await import('./edgechat-plain.js').catch(() => {});
     if (this.state !== 'connecting' || this.#startedAt !== began) return;
     if (plain) this.#connect(plain.PlainSocket, json);
@@ -198,7 +209,7 @@ export class Client extends Events {
       // Nobody is there, or no server of ours: try again.
     }
     if (this.#socket !== socket) return; // replaced meanwhile
-    if (FINAL.has(status)) {
+    if (FINAL.has(status) && this.url === this.#home) { // one of the others has no last word
       this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
       return;
     }
@@ -206,7 +217,40 @@ export class Client extends Events {
       this.#connectPlainly();
       return;
     }
-    this.#wait(after, error?.message ? sentence(error.message) : '');
+    const text = error?.message ? sentence(error.message) : '';
+    if (status === 0 || status >= 500 || FINAL.has(status)) this.#elsewhere(after, text);
+    else this.#wait(after, text);
+  }
+
+  // #elsewhere goes on at the next address, soon, if there is one that was not tried since the last wait.
+  #elsewhere(atLeast, text) {
+    this.#places.push(this.#places.shift());
+    this.#http.at(this.url);
+    this.#tried = (this.#tried + 1) % this.#places.length;
+    if (this.#tried === 0) {
+      this.#wait(atLeast, text);
+      return;
+    }
+    this.#drop();
+    const delay = Math.random() * BACKOFF_MIN; // all who were there come
+    this.#retry = setTimeout(() => this.#connect(), delay);
+    this.#to('waiting', { delay, text });
+  }
+
+  // #meet is told by a server where others have the same rooms. Nothing goes to another address, and from one with TLS none to one without.
+  #meet(nodes = []) {
+    const others = [];
+    for (const node of Array.isArray(nodes) ? nodes.slice(0, NODES) : []) {
+      try {
+        const base = baseOf(node);
+        if (base.startsWith('https:') || base.startsWith('http:') && this.#home.startsWith('http:')) others.splice(Math.random() * (others.length + 1), 0, base);
+      } catch {
+        // It is no address.
+      }
+    }
+    this.#tried = 0;
+    const known = new Set([this.url, this.#home, ...others, ...this.#places]); // one that is away now may be there again
+    this.#places = [...known].slice(0, NODES + 2);
   }
 
   // Full jitter: a thousand clients of a server that restarts come back spread out.
@@ -252,6 +296,7 @@ export class Client extends Events {
   // #ofRoom hands on what is about a room. Without a WebSocket this is what says who we are.
   #ofRoom(frame) {
     if (frame.type === 'subscribed') {
+      if (this.#socket.isPlain) this.#meet(frame.nodes);
       this.username = frame.username;
       this.verified = Boolean(frame.verified);
       this.maxContentBytes = frame.max_content_bytes;
@@ -268,6 +313,7 @@ export class Client extends Events {
     this.maxContentBytes = frame.max_content_bytes;
     this.maxRooms = frame.max_rooms ?? 0;
     this.#interval = frame.ping_interval_ms || PING_INTERVAL;
+    if (!this.#socket.isPlain) this.#meet(frame.nodes); // else the first room tells
     this.state = 'open';
     for (const room of this.rooms()) room.join();
     this.#to('open');

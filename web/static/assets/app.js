@@ -50,6 +50,7 @@ function start(name) {
   door.hide();
   client = connect({ url: base, username: kept.get('name'), token: kept.get('token'), storage: kept.pending, authorKey: kept.authorKey() });
   client.on('state', connection);
+  client.on('waits', showWaits);
   client.on('error', (refusal) => notice(refusal.message));
   client.on('welcome', () => {
     acceptToken();
@@ -62,6 +63,7 @@ function start(name) {
 
 function stop() {
   const old = client;
+  showWaits(false);
   client = rooms = place = null;
   log.show(null);
   compose.show(null);
@@ -207,6 +209,9 @@ function connection(state, detail) {
   }
   showState();
 }
+
+// showWaits says that what is said waits here, since the server can take nothing.
+function showWaits(on) { $('waits').hidden = !on; }
 
 function notice(text) {
   $('notice').textContent = text;
