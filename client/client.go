@@ -5,7 +5,7 @@
 // with the cursor of the last message, so that each message is handed out once and in order; where
 // some are missing for good a Gap stands in their place. What was not acknowledged is sent again under
 // the same key, so that it is published once. A line that has died is noticed within the ping interval
-// that the server tells, and 5 s.
+// that the server tells, and 5 s. If the server names others that have the same rooms, the Room goes on there when that one is gone.
 //
 //	room, err := client.Join(ctx, client.Config{URL: "http://pi.local:3000", Room: "den", Username: "shed"})
 //	...
@@ -81,7 +81,7 @@ type Config struct {
 // any goroutine.
 type Room struct {
 	cfg    Config
-	base   *url.URL
+	places places
 	ctx    context.Context
 	leave  context.CancelFunc
 	events chan Event
@@ -116,9 +116,10 @@ func Join(ctx context.Context, cfg Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{
-		cfg: cfg, base: base, cursor: cfg.Since, window: cfg.Window,
+		cfg: cfg, cursor: cfg.Since, window: cfg.Window,
 		events: make(chan Event, cfg.Queue), joined: make(chan struct{}), done: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+	r.places.init(base)
 	r.ctx, r.leave = context.WithCancel(ctx)
 	go r.run() // ends with ctx, with Close, or by a final refusal; Close waits
 	select {

@@ -103,6 +103,7 @@ type frame struct {
 	Members         int
 	MaxContentBytes int   `json:"max_content_bytes"`
 	PingIntervalMs  int64 `json:"ping_interval_ms"`
+	Nodes           []string
 
 	// Of ack and error.
 	Key          string `json:"idempotency_key"`

@@ -82,20 +82,20 @@ func (l *line) cut(err error) {
 // text sends one frame.
 func (l *line) text(p []byte) error { return l.socket.WriteMessage(gws.OpcodeText, p) }
 
-// address is where a path below the room is.
-func (r *Room) address(below string, query url.Values) *url.URL {
-	u := *r.base
+// address is where a path below the room is, at a server.
+func (r *Room) address(base *url.URL, below string, query url.Values) *url.URL {
+	u := *base
 	path := "/chat/room/" + url.PathEscape(r.cfg.Room) + below
-	u.RawPath = r.base.EscapedPath() + path
+	u.RawPath = base.EscapedPath() + path
 	u.Path, _ = url.PathUnescape(u.RawPath) // it was escaped above
 	u.RawQuery = query.Encode()
 	return &u
 }
 
-// dial opens a connection to the server, over TLS if the address says so.
-func (r *Room) dial(ctx context.Context) (net.Conn, error) {
-	secure := r.base.Scheme == "https" || r.base.Scheme == "wss"
-	port := r.base.Port()
+// dial opens a connection to a server, over TLS if the address says so.
+func (r *Room) dial(ctx context.Context, base *url.URL) (net.Conn, error) {
+	secure := isSecure(base)
+	port := base.Port()
 	switch {
 	case port != "":
 	case secure:
@@ -103,7 +103,7 @@ func (r *Room) dial(ctx context.Context) (net.Conn, error) {
 	default:
 		port = "80"
 	}
-	conn, err := r.cfg.Dial(ctx, "tcp", net.JoinHostPort(r.base.Hostname(), port))
+	conn, err := r.cfg.Dial(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
 	if err != nil || !secure {
 		return conn, err
 	}
@@ -112,7 +112,7 @@ func (r *Room) dial(ctx context.Context) (net.Conn, error) {
 		cfg = r.cfg.TLS.Clone()
 	}
 	if cfg.ServerName == "" {
-		cfg.ServerName = r.base.Hostname()
+		cfg.ServerName = base.Hostname()
 	}
 	cfg.NextProtos = []string{"http/1.1"} // HTTP/2 has no upgrade
 	over := tls.Client(conn, cfg)
@@ -133,7 +133,8 @@ func (r *Room) header() http.Header {
 
 // connect does the handshake. Nothing is read behind it yet.
 func (r *Room) connect(ctx context.Context) (_ *line, err error) {
-	conn, err := r.dial(ctx)
+	base := r.places.now()
+	conn, err := r.dial(ctx, base)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +161,7 @@ func (r *Room) connect(ctx context.Context) (_ *line, err error) {
 	if r.cfg.WriteOnly {
 		set("announce", "0")
 	}
-	u := r.address("", query)
+	u := r.address(base, "", query)
 	u.Scheme = "ws" // what is below is dialed already
 	header := r.header()
 	header.Set("Sec-WebSocket-Protocol", subprotocol)

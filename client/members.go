@@ -20,14 +20,15 @@ type Member struct {
 
 // Members asks who is here, over plain HTTP, on a connection of its own. A refusal is a *Refusal.
 func (r *Room) Members(ctx context.Context) ([]Member, error) {
-	conn, err := r.dial(ctx)
+	base := r.places.now()
+	conn, err := r.dial(ctx, base)
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
 	// http.Client would be a quarter of a megabyte of each program.
-	u := r.address("/members", nil)
+	u := r.address(base, "/members", nil)
 	req := &http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: r.header(), Close: true}
 	if err := req.Write(conn); err != nil {
 		return nil, err

@@ -26,7 +26,8 @@ func (r *Room) run() {
 		}
 		r.lost = err
 		refusal, refused := errors.AsType[*Refusal](err)
-		if refused && refusal.final() || errors.Is(err, ErrNotEdgechat) || r.neverIn() && untrusted(err) {
+		home := r.places.now() == r.places.home // one of the others has no last word on a way in
+		if refused && refusal.final() && (home || refusal.Close != 0) || errors.Is(err, ErrNotEdgechat) && home || r.neverIn() && untrusted(err) {
 			r.err = err
 			return
 		}
@@ -34,8 +35,10 @@ func (r *Room) run() {
 		if !r.entered.IsZero() && (time.Since(r.entered) > steady || refused && refusal.Close == closeRestart) {
 			r.attempt = 0
 		}
-		wait := r.backoff()
-		if refused && refusal.RetryAfter > 0 { // which many others were told, too
+		var wait time.Duration
+		if r.moves(err) && r.places.next() {
+			wait = rand.N(r.cfg.BackoffMin)
+		} else if wait = r.backoff(); refused && refusal.RetryAfter > 0 { // which many others were told, too
 			wait = max(wait, refusal.RetryAfter+rand.N(refusal.RetryAfter/4+r.cfg.BackoffMin))
 		}
 		if r.cfg.OnLost != nil {
@@ -207,6 +210,7 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	}
 	r.mu.Unlock()
 	r.head, r.entered = f.Offset, time.Now()
+	r.places.meet(f.Nodes)
 	if first {
 		close(r.joined)
 	}

@@ -205,7 +205,7 @@ func TestClusterEngineAway(t *testing.T) {
 		return status == 503 && strings.Contains(body, `"cluster"`)
 	})
 	c.Text(`{"type":"message","content":"meanwhile","idempotency_key":"k2"}`)
-	if m := c.JSONOf("error"); m["code"] != "unavailable" || m["idempotency_key"] != "k2" {
+	if m := c.JSONOf("error"); m["code"] != "unavailable" || m["idempotency_key"] != "k2" || m["retry_after_ms"] != 1000.0 {
 		t.Errorf("error %v", m)
 	}
 	if status, body := a.answer("POST", "/chat/room/den/messages", "x"); status != 503 || !strings.Contains(body, "unavailable") {
