@@ -21,14 +21,15 @@ import (
 // benchOptions are the settings of bench.
 type benchOptions struct {
 	load.Config
+	urls []string
 	json bool
 }
 
 func (o *benchOptions) table(func(string) string) []settings.Setting {
 	c := &o.Config
 	return []settings.Setting{
-		serverURL(settings.Setting{Name: "url", Default: "ws://127.0.0.1:3000", Takes: "URL", Allowed: "ws://host:port",
-			Usage: "the server to put under load, which must be running"}, &c.URL),
+		settings.List(settings.Setting{Name: "url", Default: "ws://127.0.0.1:3000", Takes: "URL", Allowed: "ws://host:port",
+			Usage: "the server to put under load, which must be running; of a cluster all nodes, over which the clients of each room are spread"}, &o.urls, serverURL),
 		settings.Secret(settings.Setting{Name: "token", Takes: "TOKEN",
 			Usage: "bearer token; the environment variable EDGECHAT_TOKEN hides it from ps"}, &c.Token),
 		settings.Number(settings.Setting{Name: "clients", Default: "100", NoEnv: true,
@@ -46,6 +47,8 @@ func (o *benchOptions) table(func(string) string) []settings.Setting {
 		settings.Choice(settings.Setting{Name: "format", Default: "json", NoEnv: true,
 			Usage: "encoding of the frames"}, []string{"json", "msgpack"},
 			func(w string) error { c.MsgPack = w == "msgpack"; return nil }),
+		settings.Toggle(settings.Setting{Name: "keys", NoEnv: true,
+			Usage: "publish under idempotency keys, which has the server acknowledge each message once it is kept"}, &c.Keys),
 		settings.Toggle(settings.Setting{Name: "saturate", NoEnv: true,
 			Usage: "find the throughput: ignore --rate, and keep --window messages in flight"}, &c.Saturate),
 		settings.Number(settings.Setting{Name: "window", Default: "16", NoEnv: true,
@@ -75,6 +78,7 @@ func bench(ctx context.Context, a *app) error {
 	if _, err := a.flagsAlone(o.table(a.getenv)); err != nil {
 		return err
 	}
+	o.URL, o.Nodes = o.urls[0], o.urls[1:]
 	if need := o.Rooms * o.Publishers; need > o.Clients {
 		return misuse(fmt.Sprintf("edgechat bench --clients %d, or fewer --rooms or --publishers", need),
 			"%d rooms with %d publishers each need %d clients, not %d", o.Rooms, o.Publishers, need, o.Clients)
@@ -156,21 +160,18 @@ func portOf(u *url.URL) string {
 	return "80"
 }
 
-func serverURL(s settings.Setting, dst *string) settings.Setting {
-	s.Set = func(v []string) error {
-		u, err := url.Parse(v[0])
-		switch {
-		case err != nil || u.Host == "" || u.Opaque != "":
-			return fmt.Errorf("%q is not of the form %s", v[0], s.Allowed)
-		case u.Scheme == "wss" || u.Scheme == "https":
-			return fmt.Errorf("%q: bench speaks no TLS: measure the server itself, behind its proxy, with ws://", v[0])
-		case u.Scheme != "ws" && u.Scheme != "http":
-			return fmt.Errorf("%q: scheme %q is not ws", v[0], u.Scheme)
-		case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
-			return fmt.Errorf("%q has more than %s and a path", v[0], s.Allowed)
-		}
-		*dst = v[0]
-		return nil
+// serverURL says what is wrong with an address of a server.
+func serverURL(v string) error {
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return fmt.Errorf("%q is not of the form ws://host:port", v)
+	case u.Scheme == "wss" || u.Scheme == "https":
+		return fmt.Errorf("%q: bench speaks no TLS: measure the server itself, behind its proxy, with ws://", v)
+	case u.Scheme != "ws" && u.Scheme != "http":
+		return fmt.Errorf("%q: scheme %q is not ws", v, u.Scheme)
+	case u.RawQuery != "" || u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("%q has more than ws://host:port and a path", v)
 	}
-	return s
+	return nil
 }

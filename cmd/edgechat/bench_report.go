@@ -29,7 +29,11 @@ func writeReport(out io.Writer, rep *load.Report) error {
 	if rep.Load.Window > 0 {
 		talk = fmt.Sprintf("%d messages in flight a publisher", rep.Load.Window)
 	}
-	row("load", "%s, %d rooms, publishers %d a room, %s, %d bytes of %s", rep.Load.URL, rep.Load.Rooms, rep.Load.Publishers, talk, rep.Load.Size, rep.Load.Format)
+	server := rep.Load.URL
+	if rep.Load.Nodes > 1 {
+		server += fmt.Sprintf(" and %d other nodes", rep.Load.Nodes-1)
+	}
+	row("load", "%s, %d rooms, publishers %d a room, %s, %d bytes of %s", server, rep.Load.Rooms, rep.Load.Publishers, talk, rep.Load.Size, rep.Load.Format)
 	row("connected", "%d of %d in %.1f s", rep.Connected, rep.Clients, rep.ConnectSeconds)
 	list("refused", rep.Refused)
 	list("cut off", rep.Disconnected)
@@ -79,6 +83,9 @@ func writeLatency(b *bytes.Buffer, rep *load.Report) {
 	l := rep.Latency
 	fmt.Fprintf(b, "\nlatency, from when a message was %s to its arrival\n", from)
 	fmt.Fprintf(b, "p50 %v, p90 %v, p99 %v, p99.9 %v, max %v\n", plain(l.P50), plain(l.P90), plain(l.P99), plain(l.P999), plain(l.Max))
+	if last := rep.Last; last.Count > 0 {
+		fmt.Fprintf(b, "to its arrival at the last of its room: p50 %v, p99 %v, max %v\n", plain(last.P50), plain(last.P99), plain(last.Max))
+	}
 	if late := rep.SendLate; late.Count > 0 {
 		fmt.Fprintf(b, "of which bench itself was late: p50 %v, p99 %v, max %v\n", plain(late.P50), plain(late.P99), plain(late.Max))
 	}

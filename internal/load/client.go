@@ -125,10 +125,11 @@ func (c *client) count(m mark, offset uint64) {
 	}
 	c.shard.delivered.Add(1)
 	c.shard.latency.add(c.in.at - m.due)
-	if c.run.cfg.Saturate && c.run.chosen.Load() {
-		if publishers := c.run.rooms[c.room].publishers; m.pub < len(publishers) {
-			publishers[m.pub].arrived(m.seq)
-		}
+	if !c.run.chosen.Load() {
+		return
+	}
+	if publishers := c.run.rooms[c.room].publishers; m.pub < len(publishers) && publishers[m.pub].arrived(m.seq) {
+		c.shard.last.add(c.in.at - m.due)
 	}
 }
 

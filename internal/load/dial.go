@@ -44,11 +44,16 @@ const perSource = 20_000
 // source is where client i connects from: nil, for the kernel to choose, unless
 // there are more clients than one address has ports. All of 127.0.0.0/8 is this machine on Linux.
 func (r *run) source(i int) net.Addr {
-	to, ok := r.target.(*net.TCPAddr)
+	to, ok := r.nodeOf(i).target.(*net.TCPAddr)
 	if !ok || r.cfg.Clients <= perSource || !to.IP.IsLoopback() || to.IP.To4() == nil {
 		return nil
 	}
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(2+i/perSource%250))}
+}
+
+// nodeOf returns where client i connects to: each room has members on all nodes, and its first on another one than the room before.
+func (r *run) nodeOf(i int) *node {
+	return &r.nodes[(i/r.cfg.Rooms+i%r.cfg.Rooms)%len(r.nodes)]
 }
 
 // connect brings client i into its room. The client reads nothing more until start.
@@ -57,12 +62,13 @@ func (r *run) connect(ctx context.Context, i int) (_ *client, err error) {
 	defer cancel()
 	deadline, _ := ctx.Deadline()
 	d := net.Dialer{LocalAddr: r.source(i), KeepAlive: -1}
-	addr := r.url.Host
-	if r.url.Port() == "" {
-		addr = net.JoinHostPort(r.url.Hostname(), "80")
+	to := r.nodeOf(i)
+	addr := to.url.Host
+	if to.url.Port() == "" {
+		addr = net.JoinHostPort(to.url.Hostname(), "80")
 	}
-	if r.target != nil {
-		addr = r.target.String() // all to the address that the first one found
+	if to.target != nil {
+		addr = to.target.String() // all to the address that the first one found
 	}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -108,10 +114,11 @@ func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
 	key := base64.StdEncoding.EncodeToString(nonce[:])
+	to := r.nodeOf(i).url
 	var req strings.Builder
 	fmt.Fprintf(&req, "GET %s/chat/room/%s?username=%s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: %s\r\n",
-		strings.TrimSuffix(r.url.EscapedPath(), "/"), url.PathEscape(r.rooms[i%r.cfg.Rooms].name), username(i), r.url.Host, key, r.subprotocol())
+		strings.TrimSuffix(to.EscapedPath(), "/"), url.PathEscape(r.rooms[i%r.cfg.Rooms].name), username(i), to.Host, key, r.subprotocol())
 	if r.cfg.Token != "" {
 		fmt.Fprintf(&req, "Authorization: Bearer %s\r\n", r.cfg.Token)
 	}

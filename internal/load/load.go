@@ -27,7 +27,8 @@ type Config struct {
 	// URL is where the server is: "ws://127.0.0.1:3000". A path is put in front of
 	// those of the protocol.
 	URL   string
-	Token string // bearer token; "" is none
+	Nodes []string // further nodes of the same cluster: the clients of a room, and who publishes in rooms, are spread over all
+	Token string   // bearer token; "" is none
 
 	Clients    int           // default 100
 	Rooms      int           // default 10; client i is in room i modulo Rooms
@@ -36,6 +37,7 @@ type Config struct {
 	Duration   time.Duration // of publishing; default 10 s
 	Size       int           // bytes of content, MinSize at least; default 100
 	MsgPack    bool          // rather than JSON
+	Keys       bool          // publish under idempotency keys, which has each message acknowledged
 
 	// Saturate publishes as fast as the rooms take it, rather than at Rate:
 	// a publisher sends the next message once all members of its room have all but
@@ -102,10 +104,12 @@ func (cfg Config) withDefaults() (Config, error) {
 	lasting("Settle", &cfg.Settle, 10*time.Second)
 	lasting("Patience", &cfg.Patience, 3*time.Second)
 	lasting("Drain", &cfg.Drain, 30*time.Second)
-	u, err := url.Parse(cfg.URL)
+	for _, one := range append([]string{cfg.URL}, cfg.Nodes...) {
+		if u, err := url.Parse(one); err != nil || u.Scheme != "ws" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" {
+			return cfg, fmt.Errorf("load: URL %q is not of the form ws://host:port", one)
+		}
+	}
 	switch {
-	case err != nil || u.Scheme != "ws" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "":
-		return cfg, fmt.Errorf("load: URL %q is not of the form ws://host:port", cfg.URL)
 	case negative != "":
 		return cfg, fmt.Errorf("load: %s is negative, or no number", negative)
 	case cfg.Size < MinSize:
@@ -120,11 +124,10 @@ func (cfg Config) withDefaults() (Config, error) {
 
 // A run is one call of Run.
 type run struct {
-	cfg    Config
-	url    *url.URL
-	id     uint32    // in room names and checksums, so that runs cannot mix
-	epoch  time.Time // what due times count from
-	target net.Addr  // of the server, as the first connection found it
+	cfg   Config
+	nodes []node    // of which there is one at least
+	id    uint32    // in room names and checksums, so that runs cannot mix
+	epoch time.Time // what due times count from
 
 	shards  [8]shard // clients count in one of these, for less contention
 	late    histogram
@@ -144,6 +147,12 @@ type run struct {
 	reasons reasons // guarded by mu
 }
 
+// A node is a server that clients connect to.
+type node struct {
+	url    *url.URL
+	target net.Addr // as the first connection to it found it
+}
+
 // A room is what the load knows of one.
 type room struct {
 	name       string
@@ -161,6 +170,7 @@ type shard struct {
 	missing    atomic.Int64 // in gaps that are open
 	events     atomic.Int64 // joined, left, typing
 	latency    histogram
+	last       histogram // of deliveries that were the last of their message
 }
 
 func (r *run) sum(of func(*shard) *atomic.Int64) (n int64) {
@@ -192,7 +202,10 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 		return nil, err
 	}
 	r := &run{cfg: cfg, id: rand.Uint32(), epoch: time.Now(), clients: make([]*client, cfg.Clients), rooms: make([]room, cfg.Rooms)}
-	r.url, _ = url.Parse(cfg.URL)
+	for _, one := range append([]string{cfg.URL}, cfg.Nodes...) {
+		u, _ := url.Parse(one)
+		r.nodes = append(r.nodes, node{url: u})
+	}
 	r.phase.Store("connecting")
 	for i := range r.rooms {
 		r.rooms[i].name = fmt.Sprintf("bench-%08x-%d", r.id, i)
@@ -201,7 +214,7 @@ func Run(ctx context.Context, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.target = first.conn.RemoteAddr()
+	r.nodes[0].target = first.conn.RemoteAddr()
 	if first.maxContent > 0 && cfg.Size > first.maxContent {
 		_ = first.conn.Close()
 		return nil, &TooLong{Size: cfg.Size, Max: first.maxContent}

@@ -123,8 +123,8 @@ func TestReadFrame(t *testing.T) {
 func TestAppendMessage(t *testing.T) {
 	content := appendContent(nil, 1, mark{}, 300)
 	for _, msgPack := range []bool{false, true} {
-		got, err := codec.Limits{}.DecodeClient(msgPack, appendMessage(nil, msgPack, content))
-		if err != nil || got.Type != codec.TypeMessage || got.Content != string(content) {
+		got, err := codec.Limits{}.DecodeClient(msgPack, appendMessage(nil, msgPack, content, []byte("c-17")))
+		if err != nil || got.Type != codec.TypeMessage || got.Content != string(content) || got.Key != "c-17" {
 			t.Errorf("%+v %v", got, err)
 		}
 	}

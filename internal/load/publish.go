@@ -14,12 +14,15 @@ type publisher struct {
 	index  int // in its room
 	sent   atomic.Int64
 
-	// Of a closed loop: how many members have the message of a number, modulo
-	// Config.Window. The publisher sets a slot back to 0 once all have it.
+	// How many members have the message of a number, modulo the length. In a closed loop that is Config.Window,
+	// and the publisher sets a slot back to 0 once all have it. Else there is a slot for each message, or none if they were too many.
 	members int32
 	slots   []atomic.Int32
 	wake    chan struct{} // holds one: a message is with all members
 }
+
+// maxSlots bounds those of all publishers of a load that is no closed loop: 64 MiB.
+const maxSlots = 16 << 20
 
 // maxBatch bounds the messages of one write.
 const maxBatch = 64
@@ -40,6 +43,8 @@ func (r *run) choose() {
 			p := &publisher{client: c, index: len(room.publishers), members: int32(len(room.members)), wake: make(chan struct{}, 1)}
 			if r.cfg.Saturate {
 				p.slots = make([]atomic.Int32, r.cfg.Window)
+			} else if total := r.cfg.Rate * r.cfg.Duration.Seconds(); total*float64(r.cfg.Rooms) <= maxSlots {
+				p.slots = make([]atomic.Int32, int(total)+1)
 			}
 			room.publishers = append(room.publishers, p)
 		}
@@ -153,26 +158,31 @@ func (p *publisher) saturate(ctx context.Context, window int) {
 	}
 }
 
-// arrived notes that one more member has a message.
-func (p *publisher) arrived(seq uint32) {
-	if p.slots[int(seq)%len(p.slots)].Add(1) != p.members {
-		return
+// arrived notes that one more member has a message, and reports whether all have it now, if that is known of a load that is no closed loop.
+func (p *publisher) arrived(seq uint32) bool {
+	if len(p.slots) == 0 || p.slots[int(seq)%len(p.slots)].Add(1) != p.members {
+		return false
 	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
+	return !p.client.run.cfg.Saturate
 }
 
 // send publishes the messages from number first to before end in one write.
 func (p *publisher) send(first, end int, due func(i int) int64) bool {
 	c := p.client
 	cfg := &c.run.cfg
-	var content, payload []byte
+	var content, key, payload []byte
 	err := c.write(func(dst []byte) []byte {
 		for i := first; i < end; i++ {
 			content = appendContent(content[:0], c.run.id, mark{c.room, p.index, uint32(i), due(i)}, cfg.Size)
-			payload = appendMessage(payload[:0], cfg.MsgPack, content)
+			key = key[:0]
+			if cfg.Keys {
+				key = content[:seqEnd] // room, publisher and number
+			}
+			payload = appendMessage(payload[:0], cfg.MsgPack, content, key)
 			dst = appendFrame(dst, opOf(cfg.MsgPack), payload)
 		}
 		return dst

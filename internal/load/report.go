@@ -37,6 +37,7 @@ type Report struct {
 	DeliveriesPer float64 `json:"delivered_per_s"` // while publishing
 
 	Latency  Latency  `json:"latency"`   // from the time at which a message was due to its arrival at a client
+	Last     Latency  `json:"last"`      // the same, to its arrival at the last member of its room; not in a closed loop
 	SendLate Latency  `json:"send_late"` // share of the load itself: from that time to the write; not in a closed loop
 	Buckets  []Bucket `json:"histogram"` // of Latency, by powers of two
 
@@ -58,6 +59,7 @@ type Report struct {
 // Load is what was asked for.
 type Load struct {
 	URL        string  `json:"url"`
+	Nodes      int     `json:"nodes"` // that clients were spread over
 	Rooms      int     `json:"rooms"`
 	Publishers int     `json:"publishers_per_room"`
 	Rate       float64 `json:"rate_per_room_per_s"` // 0 in a closed loop
@@ -126,7 +128,7 @@ func (rep *Report) begin() {
 	r := rep.run
 	cfg := r.cfg
 	rep.Clients = cfg.Clients
-	rep.Load = Load{URL: cfg.URL, Rooms: cfg.Rooms, Publishers: cfg.Publishers, Rate: cfg.Rate,
+	rep.Load = Load{URL: cfg.URL, Nodes: len(r.nodes), Rooms: cfg.Rooms, Publishers: cfg.Publishers, Rate: cfg.Rate,
 		Seconds: cfg.Duration.Seconds(), Size: cfg.Size, Format: "json"}
 	if cfg.MsgPack {
 		rep.Load.Format = "msgpack"
@@ -135,7 +137,7 @@ func (rep *Report) begin() {
 		rep.Load.Rate, rep.Load.Window = 0, cfg.Window
 	}
 	var err error
-	if rep.server, err = serverProcess(r.target, cfg.Pid); err != nil {
+	if rep.server, err = serverProcess(r.nodes[0].target, cfg.Pid); err != nil {
 		rep.Server.Unknown = err.Error()
 	} else {
 		rep.Server.Pid, rep.Server.Name = rep.server.pid, rep.server.name
@@ -232,12 +234,13 @@ func (rep *Report) end(early bool) {
 	r.note(func(n *reasons) {
 		rep.Refused, rep.Disconnected, rep.Errors = n.refused.list(), n.disconnected.list(), n.errors.list()
 	})
-	var latency, late tally
+	var latency, last, late tally
 	for i := range r.shards {
 		latency.add(&r.shards[i].latency)
+		last.add(&r.shards[i].last)
 	}
 	late.add(&r.late)
-	rep.Latency, rep.SendLate, rep.Buckets = latency.summary(), late.summary(), latency.octave()
+	rep.Latency, rep.Last, rep.SendLate, rep.Buckets = latency.summary(), last.summary(), late.summary(), latency.octave()
 }
 
 func (t *tally) summary() Latency {

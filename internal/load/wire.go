@@ -17,10 +17,14 @@ type frame struct {
 }
 
 // appendMessage appends the payload that publishes content, which is ASCII that
-// JSON does not escape.
-func appendMessage(dst []byte, msgPack bool, content []byte) []byte {
+// JSON does not escape, as a key is, if there is one.
+func appendMessage(dst []byte, msgPack bool, content, key []byte) []byte {
 	if msgPack {
-		dst = msgp.AppendMapHeader(dst, 2)
+		dst = msgp.AppendMapHeader(dst, uint32(2+min(len(key), 1)))
+		if len(key) > 0 {
+			dst = msgp.AppendString(dst, "idempotency_key")
+			dst = msgp.AppendStringFromBytes(dst, key)
+		}
 		dst = msgp.AppendString(dst, "type")
 		dst = msgp.AppendString(dst, "message")
 		dst = msgp.AppendString(dst, "content")
@@ -28,6 +32,10 @@ func appendMessage(dst []byte, msgPack bool, content []byte) []byte {
 	}
 	dst = append(dst, `{"type":"message","content":"`...)
 	dst = append(dst, content...)
+	if len(key) > 0 {
+		dst = append(dst, `","idempotency_key":"`...)
+		dst = append(dst, key...)
+	}
 	return append(dst, `"}`...)
 }
 
