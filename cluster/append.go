@@ -23,7 +23,10 @@ type pending struct {
 const (
 	mostItems = 512     // of a batch
 	mostBytes = 1 << 20 // of a batch, about
-	gather    = 3 * time.Millisecond
+	// gather is how long messages are gathered for a batch. An engine that takes longer for one is left alone for as long, up to gatherMost: several
+	// nodes that have it take batch after batch have it do little with each, and wait for each other.
+	gather     = 3 * time.Millisecond
+	gatherMost = 20 * time.Millisecond
 )
 
 // Append is that of hub.Log.
@@ -103,10 +106,11 @@ func (l *Log) write() {
 			return
 		case <-l.work:
 		}
-		if !l.sleep(gather) {
-			return
-		}
+		rest := gather
 		for l.trouble.Load() == nil && l.ctx.Err() == nil {
+			if !l.full() && !l.sleep(rest) {
+				return
+			}
 			batch := l.take()
 			if len(batch) == 0 {
 				break
@@ -114,9 +118,18 @@ func (l *Log) write() {
 			if batch = l.unknown(batch); len(batch) == 0 {
 				continue
 			}
+			began := time.Now()
 			l.appendBatch(batch)
+			rest = min(max(gather, time.Since(began)), gatherMost)
 		}
 	}
+}
+
+// full says that there is a batch that cannot become larger.
+func (l *Log) full() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue) >= mostItems || l.bytes >= mostBytes
 }
 
 // take takes the oldest of the queue.

@@ -41,12 +41,15 @@ var binaryFormat = []int16{1}
 // Append is that of cluster.Engine.
 func (e *Engine) Append(ctx context.Context, run string, least uint64, items []cluster.Item) (out []cluster.Outcome, err error) {
 	err = e.writes.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		r := c.ExecParams(ctx, e.in("select pos, off, dup from S.append($1, $2, $3, $4, $5)"), [][]byte{
+		if err := e.writes.prepare(ctx, c, "append", "select pos, off, dup from S.append($1, $2, $3, $4, $5)", typeText, typeInt8, typeTextArray, typeBytesArray, typeBytesArray); err != nil {
+			return err
+		}
+		r := c.ExecPrepared(ctx, "append", [][]byte{
 			[]byte(run), int8Of(least),
 			array(typeText, len(items), func(i int) []byte { return []byte(items[i].Room) }),
 			array(typeBytes, len(items), func(i int) []byte { return []byte(items[i].Key) }),
 			array(typeBytes, len(items), func(i int) []byte { return items[i].Record }),
-		}, []uint32{typeText, typeInt8, typeTextArray, typeBytesArray, typeBytesArray}, binaryFormat, binaryFormat).Read()
+		}, binaryFormat, binaryFormat).Read()
 		if r.Err != nil {
 			return r.Err
 		}
@@ -59,42 +62,42 @@ func (e *Engine) Append(ctx context.Context, run string, least uint64, items []c
 		return nil
 	})
 	if err == nil {
-		e.ring(ctx)
+		select {
+		case e.appended <- struct{}{}:
+		default:
+		}
 	}
 	return out, err
 }
 
-// ring wakes who waits for entries, over a session of its own, and not at each append.
-func (e *Engine) ring(ctx context.Context) {
-	e.mu.Lock()
-	due := time.Since(e.notified) >= notifyEvery
-	if due {
-		e.notified = time.Now()
+// ring wakes who waits for entries, over a session of its own, and not at each append; but always after the last one.
+func (e *Engine) ring() {
+	for {
+		select {
+		case <-e.appended:
+		case <-e.ctx.Done():
+			return
+		}
+		_ = e.bell.do(e.ctx, func(ctx context.Context, c *pgconn.PgConn) error { // who waits looks once a second besides
+			_, err := rows(ctx, c, "select pg_notify($1, '')", e.channel)
+			return err
+		})
+		select {
+		case <-time.After(notifyEvery):
+		case <-e.ctx.Done():
+			return
+		}
 	}
-	e.mu.Unlock()
-	if !due {
-		return // who waits looks again by itself, and others are woken soon
-	}
-	_ = e.bell.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error { // who waits looks once a second besides
-		_, err := rows(ctx, c, "select pg_notify($1, '')", e.channel)
-		return err
-	})
 }
 
 // After is that of cluster.Engine.
 func (e *Engine) After(ctx context.Context, position uint64) (list []cluster.Entry, err error) {
 	err = e.tail.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		l := e.tail
-		l.mu.Lock()
-		listens := l.listens
-		l.mu.Unlock()
-		if !listens {
+		if !e.tail.listens {
 			if _, err := c.Exec(ctx, `listen "`+e.channel+`"`).ReadAll(); err != nil {
 				return err
 			}
-			l.mu.Lock()
-			l.listens = true
-			l.mu.Unlock()
+			e.tail.listens = true
 		}
 		if list, err = e.page(ctx, c, position); err != nil || len(list) > 0 {
 			return err
@@ -116,8 +119,10 @@ func (e *Engine) After(ctx context.Context, position uint64) (list []cluster.Ent
 }
 
 func (e *Engine) page(ctx context.Context, c *pgconn.PgConn, position uint64) (list []cluster.Entry, err error) {
-	r := c.ExecParams(ctx, e.in("select pos, room, off, rec from S.log where pos > $1 order by pos limit $2"), [][]byte{int8Of(position), int8Of(uint64(e.size))},
-		[]uint32{typeInt8, typeInt8}, binaryFormat, binaryFormat).Read()
+	if err := e.tail.prepare(ctx, c, "page", "select pos, room, off, rec from S.log where pos > $1 order by pos limit $2", typeInt8, typeInt8); err != nil {
+		return nil, err
+	}
+	r := c.ExecPrepared(ctx, "page", [][]byte{int8Of(position), int8Of(uint64(e.size))}, binaryFormat, binaryFormat).Read()
 	if r.Err != nil {
 		e.size = max(1, e.size/4) // it may be more than comes in time
 		return nil, r.Err

@@ -42,7 +42,7 @@ const (
 	callTime = 3 * time.Second
 	tailWait = time.Second
 	pageSize = 1000
-	// notifyEvery is the least time between two NOTIFYs of this node: their commit takes a lock of the whole server.
+	// notifyEvery is about the least time between two NOTIFYs of this node: their commit takes a lock of the whole server.
 	notifyEvery = 10 * time.Millisecond
 	trimEvery   = time.Minute
 )
@@ -60,10 +60,14 @@ type Engine struct {
 
 	size int // entries that are asked for at once; whose call of tail it is has it
 
-	mu       sync.Mutex
-	notified time.Time // when others were last told
-	trimmed  time.Time
-	run      string // that was seen last
+	appended chan struct{} // something was, of size 1
+	ctx      context.Context
+	stop     context.CancelFunc
+	ringing  sync.WaitGroup // one goroutine, ring; Close ends it
+
+	mu      sync.Mutex
+	trimmed time.Time
+	run     string // that was seen last
 }
 
 // Open returns the engine. It does not connect before it is asked something.
@@ -89,10 +93,12 @@ func Open(cfg Config) (*Engine, error) {
 	if conn.RuntimeParams["application_name"] == "" {
 		conn.RuntimeParams["application_name"] = "edgechat"
 	}
-	e := &Engine{size: pageSize, cfg: cfg, conn: conn, schema: `"edgechat_` + cfg.Name + `"`, channel: "edgechat_" + cfg.Name}
+	e := &Engine{size: pageSize, cfg: cfg, conn: conn, schema: `"edgechat_` + cfg.Name + `"`, channel: "edgechat_" + cfg.Name, appended: make(chan struct{}, 1)}
+	e.ctx, e.stop = context.WithCancel(context.Background())
 	for _, l := range []**lane{&e.calls, &e.writes, &e.tail, &e.bell} {
 		*l = &lane{engine: e, busy: make(chan struct{}, 1)}
 	}
+	e.ringing.Go(e.ring)
 	return e, nil
 }
 
@@ -103,9 +109,11 @@ func (e *Engine) Describe() string {
 
 // Close ends all connections; a call that is under way fails.
 func (e *Engine) Close() error {
+	e.stop()
 	for _, l := range []*lane{e.calls, e.writes, e.tail, e.bell} {
 		l.close()
 	}
+	e.ringing.Wait()
 	return nil
 }
 
@@ -114,12 +122,28 @@ type lane struct {
 	engine *Engine
 	busy   chan struct{} // of size 1: a call has it
 
-	mu      sync.Mutex
-	conn    *pgconn.PgConn
-	listens bool
-	closed  bool
-	stale   bool               // the connection is given up before the next call
-	cancel  context.CancelFunc // of the call under way
+	// What the call under way knows of its connection.
+	listens  bool
+	prepared bool
+
+	mu     sync.Mutex
+	conn   *pgconn.PgConn
+	closed bool
+	stale  bool               // the connection is given up before the next call
+	cancel context.CancelFunc // of the call under way
+}
+
+// prepare has the connection know the one statement that it executes again and again: to read and plan it costs the server about as much as to
+// execute it for some messages.
+func (l *lane) prepare(ctx context.Context, c *pgconn.PgConn, name, sql string, types ...uint32) error {
+	if l.prepared {
+		return nil
+	}
+	if _, err := c.Prepare(ctx, name, l.engine.in(sql), types); err != nil {
+		return err
+	}
+	l.prepared = true
+	return nil
 }
 
 // do runs f on the connection, for callTime or less.
@@ -149,8 +173,9 @@ func (l *lane) do(ctx context.Context, f func(ctx context.Context, c *pgconn.PgC
 			return err
 		}
 		l.mu.Lock()
-		l.conn, l.listens = c, false
+		l.conn = c
 		l.mu.Unlock()
+		l.listens, l.prepared = false, false
 	}
 	err := f(ctx, c)
 	if err != nil && !isReply(err) {
@@ -234,7 +259,7 @@ func connect(ctx context.Context, cfg *pgconn.Config) (*pgconn.PgConn, error) {
 // isReply says that the server has answered with an error: the connection is good.
 func isReply(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Severity == "ERROR" && !strings.HasPrefix(pg.Code, "57P")
+	return errors.As(err, &pg) && pg.Severity == "ERROR" && !strings.HasPrefix(pg.Code, "57P") && pg.Code != codeNoStatement && pg.Code != codeOtherResult
 }
 
 // What functions of the schema raise.
@@ -247,6 +272,9 @@ const (
 	codeNoTable    = "42P01"
 	codeNoSchema   = "3F000"
 	codeNoFunction = "42883"
+	// Of a statement that was prepared: somebody has taken it away, or what it is of is another one now.
+	codeNoStatement = "26000"
+	codeOtherResult = "0A000"
 )
 
 func understood(err error) error {
