@@ -154,7 +154,7 @@ func TestStopped(t *testing.T) {
 func TestAnswerLost(t *testing.T) {
 	t.Parallel()
 	s := behindProxy(t, serve(t))
-	clustertest.AnswerLost(t, s, s.proxy, ".append($1")
+	clustertest.AnswerLost(t, s, s.proxy, "\x00append\x00") // the name of the statement in the message Bind
 }
 
 // TestRestartedIdle: see clustertest.RestartedIdle.
