@@ -64,6 +64,7 @@ func (l *Log) run() error {
 		return err
 	}
 	looked := time.Now()
+	at := uint64(0) // up to where it was read, if that is further than what this node has: what it has may stand there under a later epoch than it knows
 	for l.ctx.Err() == nil {
 		if l.doubted.Swap(false) || time.Since(looked) >= lookEvery {
 			was := st
@@ -88,7 +89,7 @@ func (l *Log) run() error {
 			l.troubled(errors.New(st.Problem))
 		}
 		ctx, cancel := context.WithTimeout(l.ctx, ordinary)
-		entries, err := l.engine.After(ctx, l.store.Position())
+		entries, err := l.engine.After(ctx, max(at, l.store.Position()))
 		cancel()
 		if err != nil {
 			return fmt.Errorf("read the log behind %d: %w", l.store.Position(), err)
@@ -97,6 +98,7 @@ func (l *Log) run() error {
 			if err := l.apply(e); err != nil {
 				return err
 			}
+			at = e.Position
 		}
 		if len(entries) == 0 && countOf(st.Last) > countOf(l.store.Position()) {
 			return l.leap(st, countOf(st.Last)) // there was something, and it is there no more
@@ -161,6 +163,9 @@ func (l *Log) pause() bool {
 // apply gives an entry to the store, and tells who waits for it.
 func (l *Log) apply(e Entry) error {
 	was := l.store.Position()
+	if countOf(e.Position) <= countOf(was) {
+		return nil // this node has it
+	}
 	if countOf(e.Position) != countOf(was)+1 {
 		return l.leap(*l.state.Load(), countOf(e.Position)-1)
 	}

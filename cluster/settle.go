@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -88,16 +89,29 @@ func (l *Log) common() (newest uint64) {
 	return newest
 }
 
-// before returns the epochs that are known here, for an engine that does not know them.
-func (l *Log) before() (list []Epoch) {
+// before returns the epochs that are known here, for an engine that does not know them. Others take back by where these began what is of another line: where that is
+// forgotten it is behind the newest message that this node has of those before.
+func (l *Log) before() (list []Epoch, err error) {
+	var kept []store.Positioned
 	for n, name := range l.store.Epochs() {
-		if e, ok := l.epochs[n]; ok && e.Name == name {
-			list = append(list, e)
-		} else if !ok {
-			list = append(list, Epoch{N: n, Name: name})
+		e, ok := l.epochs[n]
+		if ok && e.Name != name {
+			continue
 		}
+		if e = (Epoch{N: n, Name: name, Start: e.Start}); e.Start == 0 {
+			if kept == nil {
+				if kept, err = l.store.After(0); err != nil {
+					return nil, err
+				}
+			}
+			i, _ := slices.BinarySearchFunc(kept, positionOf(n, 0), func(x store.Positioned, at uint64) int { return cmp.Compare(x.Position, at) })
+			if i > 0 {
+				e.Start = countOf(kept[i-1].Position) + 1
+			}
+		}
+		list = append(list, e)
 	}
-	return list
+	return list, nil
 }
 
 func (l *Log) claim(run string, me Claim) ([]Claim, error) {
@@ -139,7 +153,11 @@ func (l *Log) lead(st State, n uint64) error {
 	last := max(countOf(st.Last), countOf(l.store.Position()))
 	e := Epoch{N: n, Name: newName(), Start: last + 1}
 	l.opened = n
-	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e, l.before()); err != nil {
+	before, err := l.before()
+	if err != nil {
+		return err
+	}
+	if err := l.engine.Open(ctx, st.Run, l.cfg.Node, e, before); err != nil {
 		return fmt.Errorf("open epoch %d: %w", n, err)
 	}
 	l.stats.epochs.Add(1)
@@ -169,14 +187,23 @@ func (l *Log) retract(ctx context.Context, st State) (uint64, error) {
 	if fork > countOf(st.Last) {
 		return st.Last, nil
 	}
-	end := positionOf(min(st.Epoch.N, l.epochAt(fork-1).N), fork-1)
-	for {
-		entries, err := l.engine.After(ctx, end)
+	end, err := l.placeOf(fork - 1)
+	if err != nil {
+		return 0, err
+	}
+	end = min(end, positionOf(st.Epoch.N, fork-1))
+	for at := end; ; {
+		entries, err := l.engine.After(ctx, at)
 		if err != nil {
 			return 0, err
 		}
 		if len(entries) == 0 {
 			return end, nil
+		}
+		at = entries[len(entries)-1].Position
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return countOf(e.Position) < fork })
+		if len(entries) == 0 {
+			continue
 		}
 		for i, e := range entries {
 			if rec, err := codec.DecodeRecord(e.Record); err == nil && rec.Key != "" {
@@ -210,7 +237,7 @@ func (l *Log) lost(last uint64) ([]Entry, error) {
 	}
 	var list []Entry
 	next := countOf(l.store.Position())
-	for i := len(kept) - 1; i >= 0 && countOf(kept[i].Position) == next; i-- {
+	for i := len(kept) - 1; i >= 0 && countOf(kept[i].Position) == next && next > countOf(last); i-- {
 		list = append(list, entryOf(kept[i]))
 		next--
 	}
@@ -258,8 +285,11 @@ func (l *Log) reconcile(st State) error {
 		}
 	}
 	if to < countOf(position) {
-		n := l.epochAt(to).N
-		if err := l.rollback(positionOf(min(n, epochOf(position)), to), l.store.Newest()); err != nil {
+		place, err := l.placeOf(to)
+		if err != nil {
+			return err
+		}
+		if err := l.rollback(place, l.store.Newest()); err != nil {
 			return err
 		}
 	}
@@ -269,6 +299,23 @@ func (l *Log) reconcile(st State) error {
 	}
 	l.forgotten()
 	return nil
+}
+
+// placeOf returns the position of this node that has a count: its epoch is that of the newest entry up to there. Where epochs began an engine may
+// have forgotten.
+func (l *Log) placeOf(count uint64) (uint64, error) {
+	n := min(l.epochAt(count).N, epochOf(l.store.Position()))
+	list, err := l.store.After(positionOf(n, count))
+	if err != nil {
+		return 0, err
+	}
+	for _, x := range list {
+		if countOf(x.Position) > count {
+			break
+		}
+		n = epochOf(x.Position)
+	}
+	return positionOf(n, count), nil
 }
 
 // endOf returns the position up to which this node has entries of epoch n and those before it: in front of the first that is of a later one.

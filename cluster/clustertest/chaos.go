@@ -2,185 +2,197 @@ package clustertest
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"strings"
+	"runtime"
 	"sync"
-	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
+	"edgechat/cluster"
 	"edgechat/codec"
 )
 
-// Chaos has publishers hop between nodes, under keys, while the engine's server is killed and nodes are stopped, and both are started again. In the end nothing that was acknowledged
-// as durable is lost, no id has two contents, no key two ids, and all nodes have one history. Keeps says that the engine loses nothing when it is killed: else what
-// a node alone had, that was away when the others agreed, is there under another id, since it was said again under its key.
-func Chaos(t *testing.T, s Server, nodes int, keeps bool, took time.Duration, seed uint64) {
+// A Target is an engine's server, and what can be done to it besides.
+type Target struct {
+	Server
+	// Keeps says that the engine loses nothing when it is killed: else what a node alone had, that was away when the others agreed, is
+	// there under another id, since it was said again under its key.
+	Keeps bool
+	// Signal reaches all processes of the server.
+	Signal func(syscall.Signal)
+	// Promote makes another server of this one's replica the one that nodes are led to, and gives that a replica. nil does not.
+	Promote func(t *testing.T)
+	// Address returns that of the server for a node that is a process. Kills needs it.
+	Address func(node int) string
+	// Drop has packets between a node and the server lost until what it returns is called. nil does not.
+	Drop func(node int) (end func())
+}
+
+const (
+	clients = 60
+	// pause is how long a client rests between two messages, at most.
+	pause = 400 * time.Millisecond
+	// aLot is how long chaos has to take for all of its faults and checks. A short one has stops of a second at most, and does not look at memory, which
+	// others use beside it.
+	aLot = 20 * time.Second
+	// mostHeap is by how much the heap may have grown once all nodes are closed.
+	mostHeap = 16 << 20
+)
+
+// A chaos is clients at nodes of this process.
+type chaos struct {
+	*book
+	w       *World
+	seats   sync.Mutex // of who is where
+	at      [clients]*cluster.Log
+	crowds  []*Crowd
+	stopped time.Duration // at most
+}
+
+// Chaos has 60 clients hop between nodes and publish under keys, while the engine's server is killed, stopped or fails over, and nodes end in order, and all
+// are started again. In the end nothing that was acknowledged as durable is lost, no id has two contents, no key two ids, and all nodes have one
+// history; what each node delivers ascends, or the room is cut; each knows who is on the others, and was told of each who joined and left once. A
+// chaos that takes long also looks at what is left on the heap.
+func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
 	t.Logf("seed %d", seed)
-	w := NewWorld(t, s, nodes, 1_000_000)
-	c := &chaos{t: t, w: w, keeps: keeps, ids: map[string]string{}, keys: map[string]codec.ID{}}
-	for _, n := range w.nodes {
-		n.deliver, n.cut = c.deliver, func(string, codec.ID) {}
-		n.begin(t)
+	before := heap()
+	c := &chaos{book: newBook(t, s.Keeps), w: NewWorld(t, s, nodes, 1_000_000), crowds: make([]*Crowd, nodes), stopped: time.Second}
+	if took >= aLot {
+		c.stopped = 7 * time.Second
+	}
+	for i, n := range c.w.nodes {
+		c.begin(i, n)
+		eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
 	}
 	end := time.Now().Add(took)
 	var wg sync.WaitGroup
-	for i := range 6 {
-		wg.Go(func() { c.publish(fmt.Sprint("p", i), rand.New(rand.NewPCG(seed, uint64(i)))) })
+	for i := range clients {
+		wg.Go(func() { c.publish(i, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 	rnd := rand.New(rand.NewPCG(seed, 1000))
 	for time.Now().Before(end) || !c.enough() {
 		time.Sleep(time.Duration(200+rnd.IntN(800)) * time.Millisecond)
-		was := c.acknowledged() // an engine that takes long to start is not killed before it takes messages again
-		eventually(t, "something is acknowledged between two faults", func() bool { return c.acknowledged() > was })
-		switch n := w.nodes[rnd.IntN(len(w.nodes))]; rnd.IntN(3) {
-		case 0:
-			s.Kill(t)
-			time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
-			s.Start(t)
-		case 1:
-			n.Stop(t)
-			time.Sleep(time.Duration(rnd.IntN(500)) * time.Millisecond)
-			n.open(t)
-			n.Log().Deliver(n.deliver, n.cut)
-		}
+		c.goOn()
+		c.fault(s, rnd)
 	}
 	c.over.Store(true)
 	wg.Wait()
-	eventually(t, "all nodes have all, and owe nothing", c.agreed)
-	c.compare()
-}
-
-type chaos struct {
-	t     *testing.T
-	w     *World
-	keeps bool
-
-	over atomic.Bool
-
-	mu   sync.Mutex
-	ids  map[string]string   // by room and id, what was delivered
-	keys map[string]codec.ID // acknowledged, by room and content, which is the key
-	lost int                 // tries that were not
-	open []string            // room and content of what was tried by a process that was killed
-}
-
-func (c *chaos) deliver(room string, m *codec.Message) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id := room + " " + m.ID.String()
-	if was, ok := c.ids[id]; ok && was != m.Content {
-		c.t.Errorf("%s is %q, and was %q", id, m.Content, was)
+	eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(c.w) })
+	c.compare(c.w)
+	for i := range c.w.nodes {
+		eventually(t, fmt.Sprint("node ", i, " knows who is on the others"), func() bool { return c.crowds[i].are(c.elsewhere(i)) })
 	}
-	c.ids[id] = m.Content
+	if took < aLot {
+		return
+	}
+	for _, n := range c.w.nodes {
+		n.Stop(t)
+		n.deliver, n.cut = nil, nil
+	}
+	c.book, c.w, c.crowds, c.at = nil, nil, nil, [clients]*cluster.Log{}
+	if after := heap(); after > before+mostHeap {
+		t.Errorf("the heap has %d bytes, and had %d", after, before)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// begin has a node follow that was opened, with nobody on it.
+func (c *chaos) begin(i int, n *Node) {
+	r := &reader{book: c.book, node: n.name, last: map[string]codec.ID{}}
+	n.deliver, n.cut = r.deliver, r.cut
+	c.crowds[i] = NewCrowd(c.t)
+	n.Log().Deliver(n.deliver, n.cut)
+	n.Log().Meet(c.crowds[i])
+}
+
+func (c *chaos) fault(s Target, rnd *rand.Rand) {
+	i := rnd.IntN(len(c.w.nodes))
+	rest := time.Duration(rnd.Int64N(int64(c.stopped)))
+	switch n := c.w.nodes[i]; rnd.IntN(5) {
+	case 0:
+		s.Kill(c.t)
+		time.Sleep(rest / 2)
+		s.Start(c.t)
+	case 1, 2:
+		n.Stop(c.t)
+		time.Sleep(rest / 2)
+		n.open(c.t)
+		c.begin(i, n)
+	case 3:
+		s.Signal(syscall.SIGSTOP)
+		time.Sleep(rest)
+		s.Signal(syscall.SIGCONT)
+	case 4:
+		if s.Promote != nil {
+			s.Promote(c.t)
+		}
+	}
 }
 
 // publish says one thing after the other, each until it is acknowledged, on whichever node.
-func (c *chaos) publish(name string, rnd *rand.Rand) {
+func (c *chaos) publish(client int, rnd *rand.Rand) {
+	name := fmt.Sprint("client", client)
 	for i := 0; !c.over.Load(); i++ {
-		room, content := fmt.Sprint("room", rnd.IntN(3)), fmt.Sprint(name, ".", i)
-		for giveUp := time.Now().Add(2 * patience); time.Now().Before(giveUp); time.Sleep(5 * time.Millisecond) {
+		room, content := roomOf(rnd.IntN(rooms)), fmt.Sprint(name, ".", i)
+		for giveUp := time.Now().Add(2 * patience); time.Now().Before(giveUp); time.Sleep(20 * time.Millisecond) {
 			l := c.w.nodes[rnd.IntN(len(c.w.nodes))].Log()
 			if l == nil {
 				continue
 			}
+			c.hop(client, l)
 			told := make(chan codec.Receipt, 1)
 			m := codec.Message{Username: name, Content: content, Time: 1}
 			if err := l.Append(room, m, content, codec.Done{Tell: func(r codec.Receipt) { told <- r }}); err != nil {
-				c.failed()
+				c.fail(1)
 				continue
 			}
 			if r := <-told; r.Err == nil && r.Durable {
 				c.acked(room, content, r.ID)
 				break
 			}
-			c.failed()
+			c.fail(1)
 		}
+		time.Sleep(time.Duration(rnd.Int64N(int64(pause))))
 	}
 }
 
-func (c *chaos) failed() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lost++
-}
-
-func (c *chaos) acked(room, content string, id codec.ID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.keys[room+" "+content] = id
-}
-
-func (c *chaos) acknowledged() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.keys)
-}
-
-// enough says that what is compared in the end says something: faults were met.
-func (c *chaos) enough() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.keys) >= 50 && c.lost > 0
-}
-
-// agreed says that all nodes are as far as the one that is furthest, which has all that was acknowledged, and that nothing comes.
-func (c *chaos) agreed() bool {
-	position := c.w.nodes[0].Log().Status().Position
-	for _, n := range c.w.nodes {
-		if st := n.Log().Status(); n.Log().Ready() != nil || st.Owed > 0 || st.Position != position {
-			return false
-		}
+// hop has a client leave where it is, and join elsewhere.
+func (c *chaos) hop(client int, to *cluster.Log) {
+	c.seats.Lock()
+	defer c.seats.Unlock()
+	if c.at[client] == to {
+		return
 	}
-	return true
+	e := codec.Event{Username: fmt.Sprint("client", client), Time: time.Now().UnixMilli()}
+	if was := c.at[client]; was != nil {
+		left := e
+		left.Type = codec.TypeLeft
+		was.Announced(roomOf(client), &left)
+	}
+	e.Type = codec.TypeJoined
+	to.Announced(roomOf(client), &e)
+	c.at[client] = to
 }
 
-func (c *chaos) compare() {
-	c.mu.Lock() // not for longer: nodes deliver still, with a room locked that Head waits for
-	keys, failed := maps.Clone(c.keys), c.lost
-	c.mu.Unlock()
-	t := c.t
-	missing := 0
-	for i := range 3 {
-		room := fmt.Sprint("room", i)
-		var first []codec.Message
-		for k, n := range c.w.nodes {
-			p, err := n.Log().Read(room, codec.Query{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if k == 0 {
-				first = p.Messages
-				continue
-			}
-			if len(p.Messages) != len(first) {
-				t.Errorf("node %d has %d messages of %s, node 0 %d", k, len(p.Messages), room, len(first))
-				continue
-			}
-			for at, m := range p.Messages {
-				if m.ID != first[at].ID || m.Content != first[at].Content {
-					t.Errorf("node %d has %s %q, node 0 %s %q", k, m.ID, m.Content, first[at].ID, first[at].Content)
-				}
-			}
-		}
-		seen := map[string]codec.ID{}
-		for at, m := range first {
-			if was, twice := seen[m.Content]; twice {
-				t.Errorf("%q is there as %s and as %s", m.Content, was, m.ID)
-			}
-			if m.ID.Offset != uint64(at+1) {
-				t.Errorf("in %s %s is number %d", room, m.ID, at+1)
-			}
-			seen[m.Content] = m.ID
-		}
-		for key, id := range keys {
-			content, ok := strings.CutPrefix(key, room+" ")
-			if is, there := seen[content]; ok && (!there || c.keeps && is != id) {
-				t.Errorf("%q was acknowledged as %s, and is %s", key, id, seen[content])
-				missing++
+// elsewhere is who is on other nodes than this one. Who was on one that ended is nowhere.
+func (c *chaos) elsewhere(node int) map[string]int {
+	c.seats.Lock()
+	defer c.seats.Unlock()
+	who := map[string]int{}
+	for client, l := range c.at {
+		for i, n := range c.w.nodes {
+			if i != node && l != nil && n.Log() == l {
+				who[fmt.Sprint(roomOf(client), " client", client)]++
 			}
 		}
 	}
-	t.Logf("%d acknowledged, %d tries were not, %d lost", len(keys), failed, missing)
+	return who
 }

@@ -6,15 +6,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"edgechat/cluster"
 	"edgechat/codec"
-	"edgechat/hub"
-	"edgechat/hub/logtest"
 	"edgechat/store"
 )
 
@@ -105,6 +102,7 @@ func (n *Node) Stop(t *testing.T) {
 	if err := n.store.Close(); err != nil {
 		t.Error(err)
 	}
+	n.store = nil
 }
 
 // Begin is what follows Stop.
@@ -165,55 +163,9 @@ func (n *Node) Contents(t *testing.T, room string) (list []string) {
 	return list
 }
 
-// Items are messages as a node gives them to an engine: content and key of each.
-func Items(room string, texts ...string) (list []cluster.Item) {
-	for i := 0; i < len(texts); i += 2 {
-		content, key := texts[i], texts[i+1]
-		rec := codec.Record{Room: room, Message: codec.Message{Username: "ann", Content: content, Time: 1}, Key: key}
-		item := cluster.Item{Room: room, Record: codec.AppendRecord(nil, &rec)}
-		if key != "" {
-			item.Key = cluster.HashOf(room, key)
-		}
-		list = append(list, item)
-	}
-	return list
-}
-
 // Late returns a node of its own, with nothing in it, that comes to a server beside others.
 func Late(t *testing.T, s Server) *Node {
 	return newWorld(t, s, 1000, "late", []string{filepath.Join(t.TempDir(), "edgechat.db")}).nodes[0]
-}
-
-// Same waits until all nodes have these messages of a room and no others, under the same ids, byte for byte.
-func Same(t *testing.T, nodes []*Node, room string, contents ...string) {
-	t.Helper()
-	pages := make([]string, len(nodes))
-	same := func() bool {
-		for i, n := range nodes {
-			pages[i] = ""
-			p, err := n.Log().Read(room, codec.Query{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, m := range p.Messages {
-				pages[i] += fmt.Sprintf("%s %q\n", m.ID, m.Content)
-				got = append(got, m.Content)
-			}
-			if pages[i] != pages[0] || !slices.Equal(got, contents) {
-				return false
-			}
-		}
-		return true
-	}
-	for end := time.Now().Add(patience); !same(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			for i, p := range pages {
-				t.Errorf("%s has\n%s", nodes[i].name, p)
-			}
-			t.Fatalf("%s is not %q on all nodes", room, contents)
-		}
-	}
 }
 
 // Eventually waits until what it says is so.
@@ -244,80 +196,6 @@ func (n *Node) crash(t *testing.T) {
 	n.Stop(t)
 	n.path = to
 	n.open(t)
-}
-
-// A proxy is the log of a node, whichever it is. Deliver begins it.
-type proxy struct {
-	*Node
-	t *testing.T
-}
-
-func (p proxy) Deliver(deliver func(string, *codec.Message), cut func(string, codec.ID)) {
-	p.deliver, p.cut = deliver, cut
-	p.begin(p.t)
-}
-func (p proxy) Append(room string, m codec.Message, key string, done codec.Done) error {
-	return p.Log().Append(room, m, key, done)
-}
-func (p proxy) Revise(room string, m codec.Message, claim codec.Claim, key string, done codec.Done) error {
-	return p.Log().Revise(room, m, claim, key, done)
-}
-func (p proxy) Read(room string, q codec.Query) (codec.Page, error) { return p.Log().Read(room, q) }
-func (p proxy) Head(room string) codec.ID                           { return p.Log().Head(room) }
-func (p proxy) Oldest(room string) codec.ID                         { return p.Log().Oldest(room) }
-
-// Tested is a World for tests of logs.
-type Tested struct {
-	*World
-	T *testing.T
-}
-
-// Node is that of logtest.World, and so are the others.
-func (w Tested) Node(i int) hub.Log { return proxy{w.nodes[i], w.T} }
-
-func (w Tested) Restart(t *testing.T, i int) hub.Log {
-	w.nodes[i].Stop(t)
-	w.nodes[i].open(t)
-	return w.Node(i)
-}
-
-func (w Tested) Crash(t *testing.T, i int) hub.Log {
-	w.nodes[i].crash(t)
-	return w.Node(i)
-}
-
-func (w Tested) Break(t *testing.T) { w.Server.Kill(t) }
-func (w Tested) Mend(t *testing.T)  { w.Server.Start(t) }
-
-// Lose has the first node alone get what is lost, and be away while the others go on without it.
-func (w Tested) Lose(t *testing.T, do func()) {
-	if len(w.nodes) < 2 {
-		t.Skip("one node puts back all that it has")
-	}
-	others := w.nodes[1:]
-	for _, n := range others {
-		eventually(t, "all nodes are as far", func() bool { return n.Log().Status().Position == w.nodes[0].Log().Status().Position })
-		n.Stop(t)
-	}
-	w.Server.Snapshot(t) // which may have restarted it
-	w.nodes[0].SayTaken(t, "probe", "it takes messages", "probe")
-	do()
-	w.nodes[0].Stop(t)
-	w.Server.Back(t)
-	for _, n := range others {
-		n.Begin(t)
-	}
-	w.nodes[0].Begin(t)
-}
-
-// Durability names the tests of logs that pass by what is not durable, for RunLog.
-var Durability = []string{"Receipts", "Keys", "DeletedOnce", "Restart", "Crash", "Epochs", "Cut", "Faults"}
-
-// RunLog runs all that a hub.Log has to pass, or only some of it, each at what start returns. Those called Cut and Faults stop the server.
-func RunLog(t *testing.T, nodes int, only []string, start func(t *testing.T) Server) {
-	logtest.Run(t, logtest.Maker{Nodes: nodes, Only: only, Parallel: true, New: func(t *testing.T, nodes, history int) logtest.World {
-		return Tested{NewWorld(t, start(t), nodes, history), t}
-	}})
 }
 
 const patience = 30 * time.Second

@@ -17,12 +17,17 @@ type Net interface {
 	Do(f func())
 }
 
-// Drop has all packets to and from a port lost, in both directions, without a word to either side; what it returns ends that. The test is skipped without nft.
-func Drop(t testing.TB, n Net, port int) (end func()) {
+// NeedsNft skips a test that calls Drop where there is no nft.
+func NeedsNft(t testing.TB) {
 	t.Helper()
 	if _, err := exec.LookPath("nft"); err != nil {
 		t.Skip("nft is not installed (apt-get install nftables)")
 	}
+}
+
+// Drop has all packets to and from a port of an address lost, in both directions, without a word to either side; what it returns ends that.
+func Drop(t testing.TB, n Net, address string, port int) (end func()) {
+	t.Helper()
 	nft := func(rules string) {
 		t.Helper()
 		var out []byte
@@ -32,7 +37,7 @@ func Drop(t testing.TB, n Net, port int) (end func()) {
 			t.Fatalf("nft %s: %v %s", rules, err, out)
 		}
 	}
-	nft(fmt.Sprintf("add table ip lossy; add chain ip lossy in { type filter hook input priority 0; }; add rule ip lossy in tcp dport %d drop; add rule ip lossy in tcp sport %[1]d drop", port))
+	nft(fmt.Sprintf("add table ip lossy; add chain ip lossy in { type filter hook input priority 0; }; add rule ip lossy in ip daddr %s tcp dport %d drop; add rule ip lossy in ip saddr %[1]s tcp sport %[2]d drop", address, port))
 	return func() { nft("delete table ip lossy") }
 }
 
@@ -41,7 +46,7 @@ const mostHalfOpen = 5 * time.Second
 
 // HalfOpen has all packets between an engine and its server dropped during a write, a read that blocks, and a look: each fails within five seconds. So do those that
 // follow, which connect. Once packets pass again, all works, and nothing was executed twice. open returns an engine, which is used within n.
-func HalfOpen(t *testing.T, n Net, port int, open func() cluster.Engine) {
+func HalfOpen(t *testing.T, n Net, address string, port int, open func() cluster.Engine) {
 	e := open()
 	defer e.Close()
 	inside := func(f func() error) { // connections are made by who calls first, and stay where they were made
@@ -62,7 +67,7 @@ func HalfOpen(t *testing.T, n Net, port int, open func() cluster.Engine) {
 	if len(first) != 1 {
 		t.Fatalf("%d entries", len(first))
 	}
-	end := Drop(t, n, port)
+	end := Drop(t, n, address, port)
 	calls := map[string]func() error{
 		"write": func() error { _, err := e.Append(ctx, st.Run, 0, Items("den", "2", "k2")); return err },
 		"read":  func() error { _, err := e.After(ctx, first[0].Position); return err },

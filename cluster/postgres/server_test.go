@@ -57,6 +57,16 @@ func serve(t testing.TB, args ...string) *server {
 	template.once.Do(func() {
 		s := folder(t, bin)
 		s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N", "--wal-segsize=1")
+		hba, err := os.OpenFile(filepath.Join(s.data(), "pg_hba.conf"), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := hba.WriteString("host all all 192.0.2.0/24 trust\n"); err != nil {
+			t.Fatal(err)
+		}
+		if err := hba.Close(); err != nil {
+			t.Fatal(err)
+		}
 		template.s = s
 	})
 	if template.s == nil {

@@ -12,10 +12,10 @@ import (
 )
 
 // meeting returns two nodes, and who the second is told of.
-func meeting(t *testing.T, s clustertest.Server) ([]*clustertest.Node, *crowd) {
+func meeting(t *testing.T, s clustertest.Server) ([]*clustertest.Node, *clustertest.Crowd) {
 	list := nodes(t, s, 2)
-	told := &crowd{t: t, here: map[string]int{}}
-	list[0].Log().Meet(&crowd{t: t, here: map[string]int{}})
+	told := clustertest.NewCrowd(t)
+	list[0].Log().Meet(clustertest.NewCrowd(t))
 	list[1].Log().Meet(told)
 	return list, told
 }
@@ -24,9 +24,9 @@ func join(n *clustertest.Node, name string) {
 	n.Log().Announced("den", &codec.Event{Type: codec.TypeJoined, Username: name, Time: time.Now().UnixMilli()})
 }
 
-func (c *crowd) wait(what string, want int) {
-	c.t.Helper()
-	clustertest.Eventually(c.t, what, func() bool { n, joined, left := c.is(); return n == want && joined == left+n })
+func wait(t *testing.T, c *clustertest.Crowd, what string, want int) {
+	t.Helper()
+	clustertest.Eventually(t, what, func() bool { n, joined, left := c.Is(); return n == want && joined == left+n })
 }
 
 // TestDeaf: after a failover the subscriptions stand at the old primary still, which is well and tells them nothing. They are given up, since a node
@@ -36,7 +36,7 @@ func TestDeaf(t *testing.T) {
 	p := failing(t)
 	list, told := meeting(t, p)
 	join(list[0], "ann")
-	told.wait("ann is there", 1)
+	wait(t, told, "ann is there", 1)
 	p.CaughtUp()
 	p.Promote()
 	p.Proxy.To(p.ReplicaAt)
@@ -52,7 +52,7 @@ func TestDeaf(t *testing.T) {
 		t.Fatalf("%s subscriptions are at the old primary", n)
 	}
 	join(list[0], "bob")
-	told.wait("bob is there", 2)
+	wait(t, told, "bob is there", 2)
 	if n := list[1].Log().Stats().Deaf; n == 0 {
 		t.Error("no subscription was given up")
 	}
@@ -64,7 +64,7 @@ func TestOutputLimit(t *testing.T) {
 	s := serve(t, "--client-output-buffer-limit", "pubsub 1kb 0 0")
 	list, told := meeting(t, s)
 	join(list[0], "ann")
-	told.wait("ann is there", 1)
+	wait(t, told, "ann is there", 1)
 	e := s.Engine(t)
 	defer e.Close()
 	for i := range 3 {
@@ -73,7 +73,7 @@ func TestOutputLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		join(list[0], fmt.Sprint("bob", i))
-		told.wait("bob is there", 2+i)
+		wait(t, told, "bob is there", 2+i)
 		clustertest.Eventually(t, "it was cut", func() bool { return list[1].Log().Stats().Deaf > was })
 	}
 }

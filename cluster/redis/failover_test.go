@@ -38,18 +38,32 @@ func (p *proxied) Engine(t testing.TB) cluster.Engine {
 // pair returns a primary and its replica, which has all that the primary has.
 func pair(t *testing.T) (primary, replica *server) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // replicas do not know unix sockets
+	primary, replica = withPort(t), withPort(t)
+	replica.follow(t, primary)
+	return primary, replica
+}
+
+// withPort returns a server that has a port besides: replicas do not know unix sockets.
+func withPort(t *testing.T) *server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	port := l.Addr().(*net.TCPAddr).Port
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	primary = serve(t, "--port", port, "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
-	replica = serve(t, "--replicaof", "127.0.0.1 "+port)
-	clustertest.Eventually(t, "the replica follows", func() bool { return replica.info(t)["master_link_status"] == "up" })
-	return primary, replica
+	s := serve(t, "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+	s.port = port
+	return s
+}
+
+// follow makes a server the replica of another.
+func (s *server) follow(t testing.TB, primary *server) {
+	t.Helper()
+	s.do(t, "REPLICAOF", "127.0.0.1", primary.port)
+	clustertest.Eventually(t, "the replica follows", func() bool { return s.info(t)["master_link_status"] == "up" })
 }
 
 func (s *server) info(t testing.TB) map[string]string {
@@ -107,15 +121,8 @@ func TestDemoted(t *testing.T) {
 	list[0].SayTaken(t, "den", "1", "k1")
 	caughtUp(t, primary, replica)
 	replica.do(t, "REPLICAOF", "NO", "ONE")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
-	_ = l.Close()
-	replica.do(t, "CONFIG", "SET", "port", port)
 	s.proxy.To(replica.socket())
-	primary.do(t, "REPLICAOF", "127.0.0.1", port)
+	primary.do(t, "REPLICAOF", "127.0.0.1", replica.port)
 	second := list[0].SayTaken(t, "den", "2", "k2")
 	if second.Offset != 2 {
 		t.Errorf("%s", second)

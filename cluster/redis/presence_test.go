@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,51 +27,15 @@ type losing struct{ *server }
 
 func (s losing) Engine(t testing.TB) cluster.Engine { return lossy{s.server.Engine(t)} }
 
-// A crowd is who is elsewhere, as a node is told.
-type crowd struct {
-	t            *testing.T
-	mu           sync.Mutex
-	here         map[string]int // by room and name
-	joined, left int
-}
-
-func (c *crowd) Abroad(room string, e *codec.Event) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	who := room + " " + e.Username
-	switch e.Type {
-	case codec.TypeJoined:
-		c.joined++
-		c.here[who]++
-	case codec.TypeLeft:
-		c.left++
-		if c.here[who]--; c.here[who] < 0 {
-			c.t.Errorf("%s left without having joined", who)
-		}
-		if c.here[who] == 0 {
-			delete(c.here, who)
-		}
-	}
-}
-
-func (c *crowd) is() (present, joined, left int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, n := range c.here {
-		present += n
-	}
-	return present, c.joined, c.left
-}
-
 // TestPresence has members come and go on three nodes while a fifth of what they broadcast is lost: in the end each node knows who is on the others,
 // and has told of each once. A node that stops takes its members along, and so does one that is silent.
 func TestPresence(t *testing.T) {
 	t.Parallel()
 	s := losing{serve(t)}
 	list := nodes(t, s, 3)
-	crowds := make([]*crowd, len(list))
+	crowds := make([]*clustertest.Crowd, len(list))
 	for i, n := range list {
-		crowds[i] = &crowd{t: t, here: map[string]int{}}
+		crowds[i] = clustertest.NewCrowd(t)
 		n.Log().Meet(crowds[i])
 	}
 	const members = 40
@@ -107,7 +70,7 @@ func TestPresence(t *testing.T) {
 				}
 			}
 			clustertest.Eventually(t, what, func() bool {
-				present, joined, left := crowds[i].is()
+				present, joined, left := crowds[i].Is()
 				return present == n && joined == left+present
 			})
 		}
@@ -124,6 +87,6 @@ func TestPresence(t *testing.T) {
 	if err := quiet.Broadcast(t.Context(), []byte(ghost)); err != nil {
 		t.Fatal(err)
 	}
-	clustertest.Eventually(t, "the ghost is there", func() bool { n, _, _ := crowds[0].is(); return n == len(here[1])+1 })
+	clustertest.Eventually(t, "the ghost is there", func() bool { n, _, _ := crowds[0].Is(); return n == len(here[1])+1 })
 	want("those of a node that is silent have left", 0, 1)
 }

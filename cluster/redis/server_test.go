@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 type server struct {
 	dir  string
 	args []string
+	port int // of 127.0.0.1; 0 if there is none
 	cmd  *exec.Cmd
 }
 

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -217,4 +218,40 @@ func TestReadOnly(t *testing.T) {
 	s.do(t, "REPLICAOF", "NO", "ONE")
 	n.SayTaken(t, "den", "3", "k3")
 	same(t, []*clustertest.Node{n}, "1", "2", "3")
+}
+
+// TestForgotten: the engine forgets all, also where epochs began, while all nodes are away, once or twice; the one that comes first lacks what another has. That
+// other one takes back what the first lacks, and no more, and says it again.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	for times := range 2 {
+		t.Run(fmt.Sprint(1+times), func(t *testing.T) { t.Parallel(); forgotten(t, 1+times) })
+	}
+}
+
+func forgotten(t *testing.T, times int) {
+	s := serve(t, "--appendonly", "no")
+	list := nodes(t, s, 2)
+	var want []string
+	for i := range 3 {
+		want = append(want, fmt.Sprint(i))
+		list[0].SayTaken(t, "den", want[i], "") // which nobody can say again
+	}
+	same(t, list, want...)
+	list[0].Stop(t)
+	list[1].SayTaken(t, "den", "alone", "k")
+	list[1].Stop(t)
+	for i := range times {
+		list[0].Stop(t)
+		s.Kill(t)
+		s.Start(t)
+		list[0].Begin(t)
+		want = append(want, fmt.Sprint("first", i))
+		list[0].SayTaken(t, "den", want[3+i], "")
+	}
+	list[1].Begin(t)
+	same(t, list, append(want, "alone")...)
+	if st := list[1].Log().Stats(); st.Rollbacks != 1 || st.Again != 1 || st.Leaps != 0 {
+		t.Errorf("%+v", st)
+	}
 }

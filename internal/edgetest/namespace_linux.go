@@ -19,6 +19,16 @@ type Net struct {
 // NewNet returns a Net. Where that is not allowed it skips the test.
 func NewNet(t testing.TB) *Net {
 	t.Helper()
+	n, err := TryNet(t)
+	if err != nil {
+		t.Skipf("no network of the test's own: %v", err)
+	}
+	return n
+}
+
+// TryNet returns a Net, or why that is not allowed.
+func TryNet(t testing.TB) (*Net, error) {
+	t.Helper()
 	n := &Net{t: t, work: make(chan func())}
 	begun := make(chan error)
 	go func() { // ends with the test, and its thread with it, which is of no use to others
@@ -32,11 +42,11 @@ func NewNet(t testing.TB) *Net {
 	switch err := <-begun; err {
 	case nil:
 	case syscall.EPERM, syscall.ENOSYS, syscall.EINVAL:
-		t.Skipf("no network of the test's own: %v", err)
+		return nil, err
 	default:
 		t.Fatal(err)
 	}
-	return n
+	return n, nil
 }
 
 // enterNet takes this thread to a network of its own and gives that addresses.

@@ -1,4 +1,4 @@
-package postgres
+package redis
 
 import (
 	"testing"
@@ -11,13 +11,14 @@ import (
 // TestHalfOpen: see clustertest.HalfOpen.
 func TestHalfOpen(t *testing.T) {
 	t.Parallel()
+	clustertest.NeedsNft(t)
 	n := edgetest.NewNet(t)
-	n.Do(func() { serve(t, "-c", "listen_addresses=127.0.0.1") })
+	n.Do(func() { serve(t, "--port", "7000", "--protected-mode", "no") })
 	if t.Failed() { // which ended that goroutine alone
 		t.FailNow()
 	}
-	clustertest.HalfOpen(t, n, 5432, func() cluster.Engine {
-		e, err := Open(Config{Address: "host=127.0.0.1 port=5432 user=postgres dbname=postgres sslmode=disable", Name: "test"})
+	clustertest.HalfOpen(t, n, "192.0.2.1", 7000, func() cluster.Engine {
+		e, err := Open(Config{Address: "192.0.2.1:7000", Name: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}
