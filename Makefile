@@ -45,7 +45,7 @@ powercut: ## 2000 power cuts replayed from recorded cards, some of which use the
 cards: ## ten minutes of a card that fails, is full, hangs, is late, vanishes, is replaced; as root
 	go test ./cmd/edgechat -run 'TestCards$$' -cards $(or $(TIME),10m) -v -timeout 60m
 
-chaos: ## engines and nodes of clusters killed for TIME (default 5m) in each mode, twice; SEED=1 for one that was; needs redis-server and postgres
+chaos: ## engines and nodes of clusters killed, stopped, cut off, failed over for TIME (default 5m) in each mode; SEED=1 for one that was; needs redis-server and postgres; as root
 	go test -count=1 -p 1 -parallel 1 ./cluster/redis ./cluster/postgres -run 'TestChaos$$|TestKills$$' -chaos $(or $(TIME),5m) -seed $(or $(SEED),0) -v -timeout 0
 
 soak: ## everything happens to one server for SOAK (default 30m): nothing may be left of it; as root
