@@ -6,7 +6,7 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -106,10 +106,12 @@ func (b backend) Status() admin.Status {
 		}
 		st.Connections.Peers = append(st.Connections.Peers, admin.Peer{Address: text, Connections: n})
 	}
-	slices.SortFunc(st.Connections.Peers, func(a, b admin.Peer) int {
-		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Address, b.Address))
+	busiest := st.Connections.Peers
+	sort.Slice(busiest, func(i, j int) bool {
+		a, b := &busiest[i], &busiest[j]
+		return cmp.Or(cmp.Compare(b.Connections, a.Connections), cmp.Compare(a.Address, b.Address)) < 0
 	})
-	st.Connections.Peers = st.Connections.Peers[:min(len(st.Connections.Peers), maxPeers)]
+	st.Connections.Peers = busiest[:min(len(busiest), maxPeers)]
 
 	over := max(now.at.Sub(minute.at).Seconds(), 1)
 	st.Messages = admin.Messages{
@@ -176,8 +178,9 @@ func (b backend) Rooms(ctx context.Context, watch time.Duration) ([]admin.Room, 
 		}
 		rooms = append(rooms, r)
 	}
-	slices.SortFunc(rooms, func(a, b admin.Room) int {
-		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Members+b.Quiet, a.Members+a.Quiet), cmp.Compare(a.Name, b.Name))
+	sort.Slice(rooms, func(i, j int) bool {
+		a, b := &rooms[i], &rooms[j]
+		return cmp.Or(cmp.Compare(b.Rate, a.Rate), cmp.Compare(b.Members+b.Quiet, a.Members+a.Quiet), cmp.Compare(a.Name, b.Name)) < 0
 	})
 	return rooms, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"slices"
+	"sort"
 
 	"edgechat/codec"
 )
@@ -197,12 +198,7 @@ func (s *Store) After(position uint64) ([]Positioned, error) {
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b Positioned) int {
-		if a.Position < b.Position {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(list, func(i, j int) bool { return list[i].Position < list[j].Position })
 	return list, nil
 }
 

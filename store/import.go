@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"edgechat/codec"
@@ -225,19 +226,9 @@ func (m *merge) epochOrder() (order []string) {
 
 // sort puts messages of a room in the order of their numbers.
 func (m *merge) sort(list []int) {
-	slices.SortStableFunc(list, func(a, b int) int {
-		return compareOffsets(&m.messages[a], &m.messages[b])
+	sort.SliceStable(list, func(i, j int) bool {
+		return m.messages[list[i]].Message.ID.Offset < m.messages[list[j]].Message.ID.Offset
 	})
-}
-
-func compareOffsets(a, b *codec.Record) int {
-	switch x, y := a.Message.ID.Offset, b.Message.ID.Offset; {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
 }
 
 // readFromStart is readBackup of all of a file.

@@ -2,7 +2,7 @@ package store
 
 import (
 	"maps"
-	"slices"
+	"sort"
 
 	"edgechat/codec"
 )
@@ -149,6 +149,6 @@ func (r *mergedRoom) kept() (records []codec.Record) {
 		}
 		records = append(records, r.records[i])
 	}
-	slices.SortFunc(records, func(x, y codec.Record) int { return compareOffsets(&x, &y) })
+	sort.Slice(records, func(i, j int) bool { return records[i].Message.ID.Offset < records[j].Message.ID.Offset })
 	return records
 }

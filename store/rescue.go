@@ -2,10 +2,10 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sort"
 
 	"edgechat/codec"
 )
@@ -36,7 +36,7 @@ func (s *scan) leaves() {
 		s.leaf(page, pos, nil, nil, s.strayElement)
 	}
 	// Those of the tree stay in front of others with the same sequence.
-	slices.SortStableFunc(s.messages, func(a, b located) int { return cmp.Compare(a.seq, b.seq) })
+	sort.SliceStable(s.messages, func(i, j int) bool { return s.messages[i].seq < s.messages[j].seq })
 	if found := len(s.messages) - known; found > 0 {
 		s.problem("%d copies of messages found beside the tree", found)
 	}

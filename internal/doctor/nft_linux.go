@@ -1,9 +1,9 @@
 package doctor
 
 import (
-	"cmp"
 	"encoding/json"
 	"slices"
+	"sort"
 )
 
 // parseNft reads the answer of nft -j list ruleset (libnftables-json(5)).
@@ -62,7 +62,7 @@ func parseNft(text string) (*rules, error) {
 			c.rules = append(c.rules, nftRule(c.name, scope, o.Rule.Expr, sets))
 		}
 	}
-	slices.SortStableFunc(hooks, func(a, b hooked) int { return cmp.Compare(a.prio, b.prio) })
+	sort.SliceStable(hooks, func(i, j int) bool { return hooks[i].prio < hooks[j].prio })
 	for _, h := range hooks {
 		if len(h.rules) > 0 || h.policy == dropped {
 			r.hooks = append(r.hooks, h.chain)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"os"
-	"slices"
+	"sort"
 	"sync/atomic"
 	"time"
 )
@@ -275,8 +275,8 @@ func (n reasonCount) list() []Reason {
 	for text, count := range n {
 		list = append(list, Reason{count, text})
 	}
-	slices.SortFunc(list, func(a, b Reason) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Reason, b.Reason))
+	sort.Slice(list, func(i, j int) bool {
+		return cmp.Or(cmp.Compare(list[j].Count, list[i].Count), cmp.Compare(list[i].Reason, list[j].Reason)) < 0
 	})
 	return list
 }
