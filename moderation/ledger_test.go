@@ -155,8 +155,10 @@ func TestLedger(t *testing.T) {
 // TestDecisionsMeet: who knows of a decision overrules it, whatever his clock says; of two that know nothing of each other one holds, on all nodes the same.
 func TestDecisionsMeet(t *testing.T) {
 	f := newFleet(t, 2, Config{})
-	f.nodes[0].ledger.clock = time.Now().Add(24 * time.Hour).UnixMilli() // a clock that is ahead
-	do(t, f.nodes[0], Act{Act: ActBan, Name: "Bob"})
+	ahead := time.Now().Add(24 * time.Hour).UnixMilli()
+	for _, r := range f.nodes { // a third node has a clock that is ahead
+		r.Merge(fmt.Appendf(nil, `[{"rule":"ban","name":"Bob","stamp":%d,"node":"node2","by":"x"}]`, ahead))
+	}
 	if code(f.nodes[1].Enter("", bob)) == "" {
 		t.Fatal("banned on one node, and let in at the other")
 	}
@@ -212,6 +214,33 @@ func TestEndedStaysEnded(t *testing.T) {
 		f.settle()
 		if n := f.nodes[0].Stats().Ended + f.nodes[1].Stats().Ended; n != 0 {
 			t.Errorf("%d are remembered for ever", n)
+		}
+	})
+}
+
+// TestOverByClock: a rule whose time is over is so on a node, too, that thinks there is some left, since its clock stood still while it was off.
+func TestOverByClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, Config{})
+		do(t, f.nodes[0], Act{Act: ActBan, Name: "Bob", For: "1h"})
+		f.away[1] = true
+		r := f.nodes[1]
+		r.mu.Lock()
+		for _, d := range r.ledger.entries {
+			x := *d
+			x.Rule = x.lasting(10 * time.Hour)
+			r.ledger.set(&x)
+		}
+		r.changedLocked()
+		r.mu.Unlock()
+		time.Sleep(2 * time.Hour)
+		if len(f.nodes[0].List("")) != 0 || len(f.nodes[1].List("")) != 1 {
+			t.Fatalf("%s%s", shown(f.nodes[0]), shown(f.nodes[1]))
+		}
+		f.away[1] = false
+		f.settle()
+		if shown(f.nodes[0])+shown(f.nodes[1]) != "" {
+			t.Errorf("it holds again:\n%s%s", shown(f.nodes[0]), shown(f.nodes[1]))
 		}
 	})
 }
