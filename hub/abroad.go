@@ -20,13 +20,21 @@ type present struct {
 }
 
 // Abroad tells those who are in a room what another hub has announced in it: somebody who joined or left there, or is typing.
+//
+// To note it and to tell it is one step for who joins meanwhile: the room stays the live one as long as its stripe is locked.
 func (h *Hub) Abroad(roomName string, e *codec.Event) {
-	h.abroad.note(roomName, e)
-	if r := h.find(roomName); r != nil {
-		r.mu.Lock()
-		r.hearLocked(e)
-		r.mu.Unlock()
+	s := h.stripe(roomName)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.rooms[roomName]
+	if r == nil {
+		h.abroad.note(roomName, e)
+		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	h.abroad.note(roomName, e)
+	r.hearLocked(e)
 }
 
 func (a *abroad) note(roomName string, e *codec.Event) {
