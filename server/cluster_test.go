@@ -125,6 +125,7 @@ func next(t *testing.T, c *edgetest.Client, typ, key, value string) map[string]a
 // TestClusterNodes has two nodes serve one room: who is on either sees what is said, who joins, leaves and types on the other, under the
 // same ids; a node that goes takes its members along; and a client that hops finds what it has not seen.
 func TestClusterNodes(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a, b := clusterNode(t, r, "a", ""), clusterNode(t, r, "b", "")
 	ann := edgetest.Dial(t, a.url+"/chat/room/den?username=Ann", clusterProtocol)
@@ -193,6 +194,7 @@ func TestClusterNodes(t *testing.T) {
 // TestClusterEngineAway: while the engine is away everything is read and nothing is taken, which readyz and each answer say; and
 // it goes on when the engine is back, without a gap.
 func TestClusterEngineAway(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a := clusterNode(t, r, "a", "")
 	c := edgetest.Dial(t, a.url+"/chat/room/den?username=Ann", clusterProtocol)
@@ -233,6 +235,7 @@ func TestClusterEngineAway(t *testing.T) {
 
 // TestClusterAddress: what is wrong with an address is said without the password.
 func TestClusterAddress(t *testing.T) {
+	t.Parallel()
 	for _, bad := range []string{"redis://", "http://x:secret@host", "redis://:secret@host/one", "unix:relative", "redis://user:secret@[::1", "redis://u:secret@host/0?x=y"} {
 		_, err := New(Config{Data: t.TempDir(), Listen: []string{"127.0.0.1:0"}, Cluster: bad})
 		if err == nil || strings.Contains(err.Error(), "secret") {
@@ -252,6 +255,7 @@ func TestClusterAddress(t *testing.T) {
 // TestClusterFromOne: a server that was alone brings its history into the cluster; one with a history of its own that comes later is refused, and
 // one with a backup of a node goes on where that was.
 func TestClusterFromOne(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	data, backup := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "backup")
 	alone := start(t, Config{Data: data})

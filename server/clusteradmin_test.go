@@ -7,6 +7,7 @@ import (
 
 // TestClusterAdmin: what an operator asks a node of a cluster for is answered as by a server that is alone.
 func TestClusterAdmin(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a := clusterNode(t, r, "a", "")
 	if status, body := a.answer("POST", "/chat/room/den/messages", "hello"); status != 201 {

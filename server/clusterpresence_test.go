@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"edgechat/auth"
 	"edgechat/cluster"
@@ -93,6 +94,7 @@ func (s *running) members(room string) string {
 // TestClusterPresence: whoever is in a room on one node is a member on all: told to connections of each kind, listed, counted, verified if he is, one with
 // those of his name elsewhere; and nobody hears of who is quiet.
 func TestClusterPresence(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	secret, err := auth.Create(tokens, auth.Grant{Name: "Vera", Access: auth.Write})
@@ -148,7 +150,9 @@ func TestClusterPresence(t *testing.T) {
 			t.Errorf("who is quiet was announced: %q", s.lines)
 		}
 	}
-	clusterWait(t, "one of the two has gone", func() bool { return a.members("den") == "Bob false 1, Vera true 1" && b.members("den") == a.members("den") })
+	clusterWait(t, "one of the two has gone", func() bool {
+		return a.members("den") == "Bob false 1, Vera true 1" && b.members("den") == a.members("den")
+	})
 	for seen := ""; !strings.Contains(seen, "left"); { // and in MessagePack
 		_, p, err := packed.Read()
 		if err != nil {
@@ -176,6 +180,7 @@ func (e muffled) Broadcast(ctx context.Context, payload []byte) error {
 // TestClusterSilent: members of a node that died have left after some seconds, as others see it; while the engine is away who was on others stays, which is said,
 // and what changed meanwhile is told when it is back: each once.
 func TestClusterSilent(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	var mute atomic.Bool
 	a := clusterNode(t, r, "a", "")
@@ -193,6 +198,7 @@ func TestClusterSilent(t *testing.T) {
 		_, body := a.answer("GET", "/readyz", "")
 		return strings.Contains(body, `"cluster_deaf"`)
 	})
+	clusterWait(t, "it has been away for longer than a node may be silent", func() bool { return time.Since(a.cluster.Deaf()) > 6*time.Second })
 	if done := a.does(`{"act":"mute","name":"Nobody"}`); len(done.Others) != 0 {
 		t.Errorf("others follow while there is no engine: %+v", done)
 	}
@@ -220,6 +226,7 @@ func TestClusterSilent(t *testing.T) {
 
 // TestClusterRevise: who has said something changes it from another node, with his token or his author key, and nobody else does; a moderator deletes it there.
 func TestClusterRevise(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	tokens := filepath.Join(t.TempDir(), "tokens")
 	grant := func(name string, access auth.Access) string {

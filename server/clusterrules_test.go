@@ -54,6 +54,7 @@ func putOut(t *testing.T, c *edgetest.Client, code string) {
 // TestClusterRules: what a moderator decides on one node holds on all: it ends connections of each kind there, keeps out who comes, is listed, is
 // in that node's file, and is ended from any node.
 func TestClusterRules(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a, b := clusterNode(t, r, "a", ""), clusterNode(t, r, "b", "")
 	clusterWait(t, "they hear each other", func() bool { return a.cluster.Stats().Nodes == 1 && b.cluster.Stats().Nodes == 1 })
@@ -128,6 +129,7 @@ func TestClusterRules(t *testing.T) {
 
 // TestClusterKick: a kick ends connections on all nodes, and so does a room that is closed for no time; who was put out may come again, and stays.
 func TestClusterKick(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a, b := clusterNode(t, r, "a", ""), clusterNode(t, r, "b", "")
 	enter := func(name string) *edgetest.Client {
@@ -164,6 +166,7 @@ func TestClusterKick(t *testing.T) {
 // TestClusterRulesAway: a node that was away learns what was decided and ended meanwhile; an engine that was flushed loses nothing of it, nor do all nodes that
 // are started again; and another cluster at the same engine hears nothing.
 func TestClusterRulesAway(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	a, b := clusterNode(t, r, "a", ""), clusterNode(t, r, "b", "")
 	stranger := start(t, Config{Cluster: "unix:" + r.socket(), ClusterName: "other", NodeName: "c"})
@@ -220,6 +223,7 @@ func (e lossyEngine) Broadcast(ctx context.Context, payload []byte) error {
 
 // TestClusterRulesLost: with a fifth of broadcasts lost, two nodes that decide at once come to the same.
 func TestClusterRulesLost(t *testing.T) {
+	t.Parallel()
 	r := startRedis(t)
 	lossy := func(e cluster.Engine) cluster.Engine { return lossyEngine{e} }
 	list := make([]*running, 2)
