@@ -59,7 +59,7 @@ var table = []row{
 	{3, "chat", []string{"limit", "refusal", "codec", "moderation", "auth", "hub", "ws"}},
 	{4, "cluster/redis", []string{"cluster", "github.com/gomodule/redigo/redis"}},
 	{4, "cluster/postgres", []string{"cluster", "github.com/jackc/pgx/v5/pgconn"}},
-	{4, "cluster/clustertest", []string{"codec", "hub", "store", "cluster", "hub/logtest"}},
+	{4, "cluster/clustertest", []string{"moderation", "codec", "hub", "store", "cluster", "hub/logtest"}},
 	{5, "server", []string{"limit", "refusal", "metrics", "codec", "moderation", "admin", "auth", "browser", "captive", "cert", "trust", "ws", "web", "hub", "store", "cluster", "chat", "cluster/redis", "cluster/postgres"}},
 	{6, "cmd/edgechat", []string{"client", "golang.org/x/sys/unix", "golang.org/x/term", "rsc.io/qr", "moderation", "admin", "limit", "browser", "captive", "cert", "web", "codec", "auth", "ws", "store", "chat", "server", "systemd", "internal/durable", "internal/load", "internal/settings", "internal/doctor"}},
 }

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 )
@@ -47,23 +48,21 @@ type event struct {
 }
 
 const (
-	// A broadcast is below what PostgreSQL takes in one (8,000 bytes).
-	mostBroadcast = 7900
-	// mostPayload is of what a broadcast carries, besides its head: that is a few hundred bytes at most.
-	mostPayload = 7200
+	// PostgreSQL takes less than 8,000 bytes in one.
+	mostBroadcast = 7999
+	// mostHead is of a broadcast without what it carries.
+	mostHead    = 512
+	mostPayload = mostBroadcast - mostHead
 )
 
 // fitting divides a list into what fits into one broadcast each.
 func fitting[T any](list []T) (parts [][]T) {
-	begin, bytes := 0, 0
+	begin, size := 0, 0
 	for i := range list {
-		b, err := json.Marshal(&list[i])
-		if err != nil {
-			panic(err) // there is nothing in it that has no form
-		}
-		if bytes += len(b) + 1; bytes > mostPayload && i > begin {
+		n := len(encode(&list[i])) + 1
+		if size += n; size > mostPayload && i > begin {
 			parts = append(parts, list[begin:i:i])
-			begin, bytes = i, len(b)+1
+			begin, size = i, n
 		}
 	}
 	if begin < len(list) {
@@ -72,13 +71,20 @@ func fitting[T any](list []T) (parts [][]T) {
 	return parts
 }
 
+func encode(v any) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // which would make six bytes of one
+	if err := e.Encode(v); err != nil {
+		panic(err) // there is nothing in it that has no form
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
 // send broadcasts, and reports whether the engine has taken it.
 func (p *presence) send(ctx context.Context, m *message) bool {
 	m.Node, m.Boot = p.log.cfg.Node, p.boot
-	b, err := json.Marshal(m)
-	if err != nil {
-		panic(err) // there is nothing in it that has no form
-	}
+	b := encode(m)
 	ctx, cancel := context.WithTimeout(ctx, ordinary)
 	defer cancel()
 	p.log.stats.told.Add(1)

@@ -15,7 +15,7 @@
 //
 // # Goroutines and locks
 //
-// The tailer applies entries and is the only one that changes the store; the writer has one batch in flight; presence has two more. Close ends all and waits
+// The tailer applies entries and is the only one that changes the store; the writer has one batch in flight; presence has three more. Close ends all and waits
 // for them. Locks: mu of Log guards what waits; it is held for moments, and never while the store or the engine is called.
 package cluster
 

@@ -110,9 +110,7 @@ func (p *presence) take(o *other, m *message) (missed bool) {
 			p.wantedBy(m.Sums)
 		}
 	case "decided":
-		if p.ledger != nil {
-			p.ledger.Merge(m.Decided)
-		}
+		p.decidedElsewhere(m.Decided)
 	case "event":
 		for _, e := range m.Events {
 			p.crowd.Abroad(e.Room, &codec.Event{Type: codec.TypeTyping, Username: e.Name, Verified: e.Verified, Time: e.Time})

@@ -16,8 +16,8 @@ type Ledger interface {
 	Sums() [LedgerParts]uint64
 	// Tell returns what is in some of the parts, as JSON of at most so many bytes each.
 	Tell(which [LedgerParts]bool, most int) [][]byte
-	// Merge takes over what another node told.
-	Merge(part []byte)
+	// Merge takes over what other nodes told.
+	Merge(parts [][]byte)
 }
 
 // Share keeps ledger the same on all nodes. It is called before Meet, if at all.
@@ -32,6 +32,38 @@ func (l *Log) Spread(part []byte) {
 	}
 	p.mu.Unlock()
 	signal(p.wake)
+}
+
+// mostHeard is how many parts wait for Merge, which is slower than the engine if there are thousands of decisions. With more of them what is
+// missing is asked for again.
+const mostHeard = 1024
+
+// absorb merges what others told until the Log is closed, all that has come meanwhile at once: whoever hears must not wait, or others would seem silent.
+func (p *presence) absorb() {
+	for {
+		select {
+		case <-p.log.ctx.Done():
+			return
+		case <-p.told:
+			p.mu.Lock()
+			parts := p.merging
+			p.merging = nil
+			p.mu.Unlock()
+			p.ledger.Merge(parts)
+		}
+	}
+}
+
+func (p *presence) decidedElsewhere(part []byte) {
+	if p.ledger == nil {
+		return
+	}
+	p.mu.Lock()
+	if len(p.merging) < mostHeard {
+		p.merging = append(p.merging, part)
+	}
+	p.mu.Unlock()
+	signal(p.told)
 }
 
 // digestOf is of all parts together; it is never 0.

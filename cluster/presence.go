@@ -32,6 +32,8 @@ type presence struct {
 	wanted  [LedgerParts]bool
 	wants   bool // of the ledger, what is wanted
 	wake    chan struct{}
+	merging [][]byte      // what others decided
+	told    chan struct{} // there is some
 
 	allAt time.Time // when all was broadcast; the speaker's
 
@@ -82,6 +84,9 @@ func (l *Log) Meet(crowd Crowd) {
 	l.presence.crowd, l.presence.heard = crowd, time.Now()
 	l.wg.Go(l.presence.speak)
 	l.wg.Go(l.presence.listen)
+	if l.presence.ledger != nil {
+		l.wg.Go(l.presence.absorb)
+	}
 }
 
 // Deaf returns since when nobody was heard, this node neither: who is on others stays as it was then. Zero is not.
@@ -96,7 +101,7 @@ func (p *presence) init(l *Log) {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
 	p.log, p.boot = l, hex.EncodeToString(b[:])
-	p.here, p.others, p.wake = map[seat]*place{}, map[string]*other{}, make(chan struct{}, 1)
+	p.here, p.others, p.wake, p.told = map[seat]*place{}, map[string]*other{}, make(chan struct{}, 1), make(chan struct{}, 1)
 }
 
 func (p *presence) announced(room string, e *codec.Event) {

@@ -68,8 +68,9 @@ func (l *ledger) decide(rule Rule, ended bool, now time.Time) *decision {
 
 // change is what follows of rule, which was made or ended, for all that cannot be beside it.
 func (l *ledger) change(rule Rule, ends bool, now time.Time) (decided []*decision) {
-	for _, d := range l.entries {
-		if !d.Ended && !d.isEvent() && rule.same(d.Rule) && (ends || d.key() != (&decision{Rule: rule}).key()) {
+	key := (&decision{Rule: rule}).key()
+	for k, d := range l.entries {
+		if !d.Ended && !d.isEvent() && rule.same(d.Rule) && (ends || k != key) {
 			decided = append(decided, d)
 		}
 	}
@@ -141,7 +142,10 @@ func (l *ledger) prune(most int) {
 
 // inOrder is that in which decisions were made, as far as that is known.
 func inOrder(a, b *decision) int {
-	return cmp.Or(cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Node, b.Node), cmp.Compare(a.key(), b.key()))
+	if c := cmp.Or(cmp.Compare(a.Stamp, b.Stamp), cmp.Compare(a.Node, b.Node)); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.key(), b.key())
 }
 
 // rules returns those that there are, the oldest first.
@@ -194,11 +198,15 @@ func (l *ledger) tell(which *[Parts]bool, most int, now time.Time) (list [][]byt
 	return list
 }
 
-// take takes decisions of another node, and returns those that are new here; unfit is how many there was no room or no sense in.
-func (l *ledger) take(part []byte, most int, now time.Time) (news []*decision, unfit int) {
+// take takes decisions of other nodes, and returns those that are new here; unfit is how many there was no room or no sense in.
+func (l *ledger) take(parts [][]byte, most int, now time.Time) (news []*decision, unfit int) {
 	var list []json.RawMessage
-	if json.Unmarshal(part, &list) != nil {
-		return nil, 1
+	for _, part := range parts {
+		var some []json.RawMessage
+		if json.Unmarshal(part, &some) != nil {
+			unfit++
+		}
+		list = append(list, some...)
 	}
 	live := -1
 	for _, text := range list {
@@ -227,5 +235,6 @@ func (l *ledger) take(part []byte, most int, now time.Time) (news []*decision, u
 	if len(news) > 0 {
 		l.prune(most)
 	}
-	return news, unfit
+	// What another of these overruled is no news.
+	return slices.DeleteFunc(news, func(d *decision) bool { return l.entries[d.key()] != d }), unfit
 }

@@ -12,108 +12,6 @@ import (
 	"time"
 )
 
-// A fleet is the rules of some nodes, of which each hears others unless it is away or what was said is lost.
-type fleet struct {
-	t     *testing.T
-	nodes []*Rules
-	cfgs  []Config
-	away  []bool
-	lose  func() bool
-}
-
-func newFleet(t *testing.T, n int, cfg Config) *fleet {
-	f := &fleet{t: t, nodes: make([]*Rules, n), cfgs: make([]Config, n), away: make([]bool, n), lose: func() bool { return false }}
-	for i := range n {
-		f.cfgs[i] = cfg
-		f.cfgs[i].Node = fmt.Sprint("node", i)
-		f.cfgs[i].Path = filepath.Join(t.TempDir(), "rules")
-		f.cfgs[i].Spread = func(part []byte) { f.hear(i, part) }
-		f.nodes[i] = open(t, f.cfgs[i])
-	}
-	t.Cleanup(func() {
-		for _, r := range f.nodes {
-			closeRules(t, r)
-		}
-	})
-	return f
-}
-
-// hear has others hear what node i says.
-func (f *fleet) hear(i int, part []byte) {
-	for k, r := range f.nodes {
-		if k != i && r != nil && !f.away[i] && !f.away[k] && !f.lose() {
-			r.Merge(part)
-		}
-	}
-}
-
-// beat is what nodes do each second: who finds that another has something else asks for the parts that differ. It reports whether all are alike.
-func (f *fleet) beat() (alike bool) {
-	alike = true
-	for i, r := range f.nodes {
-		for k, other := range f.nodes {
-			if i == k || f.away[i] || f.away[k] {
-				continue
-			}
-			var which [Parts]bool
-			mine, theirs := r.Sums(), other.Sums()
-			for n := range Parts {
-				which[n] = mine[n] != theirs[n]
-			}
-			if which != [Parts]bool{} {
-				alike = false
-				for _, part := range other.Tell(which, 2000) {
-					if len(part) > 2000 {
-						f.t.Errorf("a part of %d bytes", len(part))
-					}
-					f.hear(k, part)
-				}
-			}
-		}
-	}
-	return alike
-}
-
-// settle beats until all are alike.
-func (f *fleet) settle() {
-	f.t.Helper()
-	for range 60 {
-		if f.beat() {
-			return
-		}
-	}
-	f.t.Fatal("the nodes do not come to the same")
-}
-
-// restart begins all nodes again from their files.
-func (f *fleet) restart() {
-	for i, r := range f.nodes {
-		closeRules(f.t, r)
-		f.nodes[i] = nil
-	}
-	for i := range f.nodes {
-		f.nodes[i] = open(f.t, f.cfgs[i])
-	}
-}
-
-// shown are the rules of a node as text, without what is left of them.
-func shown(r *Rules) string {
-	var b strings.Builder
-	for _, rule := range r.List("") {
-		fmt.Fprintf(&b, "%s %s %s %s %s\n", rule.Kind, rule.Room, rule.About(), rule.Reason, rule.By)
-	}
-	return b.String()
-}
-
-func (f *fleet) same(what string) {
-	f.t.Helper()
-	for i, r := range f.nodes {
-		if got, want := shown(r), shown(f.nodes[0]); got != want {
-			f.t.Errorf("%s: node %d has\n%sand node 0\n%s", what, i, got, want)
-		}
-	}
-}
-
 // TestLedger has three nodes decide at random about few, while a fifth of what they say is lost, one is away for a time, and all are started again: in the end all
 // have the same, which is on their disks.
 func TestLedger(t *testing.T) {
@@ -157,7 +55,7 @@ func TestDecisionsMeet(t *testing.T) {
 	f := newFleet(t, 2, Config{})
 	ahead := time.Now().Add(24 * time.Hour).UnixMilli()
 	for _, r := range f.nodes { // a third node has a clock that is ahead
-		r.Merge(fmt.Appendf(nil, `[{"rule":"ban","name":"Bob","stamp":%d,"node":"node2","by":"x"}]`, ahead))
+		r.Merge([][]byte{fmt.Appendf(nil, `[{"rule":"ban","name":"Bob","stamp":%d,"node":"node2","by":"x"}]`, ahead)})
 	}
 	if code(f.nodes[1].Enter("", bob)) == "" {
 		t.Fatal("banned on one node, and let in at the other")
@@ -216,6 +114,17 @@ func TestEndedStaysEnded(t *testing.T) {
 			t.Errorf("%d are remembered for ever", n)
 		}
 	})
+}
+
+// TestOverruledAtOnce: of a ban and its end that come together nobody is put out.
+func TestOverruledAtOnce(t *testing.T) {
+	f := newFleet(t, 1, Config{})
+	f.nodes[0].Obey(func(rule Rule) { t.Errorf("obeyed %+v", rule) })
+	ban, end := `[{"rule":"ban","name":"Bob","stamp":1,"by":"x"}]`, `[{"rule":"ban","name":"Bob","stamp":2,"by":"x","ended":true,"left_ms":1000}]`
+	f.nodes[0].Merge([][]byte{[]byte(ban), []byte(end)})
+	if shown(f.nodes[0]) != "" {
+		t.Error(shown(f.nodes[0]))
+	}
 }
 
 // TestOverByClock: a rule whose time is over is so on a node, too, that thinks there is some left, since its clock stood still while it was off.
@@ -281,15 +190,6 @@ func TestLedgerBounds(t *testing.T) {
 	}
 }
 
-func order(t *testing.T, a Act) Order {
-	t.Helper()
-	o, err := Parse(a)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
 // TestAloneAndBack: a file of a server that was alone is the beginning of a node's, and copies of it are the same decisions; a server that is alone reads that of a
 // node, and writes what the version before reads.
 func TestAloneAndBack(t *testing.T) {
@@ -343,12 +243,12 @@ func TestForeignParts(t *testing.T) {
 		`[{"rule":"ban","stamp":1}]`, `[{"rule":"ban","address":"127.0.0.1","stamp":1}]`, `[{"rule":"slow","room":"den","stamp":1}]`, `[{"rule":"ban","name":"\u0000","stamp":1}]`,
 	} {
 		before := r.Stats().Unfit
-		r.Merge([]byte(part))
+		r.Merge([][]byte{[]byte(part)})
 		if r.Stats().Unfit != before+1 || len(r.ledger.entries) != 0 {
 			t.Errorf("%s: %+v", part, r.Stats())
 		}
 	}
-	r.Merge([]byte(`[{"rule":"ban","name":"Bob","stamp":1,"by":"x"}]`))
+	r.Merge([][]byte{[]byte(`[{"rule":"ban","name":"Bob","stamp":1,"by":"x"}]`)})
 	if code(r.Enter("", bob)) == "" || errors.Is(r.Warning(), ErrNewer) {
 		t.Error("what a node says is not taken")
 	}

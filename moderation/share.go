@@ -53,11 +53,11 @@ func (r *Rules) Tell(which [Parts]bool, most int) [][]byte {
 	return r.ledger.tell(&which, most, time.Now())
 }
 
-// Merge takes over decisions of another node, as Spread and Tell of that have them. What they end here, Obey's function is told.
-func (r *Rules) Merge(part []byte) {
+// Merge takes over decisions of other nodes, as Spread and Tell of these have them. What they end here, Obey's function is told.
+func (r *Rules) Merge(parts [][]byte) {
 	r.mu.Lock()
 	r.sweepLocked()
-	news, unfit := r.ledger.take(part, r.cfg.Most, time.Now())
+	news, unfit := r.ledger.take(parts, r.cfg.Most, time.Now())
 	if len(news) > 0 {
 		r.changedLocked()
 	}

@@ -1,0 +1,12 @@
+package postgres
+
+import (
+	"testing"
+
+	"edgechat/cluster/clustertest"
+)
+
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	clustertest.Crowded(t, serve(t))
+}
