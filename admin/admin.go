@@ -80,25 +80,26 @@ type Status struct {
 
 // A Cluster is how a node of a cluster and its engine stand.
 type Cluster struct {
-	Name     string `json:"name"`
-	Node     string `json:"node"`
-	Engine   string `json:"engine"`  // without its password
-	Ready    bool   `json:"ready"`   // messages are taken
-	Durable  bool   `json:"durable"` // what the engine has survives a power cut, by its setting
-	Setting  string `json:"setting"` // which that is
-	Epoch    string `json:"epoch"`
-	Number   uint64 `json:"number"`   // of the epoch
-	Position uint64 `json:"position"` // entries of the log that this node has, counted from its beginning
-	Last     uint64 `json:"last"`     // and the engine, a second ago
-	Queue    int    `json:"queue"`    // messages that wait for the engine
-	Peers    []Node `json:"peers"`    // the other nodes that were heard in the last seconds
+	Name     string  `json:"name"`
+	Node     string  `json:"node"`
+	Engine   string  `json:"engine"`  // without its password
+	Ready    bool    `json:"ready"`   // messages are taken
+	Durable  bool    `json:"durable"` // what the engine has survives a power cut, by its setting
+	Setting  string  `json:"setting"` // which that is
+	Epoch    string  `json:"epoch"`
+	Number   uint64  `json:"number"`         // of the epoch
+	Position uint64  `json:"position"`       // entries of the log that this node has, counted from its beginning
+	Last     uint64  `json:"last"`           // and the engine, a second ago
+	Queue    int     `json:"queue"`          // messages that wait for the engine
+	Peers    []Node  `json:"peers"`          // the other nodes that were heard in the last seconds
+	Deaf     float64 `json:"deaf,omitempty"` // seconds since when no node is heard, this one neither; Peers are those of before then
 }
 
 // A Node is another one of the cluster.
 type Node struct {
 	Name    string  `json:"name"`
 	Address string  `json:"address,omitempty"` // where clients reach it, if it says so
-	Heard   float64 `json:"heard"` // seconds ago
+	Heard   float64 `json:"heard"`             // seconds ago
 	Members int     `json:"members"`
 }
 

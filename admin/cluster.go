@@ -34,6 +34,10 @@ func (c *Cluster) rows(row func(name, format string, args ...any)) {
 		behind = c.Last - c.Position
 	}
 	row("  log", "epoch %s (number %d); this node has %d messages, %d behind the engine; %d wait for it", c.Epoch, c.Number, c.Position, behind, c.Queue)
+	if c.Deaf > 0 {
+		row("  nodes", "none is heard since %s, this one neither: who is on others stays as it was then", Span(c.Deaf))
+		return
+	}
 	if len(c.Peers) == 0 {
 		row("  nodes", "no other was heard in the last seconds")
 	}

@@ -237,6 +237,9 @@ func (s *Server) clusterStatus() *admin.Cluster {
 		Name: s.cfg.ClusterName, Node: st.Node, Engine: st.Engine, Ready: s.cluster.Ready() == nil, Durable: st.State.Durable, Setting: st.State.Setting,
 		Epoch: st.State.Epoch.Name, Number: st.State.Epoch.N, Position: cluster.CountOf(st.Position), Last: cluster.CountOf(st.State.Last), Queue: counts.Queue,
 	}
+	if since := s.cluster.Deaf(); !since.IsZero() {
+		c.Deaf = max(time.Since(since).Seconds(), 0.001)
+	}
 	for _, p := range st.Peers {
 		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Address: p.Address, Heard: p.Heard.Seconds(), Members: p.Members})
 	}

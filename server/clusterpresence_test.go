@@ -202,6 +202,10 @@ func TestClusterSilent(t *testing.T) {
 	if done := a.does(`{"act":"mute","name":"Nobody"}`); len(done.Others) != 0 {
 		t.Errorf("others follow while there is no engine: %+v", done)
 	}
+	var page strings.Builder
+	if _, err := (backend{a.Server}).Status().Cluster.WriteTo(&page); err != nil || !strings.Contains(page.String(), "who is on others stays as it was") {
+		t.Errorf("cluster status: %v\n%s", err, page.String())
+	}
 	_ = gone.Conn.Close()
 	clusterWait(t, "b has seen him go", func() bool { return b.members("den") == "Bob false 1, Eve false 1" })
 	if got := a.members("den"); got != "Bob false 1, Eve false 1, Gus false 1" || watch.count(`"left"`) != 0 {
