@@ -86,12 +86,12 @@ func TestClusterRules(t *testing.T) {
 		t.Errorf("in many rooms: %v", m)
 	}
 	many.JSONOf("unsubscribed")
-	last := ""
+	var last strings.Builder
 	for events.Scan() {
-		last += events.Text() + "\n"
+		last.WriteString(events.Text() + "\n")
 	}
-	if !strings.Contains(last, `"banned: `) {
-		t.Errorf("the stream ended with %q", last)
+	if !strings.Contains(last.String(), `"banned: `) {
+		t.Errorf("the stream ended with %q", last.String())
 	}
 	if body := <-polled; !strings.Contains(body, "banned") { // also if it came later than the ban
 		t.Errorf("the poll was answered with %s", body)
