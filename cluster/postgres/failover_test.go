@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -165,24 +164,4 @@ func TestOldDump(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	clustertest.Same(t, list, "den", contents...)
-}
-
-// processes signals all processes of the server, which are no group.
-func (s *server) processes(t *testing.T, sig syscall.Signal) {
-	t.Helper()
-	pids := []int{s.cmd.Process.Pid}
-	found, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range found {
-		if pid, parent := parentOf(path); parent == s.cmd.Process.Pid {
-			pids = append(pids, pid)
-		}
-	}
-	for _, pid := range pids {
-		if err := syscall.Kill(pid, sig); err != nil && err != syscall.ESRCH {
-			t.Fatal(err)
-		}
-	}
 }

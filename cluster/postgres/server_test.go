@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -252,19 +251,6 @@ func (s *server) Back(t testing.TB) {
 	if err := e.forget(); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// parentOf reads a stat file (proc(5)); both are 0 if the process is gone.
-func parentOf(path string) (pid, parent int) {
-	b, _ := os.ReadFile(path)
-	head, rest, ok := strings.Cut(string(b), " (")
-	if at := strings.LastIndex(rest, ") "); ok && at >= 0 {
-		if f := strings.Fields(rest[at+2:]); len(f) > 1 {
-			pid, _ = strconv.Atoi(head)
-			parent, _ = strconv.Atoi(f[1])
-		}
-	}
-	return pid, parent
 }
 
 // forget empties what a crash empties.

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,9 @@ import (
 	"edgechat/cluster/clustertest"
 	"edgechat/internal/edgetest"
 )
+
+// program is what all tests run at: valkey-server is one as well.
+var program = flag.String("redis", "redis-server", "the server's program")
 
 func TestMain(m *testing.M) {
 	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
@@ -32,9 +36,9 @@ type server struct {
 // serve starts a server that ends with the test. It flushes each command, unless args say otherwise.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
+	path, err := exec.LookPath(*program)
 	if err != nil {
-		t.Skip("redis-server is not installed (apt-get install redis-server)")
+		t.Skip(*program, " is not installed (apt-get install redis-server)")
 	}
 	dir, err := os.MkdirTemp("", "redis") // a path of a socket is short
 	if err != nil {
