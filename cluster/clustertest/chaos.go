@@ -31,8 +31,8 @@ type Target struct {
 
 const (
 	clients = 60
-	// pause is how long a client rests between two messages, at most.
-	pause = 400 * time.Millisecond
+	// retry is how long it rests where nothing is taken.
+	retry = 100 * time.Millisecond
 	// aLot is how long chaos has to take for all of its faults and checks. A short one has stops of a second at most, and does not look at memory, which
 	// others use beside it.
 	aLot = 20 * time.Second
@@ -48,6 +48,15 @@ type chaos struct {
 	at      [clients]*cluster.Log
 	crowds  []*Crowd
 	stopped time.Duration // at most
+	pause   time.Duration
+}
+
+// pauseOf is how long a client rests between two messages, at most: a short chaos runs beside much else.
+func pauseOf(took time.Duration) time.Duration {
+	if took < aLot {
+		return 2 * time.Second
+	}
+	return 400 * time.Millisecond
 }
 
 // Chaos has 60 clients hop between nodes and publish under keys, while the engine's server is killed, stopped or fails over, and nodes end in order, and all
@@ -57,7 +66,7 @@ type chaos struct {
 func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
 	t.Logf("seed %d", seed)
 	before := heap()
-	c := &chaos{book: newBook(t, s.Keeps), w: NewWorld(t, s, nodes, 1_000_000), crowds: make([]*Crowd, nodes), stopped: time.Second}
+	c := &chaos{book: newBook(t, s.Keeps), w: NewWorld(t, s, nodes, 1_000_000), crowds: make([]*Crowd, nodes), stopped: time.Second, pause: pauseOf(took)}
 	if took >= aLot {
 		c.stopped = 7 * time.Second
 	}
@@ -142,7 +151,7 @@ func (c *chaos) publish(client int, rnd *rand.Rand) {
 	name := fmt.Sprint("client", client)
 	for i := 0; !c.over.Load(); i++ {
 		room, content := roomOf(rnd.IntN(rooms)), fmt.Sprint(name, ".", i)
-		for giveUp := time.Now().Add(2 * patience); time.Now().Before(giveUp); time.Sleep(20 * time.Millisecond) {
+		for giveUp := time.Now().Add(2 * patience); time.Now().Before(giveUp); time.Sleep(retry) {
 			l := c.w.nodes[rnd.IntN(len(c.w.nodes))].Log()
 			if l == nil {
 				continue
@@ -160,7 +169,7 @@ func (c *chaos) publish(client int, rnd *rand.Rand) {
 			}
 			c.fail(1)
 		}
-		time.Sleep(time.Duration(rnd.Int64N(int64(pause))))
+		time.Sleep(time.Duration(rnd.Int64N(int64(c.pause))))
 	}
 }
 

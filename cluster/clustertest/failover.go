@@ -75,7 +75,7 @@ func OldPrimary(t *testing.T, p Pair) {
 			t.Errorf("a node went back: %+v", st)
 		}
 	}
-	if retracted != 3 {
+	if retracted < 3 { // more if who led was too slow, and another began anew
 		t.Errorf("%d messages were retracted", retracted)
 	}
 }

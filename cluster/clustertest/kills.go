@@ -39,7 +39,7 @@ func Kills(t *testing.T, s Target, within func(func()), nodes int, took time.Dur
 	})
 	for i := range nodes {
 		name := fmt.Sprint("node", i)
-		p := &process{book: k.book, name: name, path: filepath.Join(dir, name+".db"), at: s.Address(i), within: within}
+		p := &process{book: k.book, name: name, path: filepath.Join(dir, name+".db"), at: s.Address(i), pause: pauseOf(took), within: within}
 		k.list = append(k.list, p)
 		p.start()
 	}

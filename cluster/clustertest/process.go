@@ -23,8 +23,8 @@ const childEnv = "EDGECHAT_CLUSTER_CHILD"
 // Begin is what TestMain of a package of an engine begins with. If Kills runs the test binary it is a node until it is killed; open opens
 // the engine at an address.
 func Begin(open func(address string) (cluster.Engine, error)) {
-	if args := strings.Split(os.Getenv(childEnv), "\n"); len(args) == 3 {
-		fmt.Fprintln(os.Stderr, child(args[0], args[1], args[2], open))
+	if args := strings.Split(os.Getenv(childEnv), "\n"); len(args) == 4 {
+		fmt.Fprintln(os.Stderr, child(args[0], args[1], args[2], args[3], open))
 		os.Exit(1)
 	}
 	// More at a time than there are processors: much of what they do is wait for servers that start and nodes that agree.
@@ -35,7 +35,11 @@ func Begin(open func(address string) (cluster.Engine, error)) {
 
 // child says what it was given ("g room id content"), what it is about to say ("t room content"), and what was acknowledged as durable
 // ("a room id content"). It begins with what it is told on its input, up to an empty line, and ends with its input.
-func child(name, path, address string, open func(address string) (cluster.Engine, error)) error {
+func child(name, path, address, rest string, open func(address string) (cluster.Engine, error)) error {
+	pause, err := time.ParseDuration(rest)
+	if err != nil {
+		return err
+	}
 	e, err := open(address)
 	if err != nil {
 		return err
@@ -82,7 +86,7 @@ func child(name, path, address string, open func(address string) (cluster.Engine
 
 // say says a thing, under itself as key, until it is acknowledged.
 func say(l *cluster.Log, room, content string) codec.ID {
-	for ; ; time.Sleep(20 * time.Millisecond) {
+	for ; ; time.Sleep(retry) {
 		told := make(chan codec.Receipt, 1)
 		m := codec.Message{Username: "ann", Content: content, Time: 1}
 		if err := l.Append(room, m, content, codec.Done{Tell: func(r codec.Receipt) { told <- r }}); err != nil {
@@ -99,7 +103,8 @@ type process struct {
 	book   *book
 	name   string
 	path   string
-	at     string       // address of the engine
+	at     string // address of the engine
+	pause  time.Duration
 	within func(func()) // runs what starts it
 	cmd    *exec.Cmd
 	in     io.Closer
@@ -110,7 +115,7 @@ func (p *process) start() {
 	t := p.book.t
 	t.Helper()
 	p.cmd = exec.Command(os.Args[0], "-test.run=^$")
-	p.cmd.Env = append(os.Environ(), childEnv+"="+p.name+"\n"+p.path+"\n"+p.at)
+	p.cmd.Env = append(os.Environ(), childEnv+"="+p.name+"\n"+p.path+"\n"+p.at+"\n"+p.pause.String())
 	p.cmd.Stderr = t.Output()
 	in, err := p.cmd.StdinPipe()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"edgechat/internal/edgetest"
 )
 
-var chaosTime = flag.Duration("chaos", 5*time.Second, "how long chaos takes")
+var chaosTime = flag.Duration("chaos", 3*time.Second, "how long chaos takes")
 var chaosSeed = flag.Uint64("seed", 0, "of chaos; 0 is another one each time")
 
 func seed() uint64 {
@@ -115,10 +115,8 @@ func (d *duo) promote(t *testing.T) {
 	d.primary.Kill(t)
 	d.proxy.To(d.standby.socket())
 	d.proxy.Cut()
-	if old := d.primary; old != d.server { // whose folder has the proxy's socket
-		if err := os.RemoveAll(old.dir); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.RemoveAll(d.primary.dir); err != nil {
+		t.Fatal(err)
 	}
 	d.primary = d.standby
 	d.standby = standby(t, d.primary)

@@ -25,10 +25,11 @@ func (s *server) socket() string { return filepath.Join(s.dir, socketName) }
 
 func behindProxy(t *testing.T, s *server) *proxied {
 	t.Helper()
-	folder := filepath.Join(s.dir, "p")
-	if err := os.Mkdir(folder, 0o700); err != nil {
+	folder, err := os.MkdirTemp("", "pg") // a path of a socket is short
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	return &proxied{s, folder, clustertest.NewProxy(t, filepath.Join(folder, socketName), s.socket())}
 }
 
@@ -117,7 +118,7 @@ func TestStandby(t *testing.T) {
 // what is missing is put back.
 func TestOldDump(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := share(t)
 	list := nodes(t, s, 2)
 	first := list[0].SayTaken(t, "den", "1", "k1")
 	e := s.open(t)

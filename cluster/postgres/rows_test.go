@@ -12,7 +12,7 @@ import (
 // so that none has to be passed over by the next: what it reads does not grow with what was said meanwhile.
 func TestSnapshotReader(t *testing.T) {
 	t.Parallel()
-	e := serve(t).open(t)
+	e := share(t).open(t)
 	defer e.Close()
 	st, err := e.State(t.Context())
 	if err != nil {
@@ -47,7 +47,7 @@ func TestSnapshotReader(t *testing.T) {
 // TestTrim: the log drops what is older than Keep as fast as it grows, and offsets of rooms that it has nothing of any more go on.
 func TestTrim(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := share(t)
 	e := s.open(t)
 	defer e.Close()
 	st, err := e.State(t.Context())

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) {
 	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
-	edgetest.Main(m, removeTemplate)
+	edgetest.Main(m, end)
 }
 
 // A server is a PostgreSQL on a unix socket in a folder of its own. It does not start as root, so that it runs as postgres then.
@@ -43,16 +43,50 @@ var template struct {
 	s    *server
 }
 
-func removeTemplate() {
+// common is a server that tests share which do not stop it.
+var common struct {
+	once sync.Once
+	s    *server
+}
+
+func end() {
+	if s := common.s; s != nil {
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+		_ = os.RemoveAll(s.dir)
+	}
 	if template.s != nil {
 		_ = os.RemoveAll(template.s.dir)
 	}
 }
 
+// share returns a server that others use too, with a cluster of this test's own.
+func share(t testing.TB) *server {
+	t.Helper()
+	bin := programs(t)
+	common.once.Do(func() { common.s = begin(t, bin) })
+	if common.s == nil {
+		t.Fatal("there is no common server, see the first test")
+	}
+	s := *common.s
+	s.name = t.Name()
+	return &s
+}
+
 // serve starts a server that ends with the test.
 func serve(t testing.TB, args ...string) *server {
 	t.Helper()
-	bin := programs(t)
+	s := begin(t, programs(t), args...)
+	t.Cleanup(func() {
+		s.Kill(t)
+		_ = os.RemoveAll(s.dir)
+	})
+	return s
+}
+
+// begin starts a server.
+func begin(t testing.TB, bin string, args ...string) *server {
+	t.Helper()
 	template.once.Do(func() {
 		s := folder(t, bin)
 		s.run(t, "initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-N", "--wal-segsize=1")
@@ -72,10 +106,6 @@ func serve(t testing.TB, args ...string) *server {
 		t.Fatal("there is no template, see the first test")
 	}
 	s := folder(t, bin, args...)
-	t.Cleanup(func() {
-		s.Kill(t)
-		_ = os.RemoveAll(s.dir)
-	})
 	copyFolder(t, template.s.data(), s.data())
 	s.Start(t)
 	return s

@@ -59,7 +59,7 @@ func TestBackendKilled(t *testing.T) {
 // TestOrder: an append that began first and commits last has the later position: no reader passes over it.
 func TestOrder(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := share(t)
 	n := nodes(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k")
 	e := s.open(t)
@@ -101,7 +101,7 @@ func TestOrder(t *testing.T) {
 // TestDeaf: a session that is not told what it listens to is found, since a node hears itself.
 func TestDeaf(t *testing.T) {
 	t.Parallel()
-	e := serve(t).open(t)
+	e := share(t).open(t)
 	defer e.Close()
 	began := time.Now()
 	err := e.Listen(t.Context(), func([]byte) {}) // nobody broadcasts
@@ -153,7 +153,7 @@ func TestStopped(t *testing.T) {
 // TestAnswerLost: see clustertest.AnswerLost.
 func TestAnswerLost(t *testing.T) {
 	t.Parallel()
-	s := behindProxy(t, serve(t))
+	s := behindProxy(t, share(t))
 	clustertest.AnswerLost(t, s, s.proxy, "\x00append\x00") // the name of the statement in the message Bind
 }
 
@@ -172,7 +172,7 @@ func TestLagging(t *testing.T) {
 // TestRetention: see clustertest.Retention.
 func TestRetention(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
+	s := share(t)
 	clustertest.Retention(t, s, func(keep int) {
 		e := s.open(t)
 		defer e.Close()

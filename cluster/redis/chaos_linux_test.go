@@ -13,7 +13,7 @@ import (
 	"edgechat/internal/edgetest"
 )
 
-var chaosTime = flag.Duration("chaos", 5*time.Second, "how long chaos takes")
+var chaosTime = flag.Duration("chaos", 3*time.Second, "how long chaos takes")
 var chaosSeed = flag.Uint64("seed", 0, "of chaos; 0 is another one each time")
 
 func seed() uint64 {
