@@ -296,7 +296,7 @@ func TestClusterFromOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	seeded := filepath.Join(t.TempDir(), "data")
-	if _, _, err := store.Restore(backup, filepath.Join(seeded, fileName)); err != nil {
+	if _, _, err := store.RestoreFollower(backup, filepath.Join(seeded, fileName)); err != nil {
 		t.Fatal(err)
 	}
 	a.answer("POST", "/chat/room/den/messages", "since the backup")

@@ -27,7 +27,8 @@ const (
 
 // Backup writes all that is in the buffer to w, messages that are not on disk yet included, while the
 // store is at work. What is said meanwhile may or may not be part of it; of each room it
-// is what the room held at one moment. Restore makes a store of it.
+// is what the room held at one moment. Restore makes a store of it. The error is ErrClosed, and the backup has no end, if the store is closed meanwhile, as
+// that of a Follower is which goes back.
 func (s *Store) Backup(w io.Writer) error {
 	b := &backupWriter{w: bufio.NewWriterSize(w, 64<<10), sum: crc32.New(castagnoli)}
 	st := s.state(false)
@@ -39,6 +40,9 @@ func (s *Store) Backup(w io.Writer) error {
 		if err := s.backupRoom(b, r); err != nil {
 			return fmt.Errorf("store: backup of room %q: %w", r.name, err)
 		}
+	}
+	if s.closed.Load() {
+		return fmt.Errorf("store: backup: %w", ErrClosed) // some of it was not there any more
 	}
 	if err := b.end(); err != nil {
 		return fmt.Errorf("store: backup: %w", err)
@@ -106,14 +110,14 @@ func BackupTo(from, scratch string, w io.Writer) (Report, error) {
 	case len(r.Problems) > 0:
 		return r, fmt.Errorf("store: backup %s: %w: %s", from, ErrDamaged, r.Problems[0])
 	}
-	if err := backupCopy(from, scratch, w); err != nil {
+	if err := backupCopy(from, scratch, w, r.Follows); err != nil {
 		return r, fmt.Errorf("store: backup %s: %w", from, err)
 	}
 	return r, nil
 }
 
 // backupCopy makes a backup of copies of a store's files, since whoever opens files writes to them.
-func backupCopy(from, scratch string, w io.Writer) error {
+func backupCopy(from, scratch string, w io.Writer, follow bool) error {
 	dir, err := durable.TempDir(scratch, backupTemp)
 	if err != nil {
 		return err
@@ -129,7 +133,8 @@ func backupCopy(from, scratch string, w io.Writer) error {
 		return err
 	}
 	s, err := Open(Config{
-		Path: path, History: maxHistory, HistoryBytes: min(16<<30, mostHistoryBytes()),
+		Follow: follow,
+		Path:   path, History: maxHistory, HistoryBytes: min(16<<30, mostHistoryBytes()),
 		Rooms: 1 << 30, RememberedRooms: 1 << 30, LogBytes: 8 << 20,
 		quota: quotaFor(size + logged), // and not of HistoryBytes, which is to displace nothing: it is mapped
 	})

@@ -18,6 +18,7 @@ type Report struct {
 	Messages int
 	Rooms    int
 	Clean    bool     // a store that was closed in order
+	Follows  bool     // of a node of a cluster
 	Problems []string // nil if it is whole
 }
 
@@ -55,7 +56,7 @@ func Check(path string) (Report, error) {
 	}
 	rooms := map[string]bool{}
 	sc.each(func(_ uint64, r *codec.Record, _ []byte) { rooms[r.Room] = true })
-	r := Report{Kind: "store", Messages: sc.distinct, Clean: st.clean}
+	r := Report{Kind: "store", Messages: sc.distinct, Clean: st.clean, Follows: st.follows}
 	if found := sc.tally(); st.epochs != nil && found != st.tally {
 		sc.problem("%d of %d messages and %d of %d places", found.messages, st.tally.messages, found.places, st.tally.places)
 	}
@@ -76,6 +77,9 @@ func Check(path string) (Report, error) {
 		case l.exists && l.missing > 0 && !st.clean:
 			r.Problems = append(r.Problems, fmt.Sprintf("log: %d batches are damaged", l.missing))
 		}
+		if l.start.runs >= st.runs && l.start.id != 0 {
+			r.Follows = l.start.follows
+		}
 		r.Messages += len(l.entries)
 		for _, m := range l.entries {
 			rooms[m.rec.Room] = true
@@ -93,6 +97,13 @@ func Check(path string) (Report, error) {
 func checkBackup(f *os.File) (Report, error) {
 	r := Report{Kind: "backup"}
 	n, err := readBackup(f, func(kind byte, body []byte) error {
+		if kind == recordStart {
+			st, err := decodeState(body)
+			if err != nil {
+				return err
+			}
+			r.Follows = st.follows
+		}
 		if kind == recordPlace {
 			r.Rooms++
 		}

@@ -299,5 +299,5 @@ func (s *Store) makeRoom(trim bool) error {
 func (s *Store) state(clean bool) state {
 	s.roomsMu.RLock()
 	defer s.roomsMu.RUnlock()
-	return state{clean: clean && !s.cfg.Follow, floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
+	return state{clean: clean && !s.cfg.Follow, follows: s.cfg.Follow, forks: s.forks.Load(), floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
 }

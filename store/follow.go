@@ -14,7 +14,8 @@ import (
 // position there, epoch<<40 | count, which ascends and is its sequence here: so the newest sequence says from where the log
 // is to be read after a restart. Epochs are those of the log, by the number that a position holds.
 //
-// No start of a follower opens an epoch, whatever was lost: what the files do not have is read again from the log. Nor is it ever
+// No start of a follower opens an epoch, whatever was lost: what the files do not have is read again from the log. If they are of a backup, and the log has
+// begun an epoch since, that is a fork for cursors: it may have begun in front of what its holder has seen. Nor is a follower ever
 // marked as closed in order, so that a store that leaves the log, and numbers by itself again, begins an epoch of its own.
 
 // ErrNotFollower: the store numbers by itself.
@@ -57,9 +58,10 @@ func (s *Store) Learn(n uint64, name string) {
 	if n <= es.now().n {
 		return
 	}
-	next := append(slices.Clone(es), epoch{n: n, name: name})
+	next := append(slices.Clone(es), epoch{n: n, name: name, forked: s.forks.Load()})
 	next = next[max(0, len(next)-maxEpochs):]
 	s.epochs.Store(&next)
+	s.forks.Store(false)
 	s.learnt.Store(true)
 	s.signal()
 }

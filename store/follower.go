@@ -128,7 +128,8 @@ func (f *Follower) Leap(position uint64, n uint64, name string, heads map[string
 	err := f.rewrite(func(st *state) {
 		st.checkpoint = max(st.checkpoint, position)
 		if n > st.epochs.now().n {
-			st.epochs = append(st.epochs, epoch{n: n, name: name})
+			st.epochs = append(st.epochs, epoch{n: n, name: name, forked: st.forks})
+			st.forks = false
 		}
 	}, func(room string, p *place, records []Positioned) []Positioned {
 		p.head = max(p.head, heads[room])
@@ -196,7 +197,7 @@ func (f *Follower) rewriteFile(path string, change func(*state), keep func(strin
 		return err
 	}
 	fresh := path + ".new"
-	if err := restoreTo(fresh, next.Name()); err != nil {
+	if err := restoreTo(fresh, next.Name(), func(*state) {}); err != nil {
 		_ = os.Remove(fresh)
 		return err
 	}

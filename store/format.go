@@ -16,7 +16,7 @@ import (
 // State and place end with the CRC-32C (big endian) of all before it; numbers
 // are unsigned varints (encoding/binary), texts a varint of their length and their bytes.
 //
-//	state  version 4, flags (1: closed in order), number of messages and of places in
+//	state  version 4, flags (1: closed in order, 2: of a follower, 4: the next epoch that a follower learns of is a fork), number of messages and of places in
 //	       the file, floor, checkpoint, id of the store, runs, changes, time (Unix ns), identity (a text),
 //	       number of epochs, then for each, oldest first: n, flags (1: lossy, 2: forked), name
 //	place  version 2, head, left, number of starts, then for each, in order: n, first offset, name
@@ -46,6 +46,8 @@ const (
 	formatVersion = 4
 	placeVersion  = 2
 	flagClean     = 1
+	flagFollows   = 2
+	flagForks     = 4
 	flagLossy     = 1
 	flagForked    = 2
 
@@ -73,6 +75,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type state struct {
 	old        bool // of version 1
 	clean      bool // closed in order: every number that was given is in the file
+	follows    bool // a follower wrote it
+	forks      bool // it is of a backup, and what follows may begin before the end of what was there
 	tally      tally
 	floor      uint64 // the highest offset of any room that was forgotten
 	checkpoint uint64 // what the log has up to this sequence is in the file, or has left the buffer
@@ -99,7 +103,7 @@ func (s *state) newest() uint64 {
 
 func (s *state) append(dst []byte) []byte {
 	start := len(dst)
-	dst = append(dst, formatVersion, flagIf(s.clean, flagClean))
+	dst = append(dst, formatVersion, flagIf(s.clean, flagClean)|flagIf(s.follows, flagFollows)|flagIf(s.forks, flagForks))
 	for _, v := range []uint64{s.tally.messages, s.tally.places, s.floor, s.checkpoint, s.id, s.runs, s.changes, s.time} {
 		dst = binary.AppendUvarint(dst, v)
 	}
@@ -123,12 +127,11 @@ func decodeState(b []byte) (state, error) {
 	if version > formatVersion {
 		return state{}, fmt.Errorf("%w: its format is %d, this program's is %d", ErrNewer, version, formatVersion)
 	}
-	s := state{
-		old:   version == 1,
-		clean: r.byte()&flagClean != 0,
-		tally: tally{messages: r.number(), places: r.number()},
-		floor: r.number(),
-	}
+	s := state{old: version == 1}
+	flags := r.byte()
+	s.clean, s.follows, s.forks = flags&flagClean != 0, flags&flagFollows != 0, flags&flagForks != 0
+	s.tally = tally{messages: r.number(), places: r.number()}
+	s.floor = r.number()
 	if version > 1 {
 		s.checkpoint, s.id, s.runs, s.changes, s.time = r.number(), r.number(), r.number(), r.number(), r.number()
 		s.identity = r.text()

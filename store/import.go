@@ -112,12 +112,12 @@ func (m *merge) into(path string) error {
 	if m.report.Placed == 0 {
 		return nil
 	}
-	_, m.report.Aside, err = restore(merged.Name(), path, func() error {
+	_, m.report.Aside, err = replace(merged.Name(), path, func(Report) error { return nil }, func() error {
 		if looks(path) != before {
 			return fmt.Errorf("%s was changed meanwhile: %w", path, ErrLocked)
 		}
 		return nil
-	})
+	}, false)
 	return err
 }
 
@@ -152,7 +152,9 @@ func (m *merge) learn(old *os.File) error {
 	_, err := readFromStart(old, func(kind byte, body []byte) (err error) {
 		switch kind {
 		case recordStart:
-			m.state, err = decodeState(body)
+			if m.state, err = decodeState(body); err == nil && m.state.follows {
+				err = fmt.Errorf("import: %w", ErrFollower)
+			}
 		case recordPlace:
 			m.used = true
 		default:

@@ -159,7 +159,7 @@ func TestImportMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, found := fileBytes(t, filepath.Dir(path)), looks(path)
-	if _, _, err := restore(backup, path, func() error { return ErrLocked }); !errors.Is(err, ErrLocked) {
+	if _, _, err := replace(backup, path, func(Report) error { return nil }, func() error { return ErrLocked }, false); !errors.Is(err, ErrLocked) {
 		t.Errorf("%v", err)
 	}
 	sameFiles(t, "refused", before, fileBytes(t, filepath.Dir(path)))

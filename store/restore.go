@@ -25,14 +25,46 @@ import (
 //
 // The next start opens a new epoch: ids that were given since the backup was made are not given again, and
 // cursors from after it prove nothing.
+//
+// What is of a follower is refused with ErrFollower: see RestoreFollower and RestoreAlone.
 func Restore(from, path string) (r Report, aside string, err error) {
-	return restore(from, path, func() error { return nil })
+	return restore(from, path, func(r Report) error {
+		if r.Follows {
+			return ErrFollower
+		}
+		return nil
+	}, false)
 }
 
-// restore is Restore, which asks once nobody else can open path if the store there is the one that may be replaced.
-func restore(from, path string, expected func() error) (r Report, aside string, err error) {
+// RestoreFollower is Restore of what is of a follower, and makes one again: it goes on in the log behind the position that the backup has. Else the
+// error is ErrNotFollower. An epoch that follows on what the backup has may have begun before the end of what others had: cursors
+// of before from behind that prove nothing.
+func RestoreFollower(from, path string) (r Report, aside string, err error) {
+	return restore(from, path, func(r Report) error {
+		if !r.Follows {
+			return ErrNotFollower
+		}
+		return nil
+	}, true)
+}
+
+// RestoreAlone is Restore also of what is of a follower, which follows no more.
+func RestoreAlone(from, path string) (r Report, aside string, err error) {
+	return restore(from, path, func(Report) error { return nil }, false)
+}
+
+// restore is Restore, which asks if what was found in from may be restored, and does once nobody else can open path.
+func restore(from, path string, may func(Report) error, follow bool) (r Report, aside string, err error) {
+	return replace(from, path, may, func() error { return nil }, follow)
+}
+
+// replace is restore, which also asks once nobody else can open path if the store there is the one that may be replaced.
+func replace(from, path string, may func(Report) error, expected func() error, follow bool) (r Report, aside string, err error) {
 	if r, err = Check(from); err != nil {
 		return r, "", err
+	}
+	if err := may(r); err != nil {
+		return r, "", fmt.Errorf("store: restore %s: %w", from, err)
 	}
 	if len(r.Problems) > 0 {
 		return r, "", fmt.Errorf("store: restore %s: %w: %s", from, ErrDamaged, r.Problems[0])
@@ -66,7 +98,7 @@ func restore(from, path string, expected func() error) (r Report, aside string, 
 		return r, "", fmt.Errorf("store: restore: %w", err)
 	}
 	fresh := path + ".new"
-	if err := prepare(from, r.Kind, path, fresh, made); err != nil {
+	if err := prepare(from, r.Kind, path, fresh, made, follow); err != nil {
 		_ = os.Remove(fresh)
 		if made {
 			_ = os.Remove(path)
@@ -110,7 +142,7 @@ func holdLog(path string) (*os.File, error) {
 }
 
 // prepare makes the new file at path fresh, on disk, as the user who will open it may.
-func prepare(from, kind, path, fresh string, made bool) error {
+func prepare(from, kind, path, fresh string, made, follow bool) error {
 	backup := from
 	if kind == "store" {
 		temp, err := durable.Temp(filepath.Dir(path), restoreTemp)
@@ -123,7 +155,8 @@ func prepare(from, kind, path, fresh string, made bool) error {
 			return err
 		}
 	}
-	if err := restoreTo(fresh, backup); err != nil {
+	err := restoreTo(fresh, backup, func(st *state) { st.follows, st.forks = follow, true })
+	if err != nil {
 		return err
 	}
 	like, mode := path, fs.FileMode(0o600)
@@ -159,8 +192,8 @@ func keepAside(path, aside string) error {
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// restoreTo makes a history at path of a backup.
-func restoreTo(path, backup string) error {
+// restoreTo makes a history at path of a backup, with its state as change has it.
+func restoreTo(path, backup string, change func(*state)) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -211,6 +244,7 @@ func restoreTo(path, backup string) error {
 				return err
 			}
 			st.id, st.changes, st.runs = rand.Uint64()|1, 1, 1
+			change(&st)
 			j.state = st
 		case recordPlace:
 			r := &fields{b: slices.Clone(body)}

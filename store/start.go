@@ -106,6 +106,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	}
 	s.actualChanges, s.notedChanges = max(st.changes, l.changes), l.changes
 	s.checkpointed.Store(st.checkpoint)
+	s.forks.Store(st.forks)
 	places := s.load(sc, st)
 	if sc.damaged() { // which reading the messages may have shown
 		o.lossy, o.kept = true, false
@@ -118,6 +119,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 		if newer := l.start.runs > st.runs || s.cfg.Follow && l.start.newest() > st.newest(); newer && l.start.epochs != nil {
 			es := l.start.epochs
 			s.epochs.Store(&es)
+			s.forks.Store(l.start.forks)
 		}
 		for i := range l.entries {
 			e := &l.entries[i]
@@ -224,5 +226,6 @@ func (s *Store) unnumbered() {
 func (s *Store) openEpoch(why epoch, atLeast uint64) {
 	next := s.epochs.Load().next(why, atLeast)
 	s.epochs.Store(&next)
+	s.forks.Store(false)
 	s.given.Store(max(s.given.Load(), next.now().n<<epochShift))
 }

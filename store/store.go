@@ -83,6 +83,8 @@ var (
 	ErrForeign = errors.New("it is neither a store of edgechat nor a backup")
 	// ErrDamaged: not all of a store or of a backup can be read as it was written.
 	ErrDamaged = errors.New("it is damaged")
+	// ErrFollower: what is to be changed or restored is of a store that follows a log, a node of a cluster.
+	ErrFollower = errors.New("it is of a node of a cluster")
 	// ErrBackup: the file is a backup, not a store. Restore makes a store of it.
 	ErrBackup = errors.New("the file is a backup")
 )
@@ -158,6 +160,7 @@ type Store struct {
 	wal        *wal.Log
 	toldFloor  uint64      // what the log says of floor
 	learnt     atomic.Bool // the log is to be told of the epochs
+	forks      atomic.Bool // as of state
 	retell     bool        // the log is to say again how the store was opened: the half that said so is used again
 	walSuspect bool        // what it holds is not known: a new one has to be made
 	erasing    bool        // what the log held is being overwritten

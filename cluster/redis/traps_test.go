@@ -255,3 +255,9 @@ func forgotten(t *testing.T, times int) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestSeed: see clustertest.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	clustertest.RunSeed(t, &keeping{serve(t)})
+}

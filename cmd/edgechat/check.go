@@ -31,7 +31,11 @@ func check(_ context.Context, a *app) error {
 	if err != nil {
 		return &failure{errs: []error{err}, hint: fileHint(err, file), code: 2}
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s: %s of %s\n", file, report.Kind, contents(report))
+	of := ""
+	if report.Follows {
+		of = ", of a node of a cluster"
+	}
+	_, err = fmt.Fprintf(a.stdout, "%s: %s of %s%s\n", file, report.Kind, contents(report), of)
 	if err != nil || len(report.Problems) == 0 {
 		return err
 	}

@@ -164,6 +164,8 @@ complete -c edgechat -n '__fish_seen_subcommand_from backup' -l admin -r -F -d '
 complete -c edgechat -n '__fish_seen_subcommand_from backup' -l keep -x -d 'FILE is a folder: a new file is made there, named by the time, and once that is checked all but so many are removed'
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -F
 complete -c edgechat -n '__fish_seen_subcommand_from restore' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
+complete -c edgechat -n '__fish_seen_subcommand_from restore' -l follow -d 'FILE is of a node of a cluster: make a node of it, which goes on behind what FILE has'
+complete -c edgechat -n '__fish_seen_subcommand_from restore' -l alone -d 'FILE may be of a node of a cluster: make a server of it that is alone'
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l data -x -a '(__fish_complete_directories)' -d 'folder that holds edgechat.db'
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l admin -r -F -d 'admin socket of the server, as serve has it'
 complete -c edgechat -n '__fish_seen_subcommand_from export' -l html -d 'write one page of the ROOM to be read, which needs nothing else'
