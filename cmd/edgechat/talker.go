@@ -69,6 +69,7 @@ func (t *talker) line(ctx context.Context, line string, tooLong bool) error {
 		return fmt.Errorf("it is longer than the %d bytes that a message may have", mostContent)
 	case t.verbatim:
 	case line == "/who":
+		t.screen.await(t.last) // what was said comes first
 		members, err := t.room.Members(ctx)
 		if err != nil {
 			return err
