@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/admin"
 	"edgechat/cluster"
 	"edgechat/internal/edgetest"
 	"edgechat/moderation"
@@ -80,6 +81,10 @@ func TestClusterRules(t *testing.T) {
 	done := a.does(`{"act":"ban","room":"den","name":"Bob","reason":"spam"}`)
 	if done.Closed != 0 || !done.Durable || done.Node != "a" || len(done.Others) != 1 || done.Others[0] != "b" {
 		t.Errorf("%+v", done)
+	}
+	var said strings.Builder
+	if err := admin.WriteDone(&said, done); err != nil || !strings.Contains(said.String(), "on node a; others follow within about a second: b") {
+		t.Errorf("%q, %v", said.String(), err)
 	}
 	putOut(t, bob, "banned")
 	if m := many.JSONOf("error"); m["code"] != "banned" || m["room"] != "den" {
