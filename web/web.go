@@ -40,16 +40,17 @@ type Config struct {
 // policy returns the page's Content-Security-Policy: it runs its own scripts and styles and talks to this host and to Config.Nodes,
 // nothing else. connect-src names the host's WebSockets since older browsers do not count them as 'self'.
 func (h *handler) policy(host string) string {
-	connect := "'self'"
+	var connect strings.Builder
+	connect.WriteString("'self'")
 	if isHost(host) {
-		connect += " ws://" + host + " wss://" + host
+		connect.WriteString(" ws://" + host + " wss://" + host)
 	}
 	for _, origin := range h.nodes() {
 		if scheme, host, ok := strings.Cut(origin, "://"); ok && (scheme == "http" || scheme == "https") && isHost(host) {
-			connect += " " + origin + " ws" + strings.TrimPrefix(scheme, "http") + "://" + host
+			connect.WriteString(" " + origin + " ws" + strings.TrimPrefix(scheme, "http") + "://" + host)
 		}
 	}
-	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; manifest-src 'self'; connect-src " + connect +
+	return "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; manifest-src 'self'; connect-src " + connect.String() +
 		"; base-uri 'none'; form-action 'none'; frame-ancestors " + h.ancestors
 }
 

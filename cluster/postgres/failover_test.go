@@ -131,11 +131,12 @@ func TestOldDump(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer hangUp(c)
-		sql := "begin;"
+		var sql strings.Builder
+		sql.WriteString("begin;")
 		for _, table := range all {
-			sql += strings.ReplaceAll(each, "T", table) + ";"
+			sql.WriteString(strings.ReplaceAll(each, "T", table) + ";")
 		}
-		if _, err := c.Exec(context.Background(), e.in(sql+"commit")).ReadAll(); err != nil {
+		if _, err := c.Exec(context.Background(), e.in(sql.String()+"commit")).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -137,7 +137,7 @@ func parseYAML(t *testing.T, text string) map[string]any {
 			maps = append(maps, inner)
 			lists[depth] = key
 		default:
-			if q := strings.TrimPrefix(value, `"`); q != value {
+			if q, ok := strings.CutPrefix(value, `"`); ok {
 				value = strings.TrimSuffix(q, `"`)
 			}
 			maps[depth][key] = value
