@@ -77,6 +77,7 @@ type Log struct {
 	doubted atomic.Bool   // an append found that the log is another: it is to be looked at
 
 	presence presence
+	crowd    atomic.Pointer[Crowd] // as Meet was given it
 	owed     owed
 	lines    atomic.Pointer[[]Epoch] // what epochs holds, for all
 	twins    atomic.Uint64           // broadcasts of another process with this node's name

@@ -11,6 +11,10 @@ const (
 	// While somebody here waits for the tail it is read this often; else less, which costs a node without members less than half.
 	paceWaited = 3 * time.Millisecond
 	paceIdle   = 20 * time.Millisecond
+	// A node whose rooms are all empty has nobody who sees that it is late, and pays mostly for waking up.
+	paceEmpty = 100 * time.Millisecond
+	// manyEntries of one read say that there may be more than comes in time so.
+	manyEntries = 500
 	// lookEvery is how often the engine is asked how its log stands: one that was flushed has nothing to tell by the tail.
 	lookEvery = time.Second
 	// retryMost bounds how long an engine that is away is left alone, from retryFirst on.
@@ -100,7 +104,7 @@ func (l *Log) run() error {
 		if len(entries) == 0 && countOf(st.Last) > countOf(l.store.Position()) {
 			return l.leap(st, countOf(st.Last)) // there was something, and it is there no more
 		}
-		if len(entries) > 0 && !l.pause() {
+		if len(entries) > 0 && !l.pause(len(entries)) {
 			return l.ctx.Err()
 		}
 	}
@@ -135,18 +139,22 @@ func (l *Log) look() (State, error) {
 	return st, nil
 }
 
-// pause rests between two reads.
-func (l *Log) pause() bool {
+// pause rests between two reads, of which the first had so many entries.
+func (l *Log) pause(entries int) bool {
 	if !l.sleep(paceWaited) {
 		return false
 	}
 	l.mu.Lock()
 	waited := len(l.waiting) > 0 || len(l.barrier) > 0 || len(l.queue) > 0
 	l.mu.Unlock()
-	if waited {
+	if waited || entries >= manyEntries {
 		return true
 	}
-	t := time.NewTimer(paceIdle - paceWaited)
+	pace := paceIdle
+	if crowd := l.crowd.Load(); crowd != nil && (*crowd).Empty() {
+		pace = paceEmpty
+	}
+	t := time.NewTimer(pace - paceWaited)
 	defer t.Stop()
 	select {
 	case <-t.C:

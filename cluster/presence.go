@@ -48,6 +48,8 @@ type presence struct {
 // A Crowd is told what other nodes announce; package hub has it.
 type Crowd interface {
 	Abroad(room string, e *codec.Event)
+	// Empty reports whether nobody is in any room here.
+	Empty() bool
 }
 
 type seat struct {
@@ -82,6 +84,7 @@ func (l *Log) Announced(room string, e *codec.Event) { l.presence.announced(room
 // Meet begins to tell crowd of others, and others of what Announced was told. It is called once, after Deliver and Share.
 func (l *Log) Meet(crowd Crowd) {
 	l.presence.crowd, l.presence.heard = crowd, time.Now()
+	l.crowd.Store(&crowd)
 	l.wg.Go(l.presence.speak)
 	l.wg.Go(l.presence.listen)
 	if l.presence.ledger != nil {

@@ -51,6 +51,8 @@ func TestBroadcasts(t *testing.T) {
 // A told crowd counts what it is told.
 type told map[string]int
 
+func (told) Empty() bool { return false }
+
 func (c told) Abroad(room string, e *codec.Event) { c[room+" "+string(e.Type)+" "+e.Username]++ }
 
 // TestPartsOfTwoLists: who has missed some parts of a list of all takes them from a later one of the same number.

@@ -37,6 +37,20 @@ func (h *Hub) Abroad(roomName string, e *codec.Event) {
 	r.hearLocked(e)
 }
 
+// Empty reports whether nobody is in any room of this hub, announced or not.
+func (h *Hub) Empty() bool {
+	for i := range h.stripes {
+		s := &h.stripes[i]
+		s.mu.Lock()
+		n := len(s.rooms)
+		s.mu.Unlock()
+		if n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func (a *abroad) note(roomName string, e *codec.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -37,3 +37,24 @@ func TestAbroadWhileJoining(t *testing.T) {
 		t.Errorf("%d are left over", n)
 	}
 }
+
+// TestEmpty: who is in a room counts, announced or not; what is said there without anybody does not, and no more does who is elsewhere.
+func TestEmpty(t *testing.T) {
+	h := newHub(t, Config{})
+	h.Abroad("den", &codec.Event{Type: codec.TypeJoined, Username: "Bob", Time: 1})
+	say(t, h, "den", "1")
+	if !h.Empty() {
+		t.Error("nobody is here, and it is not empty")
+	}
+	for _, quiet := range []bool{false, true} {
+		ann := &sink{room: endless}
+		join(t, h, "den", ann, Join{Username: "Ann", Quiet: quiet})
+		if h.Empty() {
+			t.Errorf("somebody is here, quiet %t, and it is empty", quiet)
+		}
+		ann.leave()
+		if !h.Empty() {
+			t.Error("all have left, and it is not empty")
+		}
+	}
+}

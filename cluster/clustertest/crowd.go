@@ -18,6 +18,9 @@ type Crowd struct {
 // NewCrowd returns one of a node that has not been told of anybody.
 func NewCrowd(t testing.TB) *Crowd { return &Crowd{t: t, here: map[string]int{}} }
 
+// Empty says that somebody is in a room.
+func (*Crowd) Empty() bool { return false }
+
 // Abroad is that of cluster.Crowd.
 func (c *Crowd) Abroad(room string, e *codec.Event) {
 	c.mu.Lock()

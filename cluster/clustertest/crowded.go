@@ -47,6 +47,8 @@ func (e measuredEngine) Broadcast(ctx context.Context, payload []byte) error {
 // counted is how many members there are elsewhere.
 type counted struct{ joined, left atomic.Int64 }
 
+func (*counted) Empty() bool { return false }
+
 func (c *counted) Abroad(_ string, e *codec.Event) {
 	switch e.Type {
 	case codec.TypeJoined:
