@@ -48,7 +48,7 @@ func TestDeaf(t *testing.T) {
 	clustertest.Eventually(t, "the nodes are elsewhere", func() bool {
 		return list[0].Log().Status().State.Run != old.info(t)["run_id"] && list[0].Log().Ready() == nil
 	})
-	if n := old.info(t)["pubsub_channels"]; n != "1" {
+	if n := old.info(t)["pubsub_channels"]; n != "1" && list[1].Log().Stats().Deaf == 0 { // unless it took that long that they are given up already
 		t.Fatalf("%s subscriptions are at the old primary", n)
 	}
 	join(list[0], "bob")
