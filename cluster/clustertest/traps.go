@@ -96,7 +96,7 @@ func Retention(t *testing.T, s Server, trim func(keep int)) {
 func RestartedIdle(t *testing.T, s Server) {
 	list := Following(t, s, 2)
 	var want []string
-	for i := range 3 {
+	for i := range 2 {
 		for k, n := range list {
 			content := fmt.Sprint(i, ".", k)
 			if id := n.SayTaken(t, "den", content, content); id.Offset != uint64(len(want)+1) {

@@ -81,37 +81,33 @@ func failing(t *testing.T) clustertest.Pair {
 	}
 }
 
-// TestPromoted: see clustertest.Promoted.
-func TestPromoted(t *testing.T) {
-	t.Parallel()
-	clustertest.Promoted(t, failing(t))
-}
-
 // TestOldPrimary: see clustertest.OldPrimary.
 func TestOldPrimary(t *testing.T) {
 	t.Parallel()
 	clustertest.OldPrimary(t, failing(t))
 }
 
-// TestStandby: a node that is led to a standby says so, and takes messages once it is led to the primary.
-func TestStandby(t *testing.T) {
+// TestPromoted: see clustertest.Promoted. Before that a node is led to the standby: it says so, and takes messages once it is led to the primary.
+func TestPromoted(t *testing.T) {
 	t.Parallel()
-	primary := serve(t)
-	s := behindProxy(t, primary)
-	n := nodes(t, s, 1)[0]
-	n.SayTaken(t, "den", "1", "k1")
-	s.proxy.To(standby(t, primary).socket())
-	s.proxy.Cut()
+	p := failing(t)
+	n := clustertest.Late(t, p)
+	n.Follow(t)
+	n.SayTaken(t, "hall", "1", "k1")
+	p.Proxy.To(p.ReplicaAt)
+	p.Proxy.Cut()
 	clustertest.Eventually(t, "it is said", func() bool {
 		err := n.Log().Ready()
 		return err != nil && strings.Contains(err.Error(), "it is a standby: name the primary")
 	})
-	if r := n.Say(t, "den", "2", "k2"); r.Err == nil {
+	if r := n.Say(t, "hall", "2", "k2"); r.Err == nil {
 		t.Errorf("taken as %s", r.ID)
 	}
-	s.proxy.To(primary.socket())
-	n.SayTaken(t, "den", "2", "k2")
-	clustertest.Same(t, []*clustertest.Node{n}, "den", "1", "2")
+	p.Proxy.To(p.PrimaryAt)
+	n.SayTaken(t, "hall", "2", "k2")
+	clustertest.Same(t, []*clustertest.Node{n}, "hall", "1", "2")
+	n.Stop(t)
+	clustertest.Promoted(t, p)
 }
 
 // TestOldDump: the tables are those of an older dump, with the token, while nothing is said: the first message after that is not given an id that was, and
