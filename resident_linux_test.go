@@ -19,7 +19,7 @@ import (
 // which the kernel maps around each one that is touched and may drop at any time: what makes the program larger counts here in
 // full, and how much is mapped differs with how the file came into memory. The rest is its own.
 const (
-	maxResident  = 13 << 10
+	maxResident  = 13_824
 	maxAnonymous = 2_560
 )
 
