@@ -198,7 +198,7 @@ func (n *Node) crash(t *testing.T) {
 	n.open(t)
 }
 
-const patience = 30 * time.Second
+const patience = time.Minute
 
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()

@@ -151,10 +151,11 @@ func TestOldDump(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
-		if took := time.Since(began); took > 4*time.Second+slack { // two to notice, and to settle
+		clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+		if took := time.Since(began); took > 2*time.Second+slack {
 			t.Errorf("noticed after %s", took)
 		}
+		clustertest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
 		if st := list[0].Log().Status().State; st.Run != was.Run {
 			t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
 		}
