@@ -34,6 +34,8 @@ func leftOut(line string) string {
 		return "it needs a second machine"
 	case first == "make":
 		return "it builds or tests this tree"
+	case strings.HasPrefix(line, "edgechat cluster "):
+		return "it needs a cluster, and TestScripts/cluster runs it"
 	case regexp.MustCompile(`^EDGECHAT_[A-Z_]+=\S*$`).MatchString(line):
 		return "it is a setting, for /etc/default/edgechat"
 	case regexp.MustCompile(`^(\[[A-Z]\w+\]|[A-Z]\w+=\S+)$`).MatchString(line):
