@@ -120,7 +120,7 @@ func (l *Log) write() {
 			}
 			began := time.Now()
 			l.appendBatch(batch)
-			rest = min(max(gather, time.Since(began)), gatherMost)
+			rest = min(max(gather, time.Since(began)/2), gatherMost)
 		}
 	}
 }

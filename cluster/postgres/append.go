@@ -99,21 +99,31 @@ func (e *Engine) After(ctx context.Context, position uint64) (list []cluster.Ent
 			}
 			e.tail.listens = true
 		}
-		if list, err = e.page(ctx, c, position); err != nil || len(list) > 0 {
-			return err
+		for began := time.Now(); ; {
+			if list, err = e.page(ctx, c, position); err != nil {
+				return err
+			}
+			if len(list) > 0 {
+				e.found = time.Now()
+			}
+			if len(list) > 0 || time.Since(began) >= tailWait {
+				return nil
+			}
+			patience := tailWait - time.Since(began)
+			if time.Since(e.found) < busyFor {
+				patience = lookAgain
+			}
+			wait, cancel := context.WithTimeout(ctx, patience)
+			err := c.WaitForNotification(wait)
+			ended := wait.Err() != nil
+			cancel()
+			if err != nil && (!ended || c.IsClosed()) {
+				return err
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 		}
-		wait, cancel := context.WithTimeout(ctx, tailWait)
-		defer cancel()
-		if err := c.WaitForNotification(wait); err != nil && wait.Err() == nil {
-			return err
-		} else if err != nil && c.IsClosed() {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		list, err = e.page(ctx, c, position)
-		return err
 	})
 	return list, err
 }

@@ -43,8 +43,11 @@ const (
 	tailWait = time.Second
 	pageSize = 1000
 	// notifyEvery is about the least time between two NOTIFYs of this node: their commit takes a lock of the whole server.
-	notifyEvery = 10 * time.Millisecond
-	trimEvery   = time.Minute
+	notifyEvery = 20 * time.Millisecond
+	// lookAgain is how often a node looks for entries by itself while there were some within busyFor: most of them come without a NOTIFY.
+	lookAgain = 4 * time.Millisecond
+	busyFor   = 50 * time.Millisecond
+	trimEvery = time.Minute
 )
 
 // An Engine is a cluster.Engine.
@@ -58,7 +61,9 @@ type Engine struct {
 	tail    *lane
 	bell    *lane
 
-	size int // entries that are asked for at once; whose call of tail it is has it
+	// Of the call of tail that is under way.
+	size  int       // entries that are asked for at once
+	found time.Time // when there were some
 
 	appended chan struct{} // something was, of size 1
 	ctx      context.Context
