@@ -169,7 +169,7 @@ func (l *Log) Ready() error {
 	return nil
 }
 
-// troubled notes that nothing is appended, and tells all who wait without a key.
+// troubled notes that nothing is appended.
 func (l *Log) troubled(err error) {
 	t := &trouble{err, time.Now()}
 	if was := l.trouble.Load(); was != nil {

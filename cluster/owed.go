@@ -28,38 +28,58 @@ func (l *Log) recall() {
 		l.log.Error("messages that were taken back not read", "err", err)
 	}
 	if len(records) > 0 {
-		l.owe(records)
+		_ = l.owe(records) // it was logged, and the file is there
 	}
 }
 
 // owe notes records on disk, before they are taken away.
-func (l *Log) owe(records []codec.Record) {
+func (l *Log) owe(records []codec.Record) error {
 	l.owed.mu.Lock()
 	defer l.owed.mu.Unlock()
 	for _, rec := range records {
 		l.owed.list[owedName(&rec)] = rec
 	}
-	l.keepOwed()
+	return l.keepOwed()
 }
 
 // keepOwed has mu of owed.
-func (l *Log) keepOwed() {
+func (l *Log) keepOwed() error {
 	records := make([]codec.Record, 0, len(l.owed.list))
 	for _, rec := range l.owed.list {
 		records = append(records, rec)
 	}
-	if err := l.store.Owe(records); err != nil {
+	err := l.store.Owe(records)
+	if err != nil {
 		l.log.Error("messages that were taken back not kept", "count", len(records), "err", err)
 	}
+	return err
 }
 
-// keyed are the records of those that can be said again.
+// keyed are the records of those that can be said again. Of one that was edited since, and has no content any more, it is what the edit says; of
+// one that was deleted, nothing.
 func keyed(list []store.Positioned) (records []codec.Record) {
+	type place struct {
+		room string
+		id   codec.ID
+	}
+	edits := map[place]string{}
 	for _, x := range list {
-		if x.Key == "" || x.Superseded || x.Message.Kind != codec.Said {
+		if x.Message.Kind == codec.Edit && !x.Superseded {
+			edits[place{x.Room, x.Message.Target}] = x.Message.Content
+		}
+	}
+	for _, x := range list {
+		if x.Key == "" || x.Message.Kind != codec.Said {
 			continue
 		}
 		rec := x.Record
+		if rec.Superseded {
+			content, edited := edits[place{x.Room, x.Message.ID}]
+			if !edited {
+				continue
+			}
+			rec.Superseded, rec.Message.Content = false, content
+		}
 		rec.Message.ID = codec.ID{}
 		records = append(records, rec)
 	}
@@ -89,7 +109,7 @@ func (l *Log) paid(rec codec.Record) {
 	defer l.owed.mu.Unlock()
 	delete(l.owed.list, owedName(&rec))
 	if len(l.owed.list) == 0 {
-		l.keepOwed()
+		_ = l.keepOwed() // it was logged
 	}
 }
 

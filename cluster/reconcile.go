@@ -93,7 +93,9 @@ func (l *Log) rollback(to, n uint64) error {
 	records := keyed(taken)
 	l.log.Warn("messages taken back", "from", l.store.Position(), "to", to, "count", len(taken), "said again", len(records))
 	if len(records) > 0 {
-		l.owe(records)
+		if err := l.owe(records); err != nil {
+			return fmt.Errorf("keep %d messages before they are taken back: %w", len(records), err)
+		}
 	}
 	l.stats.rollbacks.Add(1)
 	if err := l.store.Rollback(to, n); err != nil {

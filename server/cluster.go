@@ -125,7 +125,7 @@ func CheckClusterName(name string) error {
 	return nil
 }
 
-// ShownCluster returns the address of an engine without its password.
+// ShownCluster returns the address of an engine without its passwords.
 func ShownCluster(address string) string {
 	if strings.HasPrefix(address, "unix:") || address == "" {
 		return address
@@ -133,6 +133,16 @@ func ShownCluster(address string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "(not an address)"
+	}
+	q, hidden := u.Query(), false
+	for _, name := range []string{"password", "sslpassword"} { // as libpq takes them
+		if q.Has(name) {
+			q.Set(name, "xxxxx")
+			hidden = true
+		}
+	}
+	if hidden {
+		u.RawQuery = q.Encode()
 	}
 	return u.Redacted()
 }
@@ -177,7 +187,7 @@ func clusterEngine(cfg *Config) (cluster.Engine, error) {
 	case "rediss":
 		c.TLS = &tls.Config{ServerName: u.Hostname(), MinVersion: tls.VersionTLS12}
 	case "postgres", "postgresql":
-		if _, inURL := u.User.Password(); inURL && password != "" {
+		if _, inURL := u.User.Password(); (inURL || u.Query().Has("password")) && password != "" {
 			return nil, errTwoPasswords
 		}
 		return postgres.Open(postgres.Config{Address: cfg.Cluster, Password: password, Name: cfg.ClusterName})

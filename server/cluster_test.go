@@ -245,6 +245,9 @@ func TestClusterAddress(t *testing.T) {
 	if got := ShownCluster("redis://u:secret@host:1/2"); strings.Contains(got, "secret") || !strings.Contains(got, "host:1/2") {
 		t.Errorf("shown: %s", got)
 	}
+	if got := ShownCluster("postgres://u@host/chat?password=secret&sslpassword=secret&sslmode=require"); strings.Contains(got, "secret") || !strings.Contains(got, "sslmode=require") {
+		t.Errorf("shown: %s", got)
+	}
 	for _, bad := range []string{"", "a b", "x{y}", strings.Repeat("x", 65)} {
 		if CheckClusterName(bad) == nil {
 			t.Errorf("%q passes for a name", bad)

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -58,6 +59,12 @@ func (e *Engine) Append(ctx context.Context, run string, least uint64, items []c
 			args = append(args, x.Room, x.Key, x.Record)
 		}
 		list, err := redis.Strings(c.Do("EVALSHA", args...))
+		var reply redis.Error
+		if errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "NOSCRIPT") { // also of one whose scripts somebody has flushed
+			e.writes.mu.Lock()
+			e.writes.loaded = ""
+			e.writes.mu.Unlock()
+		}
 		if err != nil {
 			return err
 		}

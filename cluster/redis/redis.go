@@ -9,7 +9,7 @@
 //	heads   hash: room to newest offset; and the empty name to 1, a sentinel: without it the hash was evicted, and
 //	        offsets would begin again
 //	epochs  hash: n to "start name"
-//	claims  hash: node to "run position newest", a second or two of life
+//	claims  hash: node to "run position newest until", some seconds of life
 //	lead    the node that may restore, for some seconds
 //	k:HASH  "offset n seq" of a message with that key, for ten minutes
 //

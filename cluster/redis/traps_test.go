@@ -261,3 +261,43 @@ func TestSeed(t *testing.T) {
 	t.Parallel()
 	clustertest.RunSeed(t, &keeping{serve(t)})
 }
+
+// TestScriptFlush: somebody flushes the server's scripts. Messages go on.
+func TestScriptFlush(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	list := nodes(t, s, 1)
+	list[0].SayTaken(t, "den", "first", "k1")
+	s.do(t, "SCRIPT", "FLUSH")
+	list[0].SayTaken(t, "den", "second", "k2")
+	same(t, list, "first", "second")
+}
+
+// TestLostEdited: what was said under a key, and edited, is said again as it was edited, and what was deleted is not.
+func TestLostEdited(t *testing.T) {
+	t.Parallel()
+	s := serve(t)
+	w := clustertest.Tested{World: clustertest.NewWorld(t, s, 2, 100), T: t}
+	for _, n := range w.Nodes() {
+		n.Follow(t)
+	}
+	n := w.Nodes()[0]
+	revise := func(kind codec.Kind, target codec.ID, content string) {
+		t.Helper()
+		told := make(chan codec.Receipt, 1)
+		m := codec.Message{Kind: kind, Target: target, Username: "ann", Content: content, Time: 2}
+		if err := n.Log().Revise("den", m, codec.Claim{All: true}, "", codec.Done{Tell: func(r codec.Receipt) { told <- r }}); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-told; r.Err != nil {
+			t.Fatal(r.Err)
+		}
+	}
+	w.Lose(t, func() {
+		edited, deleted := n.SayTaken(t, "den", "frist", "k1"), n.SayTaken(t, "den", "gone", "k2")
+		revise(codec.Edit, edited, "fist")
+		revise(codec.Edit, edited, "first")
+		revise(codec.Deletion, deleted, "")
+	})
+	same(t, w.Nodes(), "first")
+}
