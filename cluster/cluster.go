@@ -82,7 +82,10 @@ type Log struct {
 	lines    atomic.Pointer[[]Epoch] // what epochs holds, for all
 	twins    atomic.Uint64           // broadcasts of another process with this node's name
 
+	asking sync.Mutex // of who asks for others, see fresh
+
 	mu      sync.Mutex
+	next    *question // that is not asked yet
 	queue   []*pending
 	bytes   int
 	waiting map[uint64][]*pending // by position, until that comes by the tail

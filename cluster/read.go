@@ -34,7 +34,7 @@ func (l *Log) sync() {
 	ctx, cancel := context.WithTimeout(l.ctx, syncMost)
 	defer cancel()
 	l.stats.syncs.Add(1)
-	st, err := l.engine.State(ctx)
+	st, err := l.fresh(ctx)
 	if err != nil || countOf(st.Last) <= countOf(l.applied.Load()) {
 		return
 	}
@@ -50,6 +50,42 @@ func (l *Log) sync() {
 	select {
 	case <-b.passed:
 	case <-ctx.Done():
+	}
+}
+
+// A question is how the log stands, asked for all who came before it was asked.
+type question struct {
+	done chan struct{}
+	st   State
+	err  error
+}
+
+// fresh says how the log stands after it was called. Whoever comes while a question is under way shares the next one: however many there are, the
+// engine is asked one at a time.
+func (l *Log) fresh(ctx context.Context) (State, error) {
+	l.mu.Lock()
+	q, first := l.next, l.next == nil
+	if first {
+		q = &question{done: make(chan struct{})}
+		l.next = q
+	}
+	l.mu.Unlock()
+	if first {
+		l.asking.Lock() // until the one before is answered
+		l.mu.Lock()
+		l.next = nil
+		l.mu.Unlock()
+		own, cancel := context.WithTimeout(l.ctx, syncMost)
+		q.st, q.err = l.engine.State(own)
+		cancel()
+		l.asking.Unlock()
+		close(q.done)
+	}
+	select {
+	case <-q.done:
+		return q.st, q.err
+	case <-ctx.Done():
+		return State{}, ctx.Err()
 	}
 }
 
