@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"edgechat/auth"
-	"edgechat/browser"
 	"edgechat/captive"
 	"edgechat/chat"
 	"edgechat/codec"
@@ -253,53 +252,6 @@ func jwtAudience(s settings.Setting, dst *string) settings.Setting {
 		return nil
 	}
 	return s
-}
-
-// credentialCluster is what the password of a cluster's engine is called there.
-const credentialCluster = "cluster-password"
-
-func clusterAddress(s settings.Setting, dst *string) settings.Setting {
-	s.Empty = "empty: name the engine, or leave --cluster out and have this server be alone"
-	s.Shown = server.ShownCluster
-	s.Set = func(v []string) error {
-		*dst = v[0]
-		return nil
-	}
-	return s
-}
-
-func clusterName(s settings.Setting, dst *string) settings.Setting {
-	s.Empty = "empty: write a name, or leave it out"
-	s.Set = func(v []string) error {
-		if v[0] != "" { // else it is the default
-			if err := server.CheckClusterName(v[0]); err != nil {
-				return err
-			}
-		}
-		*dst = v[0]
-		return nil
-	}
-	return s
-}
-
-func advertised(s settings.Setting, dst *string) settings.Setting {
-	s.Empty = "empty: write an address such as http://attic.local:3000, or leave --advertise out"
-	s.Set = func(v []string) error {
-		if v[0] != "" {
-			if _, _, err := browser.ParseAddress(v[0]); err != nil {
-				return err
-			}
-		}
-		*dst = v[0]
-		return nil
-	}
-	return s
-}
-
-func clusterPassword(s settings.Setting, dst *string, getenv func(string) string) settings.Setting {
-	s.Preset = fromCredential(credentialCluster, getenv)
-	s.Empty = "empty: name the file, or leave --cluster-password out"
-	return settings.Path(s, dst)
 }
 
 // dataFolder is a setting of all who use the store. It finds the state folder: that of systemd's StateDirectory=
