@@ -23,7 +23,7 @@ const HANDSHAKE = 10_000; // ms; a connection that takes longer to come about is
 const ANSWER = 5_000; // ms to the answer of a ping
 const ANSWER_SOON = 3_000; // ms, when somebody looks or the network has changed
 const PING_INTERVAL = 25_000; // ms, until the server has said what it is
-const NODES = 16; // addresses of other servers that are kept
+const NODES = 16; // addresses that one frame can name; kept are two more: where we are, and where we began
 
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
 const FINAL = new Set([400, 401, 403, 404, 409, 421]);
@@ -237,7 +237,7 @@ export class Client extends Events {
     this.#to('waiting', { delay, text });
   }
 
-  // #meet is told by a server where others have the same rooms. Nothing goes to another address, and from one with TLS none to one without.
+  // #meet is told by a server where others have the same rooms. We go to those and our own alone, and from one with TLS to none without.
   #meet(nodes = []) {
     const others = [];
     for (const node of Array.isArray(nodes) ? nodes.slice(0, NODES) : []) {
