@@ -94,17 +94,8 @@ func (r *Room) address(base *url.URL, below string, query url.Values) *url.URL {
 
 // dial opens a connection to a server, over TLS if the address says so.
 func (r *Room) dial(ctx context.Context, base *url.URL) (net.Conn, error) {
-	secure := isSecure(base)
-	port := base.Port()
-	switch {
-	case port != "":
-	case secure:
-		port = "443"
-	default:
-		port = "80"
-	}
-	conn, err := r.cfg.Dial(ctx, "tcp", net.JoinHostPort(base.Hostname(), port))
-	if err != nil || !secure {
+	conn, err := r.cfg.Dial(ctx, "tcp", hostPort(base))
+	if err != nil || !isSecure(base) {
 		return conn, err
 	}
 	cfg := &tls.Config{}

@@ -3,14 +3,17 @@ package client
 import (
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 )
 
-// mostPlaces bounds the addresses that are kept.
-const mostPlaces = 16
+// mostPlaces bounds the addresses that are kept: where the Room is, that of its Config, and as many others as a server names
+// (16, docs/protocol.md).
+const mostPlaces = 2 + 16
 
 // places are where a Room may be: the address of its Config, and those of other servers that have the same rooms, which the server has named. The first
 // is where it is, or tries to be.
@@ -39,7 +42,7 @@ func (p *places) meet(nodes []string) {
 	p.tried = 0
 	list := []*url.URL{p.list[0]}
 	add := func(u *url.URL) {
-		if len(list) < mostPlaces && !slices.ContainsFunc(list, func(x *url.URL) bool { return *x == *u }) {
+		if len(list) < mostPlaces && !slices.ContainsFunc(list, func(x *url.URL) bool { return samePlace(x, u) }) {
 			list = append(list, u)
 		}
 	}
@@ -77,6 +80,24 @@ func (r *Room) moves(err error) bool {
 		return false
 	}
 	return refusal.Status >= 500 || r.places.now() != r.places.home
+}
+
+// samePlace reports whether two addresses are of one server: ws is http, hosts have no case, and a port may be left out.
+func samePlace(a, b *url.URL) bool {
+	return isSecure(a) == isSecure(b) && strings.EqualFold(hostPort(a), hostPort(b)) && a.EscapedPath() == b.EscapedPath()
+}
+
+// hostPort is where to connect to.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case isSecure(u):
+		port = "443"
+	default:
+		port = "80"
+	}
+	return net.JoinHostPort(u.Hostname(), port)
 }
 
 func isSecure(u *url.URL) bool { return u.Scheme == "https" || u.Scheme == "wss" }

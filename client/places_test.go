@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -108,4 +111,64 @@ func TestPlacesKept(t *testing.T) {
 	if len(p.list) != mostPlaces {
 		t.Error("those that are away are forgotten")
 	}
+}
+
+// All that one server names are kept, beside where the Room is and where it began.
+func TestPlacesNamed(t *testing.T) {
+	var p places
+	p.init(parse(t, "http://pi"))
+	p.meet([]string{"http://attic"})
+	if !p.next() {
+		t.Fatal("there is no other address")
+	}
+	var named []string
+	for i := range 16 { // the bound of docs/protocol.md
+		named = append(named, fmt.Sprintf("http://node%d", i))
+	}
+	for range 2 {
+		p.meet(slices.Clone(named))
+		for _, node := range append([]string{"http://pi", "http://attic"}, named...) {
+			if !slices.ContainsFunc(p.list, func(u *url.URL) bool { return u.String() == node }) {
+				t.Errorf("%s is not kept", node)
+			}
+		}
+	}
+	if p.now().Host != "attic" {
+		t.Errorf("it is at %s", p.now())
+	}
+}
+
+// One server is one place, however its address is written.
+func TestPlacesSame(t *testing.T) {
+	for _, c := range []struct {
+		home, node string
+		same       bool
+	}{
+		{"http://pi", "ws://pi", true},
+		{"ws://pi", "http://pi", true},
+		{"wss://pi:443/edge/", "https://PI/edge", true},
+		{"http://pi:80", "http://pi", true},
+		{"http://[fd00::1]", "ws://[FD00::1]:80", true},
+		{"http://pi", "https://pi", false},
+		{"http://pi", "https://pi:80", false},
+		{"http://pi", "http://pi:3000", false},
+		{"http://pi/a", "http://pi/A", false},
+		{"http://pi/a%2fb", "http://pi/a/b", false},
+	} {
+		var p places
+		p.init(parse(t, c.home))
+		p.meet([]string{c.node})
+		if p.now() != p.home || (len(p.list) == 1) != c.same {
+			t.Errorf("%s and %s: %v", c.home, c.node, p.list)
+		}
+	}
+}
+
+func parse(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := ParseURL(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
 }
