@@ -68,7 +68,7 @@ func (r *run) connect(ctx context.Context, i int) (_ *client, err error) {
 		addr = net.JoinHostPort(to.url.Hostname(), "80")
 	}
 	if to.target != nil {
-		addr = to.target.String() // all to the address that the first one found
+		addr = to.target.String() // where the first client of the node found it
 	}
 	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
@@ -147,13 +147,32 @@ func (r *run) handshake(conn net.Conn, i int) (early []byte, err error) {
 	return early, nil
 }
 
-// connectAll connects all clients but the first, some at a time. It returns
-// when each of them is in its room or refused, or ctx has ended.
+// connectAll connects all clients but the first. It returns when each of them is in its room or refused, or ctx has
+// ended. The first client of each node goes ahead of the others, which connect to the address that it has found.
 func (r *run) connectAll(ctx context.Context) {
+	var firsts, others []int
+	seen := map[*node]bool{r.nodeOf(0): true}
+	for i := 1; i < r.cfg.Clients; i++ {
+		if to := r.nodeOf(i); seen[to] {
+			others = append(others, i)
+		} else {
+			seen[to] = true
+			firsts = append(firsts, i)
+		}
+	}
+	r.connectEach(ctx, firsts, func(c *client) {
+		r.nodeOf(c.index).target = c.conn.RemoteAddr() // nobody else connects to it yet
+		r.start(c)
+	})
+	r.connectEach(ctx, others, r.start)
+}
+
+// connectEach connects clients, some at a time, and hands on those that are in their room.
+func (r *run) connectEach(ctx context.Context, list []int, start func(*client)) {
 	slots := make(chan struct{}, r.cfg.Connecting)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	for i := 1; i < r.cfg.Clients; i++ {
+	for _, i := range list {
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
@@ -164,7 +183,7 @@ func (r *run) connectAll(ctx context.Context) {
 			c, err := r.connect(ctx, i)
 			switch {
 			case err == nil:
-				r.start(c)
+				start(c)
 			case ctx.Err() == nil: // it was not us who gave up
 				r.note(func(n *reasons) { n.refused.add(plainError(err)) })
 			}

@@ -104,11 +104,6 @@ func (cfg Config) withDefaults() (Config, error) {
 	lasting("Settle", &cfg.Settle, 10*time.Second)
 	lasting("Patience", &cfg.Patience, 3*time.Second)
 	lasting("Drain", &cfg.Drain, 30*time.Second)
-	for _, one := range append([]string{cfg.URL}, cfg.Nodes...) {
-		if u, err := url.Parse(one); err != nil || u.Scheme != "ws" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" {
-			return cfg, fmt.Errorf("load: URL %q is not of the form ws://host:port", one)
-		}
-	}
 	switch {
 	case negative != "":
 		return cfg, fmt.Errorf("load: %s is negative, or no number", negative)
@@ -150,7 +145,7 @@ type run struct {
 // A node is a server that clients connect to.
 type node struct {
 	url    *url.URL
-	target net.Addr // as the first connection to it found it
+	target net.Addr // as its first client found it; nil until then
 }
 
 // A room is what the load knows of one.
@@ -171,6 +166,26 @@ type shard struct {
 	events     atomic.Int64 // joined, left, typing
 	latency    histogram
 	last       histogram // of deliveries that were the last of their message
+}
+
+func newRun(cfg Config) (*run, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, id: rand.Uint32(), epoch: time.Now(), clients: make([]*client, cfg.Clients), rooms: make([]room, cfg.Rooms)}
+	for _, one := range append([]string{cfg.URL}, cfg.Nodes...) {
+		u, err := url.Parse(one)
+		if err != nil || u.Scheme != "ws" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" {
+			return nil, fmt.Errorf("load: URL %q is not of the form ws://host:port", one)
+		}
+		r.nodes = append(r.nodes, node{url: u})
+	}
+	r.phase.Store("connecting")
+	for i := range r.rooms {
+		r.rooms[i].name = fmt.Sprintf("bench-%08x-%d", r.id, i)
+	}
+	return r, nil
 }
 
 func (r *run) sum(of func(*shard) *atomic.Int64) (n int64) {
@@ -197,27 +212,18 @@ func (r *run) now() int64 { return int64(time.Since(r.epoch)) }
 // sense, or of the very first connection: there is no such server, or it refuses (a
 // *client.Refusal). Everything later is in the report.
 func Run(ctx context.Context, cfg Config) (*Report, error) {
-	cfg, err := cfg.withDefaults()
+	r, err := newRun(cfg)
 	if err != nil {
 		return nil, err
-	}
-	r := &run{cfg: cfg, id: rand.Uint32(), epoch: time.Now(), clients: make([]*client, cfg.Clients), rooms: make([]room, cfg.Rooms)}
-	for _, one := range append([]string{cfg.URL}, cfg.Nodes...) {
-		u, _ := url.Parse(one)
-		r.nodes = append(r.nodes, node{url: u})
-	}
-	r.phase.Store("connecting")
-	for i := range r.rooms {
-		r.rooms[i].name = fmt.Sprintf("bench-%08x-%d", r.id, i)
 	}
 	first, err := r.connect(ctx, 0)
 	if err != nil {
 		return nil, err
 	}
 	r.nodes[0].target = first.conn.RemoteAddr()
-	if first.maxContent > 0 && cfg.Size > first.maxContent {
+	if first.maxContent > 0 && r.cfg.Size > first.maxContent {
 		_ = first.conn.Close()
-		return nil, &TooLong{Size: cfg.Size, Max: first.maxContent}
+		return nil, &TooLong{Size: r.cfg.Size, Max: first.maxContent}
 	}
 	defer r.finish()
 	r.start(first)

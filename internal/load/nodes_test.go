@@ -43,6 +43,38 @@ func TestNodeOf(t *testing.T) {
 	}
 }
 
+// The first client of each node finds its address, and all others go there, from several addresses if they are that many.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	url := serve(t, server.Config{})
+	r, err := newRun(Config{URL: url, Nodes: []string{strings.Replace(url, "127.0.0.1", "localhost", 1), url}, Clients: 12, Rooms: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := r.connect(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.finish()
+	r.nodes[0].target = first.conn.RemoteAddr()
+	r.start(first)
+	r.connectAll(t.Context())
+	if n := r.connected.Load(); n != 12 {
+		t.Errorf("%d of 12 clients are connected", n)
+	}
+	for i, n := range r.nodes {
+		if n.target == nil || n.target.String() != first.conn.RemoteAddr().String() {
+			t.Errorf("node %d is at %v", i, n.target)
+		}
+	}
+	r.cfg.Clients = 45_000
+	for i := range 12 {
+		if r.source(i) == nil {
+			t.Errorf("client %d has no source", i)
+		}
+	}
+}
+
 // More clients than one address has ports come from several, if they are all of this machine.
 func TestSource(t *testing.T) {
 	loopback := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 3000}
