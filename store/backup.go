@@ -1,11 +1,9 @@
 package store
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -30,7 +28,7 @@ const (
 // is what the room held at one moment. Restore makes a store of it. The error is ErrClosed, and the backup has no end, if the store is closed meanwhile, as
 // that of a Follower is which goes back.
 func (s *Store) Backup(w io.Writer) error {
-	b := &backupWriter{w: bufio.NewWriterSize(w, 64<<10), sum: crc32.New(castagnoli)}
+	b := newBackupWriter(w)
 	st := s.state(false)
 	st.checkpoint = s.given.Load()
 	b.begin(&st)

@@ -14,8 +14,7 @@ import (
 	"edgechat/internal/durable"
 )
 
-// A Follower is a store that follows, and can go back. While it does, which takes as long as its file is
-// large, whoever reads waits.
+// A Follower is a store that follows, and can go back. Whoever reads while it does waits for one file to be closed and another to be opened.
 //
 // Apply, Learn, Rollback and Leap are called by one goroutine; all others may be called from any.
 type Follower struct {
@@ -154,15 +153,20 @@ func (f *Follower) tellCut(moved func(room string, head codec.ID) bool, rooms ma
 	}
 }
 
-// rewrite closes the store, makes its file anew from what it held, as change and keep have it, and opens it again. If that fails the
-// store goes on as it was.
+// rewrite makes a file of what the store holds, as change and keep have it, while that goes on, and has it take the place of the store's own. If it
+// fails the store goes on as it was.
 func (f *Follower) rewrite(change func(*state), keep func(room string, p *place, records []Positioned) []Positioned) error {
+	old := f.Store()
+	fresh := old.cfg.Path + ".new"
+	defer func() { _ = os.Remove(fresh) }() // it is not there any more, unless something failed
+	if err := rewriteTo(fresh, old, change, keep); err != nil {
+		return err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	old := f.store
 	err := old.Close()
 	if err == nil {
-		err = f.rewriteFile(old.cfg.Path, change, keep)
+		err = takePlace(fresh, old.cfg.Path)
 	}
 	s, openErr := Open(f.cfg)
 	if openErr != nil {
@@ -173,8 +177,9 @@ func (f *Follower) rewrite(change func(*state), keep func(room string, p *place,
 	return err
 }
 
-func (f *Follower) rewriteFile(path string, change func(*state), keep func(string, *place, []Positioned) []Positioned) error {
-	folder := filepath.Dir(path)
+// rewriteTo makes the file fresh.
+func rewriteTo(fresh string, old *Store, change func(*state), keep func(string, *place, []Positioned) []Positioned) error {
+	folder := filepath.Dir(fresh)
 	temp, err := durable.Temp(folder, backupTemp)
 	if err != nil {
 		return err
@@ -185,22 +190,17 @@ func (f *Follower) rewriteFile(path string, change func(*state), keep func(strin
 		return err
 	}
 	defer func() { _, _ = os.Remove(next.Name()), next.Close() }()
-
-	s, err := Open(f.cfg)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(s.Backup(temp), s.Close()); err != nil {
+	if err := old.Backup(temp); err != nil {
 		return err
 	}
 	if err := rewriteBackup(temp, next, change, keep); err != nil {
 		return err
 	}
-	fresh := path + ".new"
-	if err := restoreTo(fresh, next.Name(), func(*state) {}); err != nil {
-		_ = os.Remove(fresh)
-		return err
-	}
+	return restoreTo(fresh, next.Name(), func(*state) {})
+}
+
+// takePlace has a history be that of a path, whose log is of the one before.
+func takePlace(fresh, path string) error {
 	if err := durable.Rename(fresh, path); err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (f *Follower) rewriteFile(path string, change func(*state), keep func(strin
 	if err := os.Remove(logPath(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return durable.SyncDir(folder)
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // rewriteBackup copies a backup. A room of which nothing is kept, and whose place has no starts, is left out.
