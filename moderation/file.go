@@ -66,9 +66,10 @@ func encode(rules []Rule, now time.Time) (b []byte, err error) {
 }
 
 // encodeDecisions returns a file of what a cluster has decided.
-func encodeDecisions(list []decision, now time.Time) (b []byte, err error) {
+func encodeDecisions(list []*decision, now time.Time) (b []byte, err error) {
 	b = fmt.Appendf(nil, "%s%d\n", fileKind, clusterVersion)
-	for _, d := range list {
+	for _, x := range list {
+		d := *x
 		d.Rule = d.at(now)
 		if b, err = appendLine(b, d); err != nil {
 			return nil, err
@@ -201,7 +202,7 @@ func (r *Rules) save() error {
 	defer r.saveMu.Unlock()
 	r.mu.Lock()
 	made, rules := r.made, r.rules // which is never changed
-	var list []decision
+	var list []*decision
 	if r.ledger != nil && made != r.saved {
 		list = r.ledger.kept()
 	}

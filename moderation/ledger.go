@@ -164,15 +164,15 @@ func (l *ledger) rules() []Rule {
 	return rules
 }
 
-// kept returns what belongs into the file.
-func (l *ledger) kept() []decision {
-	list := make([]decision, 0, len(l.entries))
+// kept returns what belongs into the file. A decision is never changed.
+func (l *ledger) kept() []*decision {
+	list := make([]*decision, 0, len(l.entries))
 	for _, d := range l.entries {
 		if !d.isEvent() {
-			list = append(list, *d)
+			list = append(list, d)
 		}
 	}
-	slices.SortFunc(list, func(a, b decision) int { return inOrder(&a, &b) })
+	slices.SortFunc(list, inOrder)
 	return list
 }
 
@@ -198,8 +198,9 @@ func (l *ledger) tell(which *[Parts]bool, most int, now time.Time) (list [][]byt
 	return list
 }
 
-// take takes decisions of other nodes, and returns those that are new here; unfit is how many there was no room or no sense in.
-func (l *ledger) take(parts [][]byte, most int, now time.Time) (news []*decision, unfit int) {
+// take takes decisions of other nodes beside the rules that there are, live, and returns those that are new here; unfit is how many there was no room
+// or no sense in.
+func (l *ledger) take(parts [][]byte, live, most int, now time.Time) (news []*decision, unfit int) {
 	var list []json.RawMessage
 	for _, part := range parts {
 		var some []json.RawMessage
@@ -208,7 +209,6 @@ func (l *ledger) take(parts [][]byte, most int, now time.Time) (news []*decision
 		}
 		list = append(list, some...)
 	}
-	live := -1
 	for _, text := range list {
 		d := new(decision)
 		if json.Unmarshal(text, d) != nil || d.complete(now) != nil {
@@ -220,9 +220,6 @@ func (l *ledger) take(parts [][]byte, most int, now time.Time) (news []*decision
 			continue
 		}
 		if !d.Ended && !d.isEvent() && (was == nil || was.Ended) {
-			if live < 0 {
-				live = len(l.rules())
-			}
 			if live >= 2*most {
 				unfit++
 				continue

@@ -245,20 +245,19 @@ func (r *Rules) change(rule Rule, ends, must bool) (decided []*decision, err err
 	switch {
 	case ends && i < 0 && must:
 		return nil, refusal.Errorf(refusal.NotFound, "there is no %s of %s%s: list what there is", rule.Kind, cmp.Or(rule.About(), fmt.Sprintf("room %q", rule.Room)), rule.where())
+	case !ends && i < 0 && len(rules) >= r.cfg.Most:
+		return nil, refusal.Errorf(refusal.TooManyRules, "there are as many bans, mutes and rules of rooms as there may be, %d: end some that are not needed any more", r.cfg.Most)
+	case r.ledger != nil:
+		decided = r.ledger.change(rule, ends, now)
+		r.ledger.prune(r.cfg.Most)
+		rules = r.ledger.rules()
 	case ends && i < 0:
 	case ends:
 		rules = slices.Delete(rules, i, i+1)
 	case i >= 0:
 		rules[i] = rule
-	case len(rules) >= r.cfg.Most:
-		return nil, refusal.Errorf(refusal.TooManyRules, "there are as many bans, mutes and rules of rooms as there may be, %d: end some that are not needed any more", r.cfg.Most)
 	default:
 		rules = append(rules, rule)
-	}
-	if r.ledger != nil {
-		decided = r.ledger.change(rule, ends, now)
-		r.ledger.prune(r.cfg.Most)
-		rules = r.ledger.rules()
 	}
 	r.rules = rules
 	r.made++

@@ -57,7 +57,7 @@ func (r *Rules) Tell(which [Parts]bool, most int) [][]byte {
 func (r *Rules) Merge(parts [][]byte) {
 	r.mu.Lock()
 	r.sweepLocked()
-	news, unfit := r.ledger.take(parts, r.cfg.Most, time.Now())
+	news, unfit := r.ledger.take(parts, len(r.rules), r.cfg.Most, time.Now())
 	if len(news) > 0 {
 		r.changedLocked()
 	}
