@@ -10,7 +10,16 @@ import (
 // listed as those who are here. Its lock is taken last.
 type abroad struct {
 	mu    sync.Mutex
-	rooms map[string]map[present]*codec.Member
+	rooms map[string]*elsewhere // in which somebody is
+}
+
+// An elsewhere is who is in a room there.
+type elsewhere struct {
+	members     map[present]*codec.Member
+	connections int // of all of them
+	moves       int // how often somebody came or went
+
+	all, here []codec.Member // who is in the room, there and here, as it was with these here; nil if it is not made
 }
 
 // A present is who is somewhere: one name may be that of several, of whom some are verified.
@@ -54,48 +63,79 @@ func (h *Hub) Empty() bool {
 func (a *abroad) note(roomName string, e *codec.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	who := present{e.Username, e.Verified}
-	room := a.rooms[roomName]
-	switch m := room[who]; {
-	case e.Type == codec.TypeJoined && m != nil:
-		m.Connections++
-		m.Since = min(m.Since, e.Time)
-	case e.Type == codec.TypeJoined:
+	room, who := a.rooms[roomName], present{e.Username, e.Verified}
+	switch e.Type {
+	case codec.TypeJoined:
 		if room == nil {
-			if room = make(map[present]*codec.Member); a.rooms == nil {
-				a.rooms = make(map[string]map[present]*codec.Member)
+			if room = (&elsewhere{members: make(map[present]*codec.Member)}); a.rooms == nil {
+				a.rooms = make(map[string]*elsewhere)
 			}
 			a.rooms[roomName] = room
 		}
-		room[who] = &codec.Member{Username: e.Username, Verified: e.Verified, Connections: 1, Since: e.Time}
-	case e.Type == codec.TypeLeft && m != nil:
-		if m.Connections--; m.Connections > 0 {
+		m := room.members[who]
+		if m == nil {
+			m = &codec.Member{Username: e.Username, Verified: e.Verified, Since: e.Time}
+			room.members[who] = m
+		}
+		m.Connections++
+		m.Since = min(m.Since, e.Time)
+		room.connections++
+	case codec.TypeLeft:
+		if room == nil || room.members[who] == nil {
 			return
 		}
-		if delete(room, who); len(room) == 0 {
+		room.connections--
+		if m := room.members[who]; m.Connections > 1 {
+			m.Connections--
+		} else if delete(room.members, who); len(room.members) == 0 {
 			delete(a.rooms, roomName)
 		}
+	default:
+		return
 	}
+	room.moves++
+	room.all, room.here = nil, nil
 }
 
 // count returns how many connections there are in a room.
-func (a *abroad) count(roomName string) (n int) {
+func (a *abroad) count(roomName string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range a.rooms[roomName] {
-		n += m.Connections
+	if room := a.rooms[roomName]; room != nil {
+		return room.connections
 	}
-	return n
+	return 0
 }
 
-// members returns those of a room, in no order.
-func (a *abroad) members(roomName string) (list []codec.Member) {
+// with returns who is in a room, there and here, once for all who ask before anyone comes or goes; the list of who is here is never changed.
+func (a *abroad) with(roomName string, here []codec.Member) []codec.Member {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, m := range a.rooms[roomName] {
+	room := a.rooms[roomName]
+	if room == nil {
+		a.mu.Unlock()
+		return here
+	}
+	if room.all != nil && same(room.here, here) {
+		defer a.mu.Unlock()
+		return room.all
+	}
+	moves, list := room.moves, make([]codec.Member, 0, len(room.members)+len(here))
+	for _, m := range room.members {
 		list = append(list, *m)
 	}
-	return list
+	a.mu.Unlock()
+	all := gather(append(list, here...))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if room.moves == moves {
+		room.all, room.here = all, here
+	}
+	return all
+}
+
+// same reports whether two lists are one, or both empty.
+func same(a, b []codec.Member) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
 // counts returns how many connections there are, by room.
@@ -104,9 +144,7 @@ func (a *abroad) counts() map[string]int {
 	defer a.mu.Unlock()
 	counts := make(map[string]int, len(a.rooms))
 	for name, room := range a.rooms {
-		for _, m := range room {
-			counts[name] += m.Connections
-		}
+		counts[name] = room.connections
 	}
 	return counts
 }

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -57,4 +58,47 @@ func TestEmpty(t *testing.T) {
 			t.Error("all have left, and it is not empty")
 		}
 	}
+}
+
+// TestMembersOnce: a list of who is in a room, here and elsewhere, is made once for all who ask, and anew when somebody comes or goes at either place.
+func TestMembersOnce(t *testing.T) {
+	h := newHub(t, Config{})
+	told := func(what codec.Type, name string) { h.Abroad("den", &codec.Event{Type: what, Username: name, Time: 1}) }
+	names := func() string {
+		list, again := h.Members("den"), h.Members("den")
+		if !same(list, again) {
+			t.Error("a list was made twice")
+		}
+		var all []string
+		for _, m := range list {
+			all = append(all, fmt.Sprint(m.Username, m.Connections))
+		}
+		return strings.Join(all, " ")
+	}
+	want := func(s string) {
+		t.Helper()
+		if got := names(); got != s {
+			t.Errorf("members %q, want %q", got, s)
+		}
+	}
+	want("")
+	told(codec.TypeJoined, "Bob")
+	want("Bob1")
+	ann := &sink{room: endless}
+	join(t, h, "den", ann, Join{Username: "Ann"})
+	want("Ann1 Bob1")
+	told(codec.TypeJoined, "Ann")
+	told(codec.TypeJoined, "Bob")
+	want("Ann2 Bob2")
+	told(codec.TypeLeft, "Bob")
+	told(codec.TypeLeft, "Zoe") // who was never there
+	want("Ann2 Bob1")
+	if n := h.abroad.count("den"); n != 2 {
+		t.Errorf("%d connections elsewhere", n)
+	}
+	ann.leave()
+	want("Ann1 Bob1")
+	told(codec.TypeLeft, "Ann")
+	told(codec.TypeLeft, "Bob")
+	want("")
 }

@@ -8,18 +8,14 @@ import (
 )
 
 // Members returns who is in a room, here and elsewhere, by name, those first whose name is verified, with how many connections and
-// since when; nothing for a room that is not live. Quiet members are not among them. The list is
+// since when; nothing for a room in which nobody is. Quiet members are not among them. The list is
 // made once for all who ask before anyone comes or goes, and is not to be changed.
 func (h *Hub) Members(roomName string) []codec.Member {
 	var here []codec.Member
 	if r := h.find(roomName); r != nil {
 		here = r.list()
 	}
-	elsewhere := h.abroad.members(roomName)
-	if len(elsewhere) == 0 {
-		return here
-	}
-	return gather(append(elsewhere, here...))
+	return h.abroad.with(roomName, here)
 }
 
 // list returns who is here.
@@ -68,7 +64,7 @@ func gather(list []codec.Member) []codec.Member {
 	return members
 }
 
-// Rooms returns the live rooms by name, without those that have quiet members alone.
+// Rooms returns the rooms in which somebody is, here or elsewhere, by name, without those that have quiet members alone.
 func (h *Hub) Rooms() []codec.Room {
 	live, elsewhere := h.live(), h.abroad.counts()
 	rooms := make([]codec.Room, 0, len(live)+len(elsewhere))
