@@ -23,7 +23,7 @@ type pending struct {
 const (
 	mostItems = 512     // of a batch
 	mostBytes = 1 << 20 // of a batch, about
-	// gather is how long messages are gathered for a batch. An engine that takes longer for one is left alone for as long, up to gatherMost: several
+	// gather is how long messages are gathered for a batch. An engine that takes longer for one is left alone for half as long, up to gatherMost: several
 	// nodes that have it take batch after batch have it do little with each, and wait for each other.
 	gather     = 3 * time.Millisecond
 	gatherMost = 20 * time.Millisecond
@@ -202,7 +202,7 @@ func (l *Log) appendBatch(batch []*pending) {
 // least is what the log has at least, as far as this node knows: one that ends in front of it would give positions again.
 func (l *Log) least() uint64 {
 	position := l.applied.Load()
-	return positionOf(max(epochOf(position), l.store.Newest()), countOf(position))
+	return PositionOf(max(EpochOf(position), l.store.Newest()), CountOf(position))
 }
 
 // HashOf is what the engine knows of a key.

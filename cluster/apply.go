@@ -12,13 +12,13 @@ import (
 // apply gives an entry to the store, and tells who waits for it.
 func (l *Log) apply(e Entry) error {
 	was := l.store.Position()
-	if countOf(e.Position) <= countOf(was) {
+	if CountOf(e.Position) <= CountOf(was) {
 		return nil // this node has it
 	}
-	if countOf(e.Position) != countOf(was)+1 {
-		return l.leap(*l.state.Load(), countOf(e.Position)-1)
+	if CountOf(e.Position) != CountOf(was)+1 {
+		return l.leap(*l.state.Load(), CountOf(e.Position)-1)
 	}
-	name, err := l.nameOf(epochOf(e.Position))
+	name, err := l.nameOf(EpochOf(e.Position))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (l *Log) passed(position uint64) {
 	l.applied.Store(position)
 	kept := l.barrier[:0]
 	for _, b := range l.barrier {
-		if countOf(b.position) <= countOf(position) {
+		if CountOf(b.position) <= CountOf(position) {
 			close(b.passed)
 		} else {
 			kept = append(kept, b)
@@ -102,13 +102,13 @@ func (l *Log) leap(st State, count uint64) error {
 	}
 	n := l.epochAt(count)
 	// An engine that was flushed does not know where all epochs began; but no entry behind this node's is of an earlier one.
-	if have := epochOf(l.store.Position()); have > n.N {
+	if have := EpochOf(l.store.Position()); have > n.N {
 		n = Epoch{N: have, Name: l.store.EpochOf(have)}
 	}
-	to := positionOf(n.N, count)
+	to := PositionOf(n.N, count)
 	// Heads are of now. Where a room has entries behind count, its head there is before the first of them.
 	found := map[string]bool{}
-	for at := to; countOf(at) < countOf(st.Last); {
+	for at := to; CountOf(at) < CountOf(st.Last); {
 		entries, err := l.engine.After(ctx, at)
 		if err != nil {
 			return err
@@ -132,7 +132,7 @@ func (l *Log) leap(st State, count uint64) error {
 	l.mu.Lock()
 	var came []*pending
 	for position, list := range l.waiting {
-		if countOf(position) <= count {
+		if CountOf(position) <= count {
 			came = append(came, list...)
 			delete(l.waiting, position)
 		}

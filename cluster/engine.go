@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -111,12 +113,32 @@ type Claim struct {
 // whatever its epoch.
 const countBits = 40
 
-func positionOf(n, count uint64) uint64 { return n<<countBits | count }
-func epochOf(position uint64) uint64    { return position >> countBits }
-func countOf(position uint64) uint64    { return position & (1<<countBits - 1) }
+// PositionOf returns the position of an entry of epoch n with a count.
+func PositionOf(n, count uint64) uint64 { return n<<countBits | count }
+
+// EpochOf returns the number of the epoch of a position.
+func EpochOf(position uint64) uint64 { return position >> countBits }
 
 // CountOf returns how many entries there were up to a position, with it, over all epochs.
-func CountOf(position uint64) uint64 { return countOf(position) }
+func CountOf(position uint64) uint64 { return position & (1<<countBits - 1) }
+
+// Keep is how many entries an engine's log holds at least, if nothing else is said.
+const Keep = 100_000
+
+// MostName is how long the name of a cluster may be, which is part of identifiers of PostgreSQL, that end after 63 bytes; MostNodeName that of a node,
+// which may be its machine's (HOST_NAME_MAX).
+const (
+	MostName     = 40
+	MostNodeName = 64
+)
+
+// CheckName says why a name is none for a cluster or a node.
+func CheckName(name string, most int) error {
+	if name == "" || len(name) > most || strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "" {
+		return fmt.Errorf("%q: from 1 to %d letters, digits, - . and _", name, most)
+	}
+	return nil
+}
 
 // ordinary is how long a call of an engine may take.
 const ordinary = 4 * time.Second

@@ -23,7 +23,7 @@ func (l *Log) mayLead() error {
 
 // checkForeign looks for an epoch that this node and the log have in common. An engine that knows none has nothing to say.
 func (l *Log) checkForeign() error {
-	if epochOf(l.store.Position()) == 0 || len(l.told) == 0 || l.common() > 0 {
+	if EpochOf(l.store.Position()) == 0 || len(l.told) == 0 || l.common() > 0 {
 		return nil
 	}
 	return fmt.Errorf("%w (of its %d epochs the engine knows none)", ErrForeign, len(l.store.Epochs()))
@@ -54,9 +54,9 @@ func (l *Log) before() (list []Epoch, err error) {
 					return nil, err
 				}
 			}
-			i, _ := slices.BinarySearchFunc(kept, positionOf(n, 0), func(x store.Positioned, at uint64) int { return cmp.Compare(x.Position, at) })
+			i, _ := slices.BinarySearchFunc(kept, PositionOf(n, 0), func(x store.Positioned, at uint64) int { return cmp.Compare(x.Position, at) })
 			if i > 0 {
-				e.Start = countOf(kept[i-1].Position) + 1
+				e.Start = CountOf(kept[i-1].Position) + 1
 			}
 		}
 		list = append(list, e)

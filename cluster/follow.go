@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// While somebody here waits for the tail it is read this often; else less, which costs a node without members less than half.
+	// While somebody here waits for the tail it is read this often; else less often.
 	paceWaited = 3 * time.Millisecond
 	paceIdle   = 20 * time.Millisecond
 	// A node whose rooms are all empty has nobody who sees that it is late, and pays mostly for waking up.
@@ -83,7 +83,7 @@ func (l *Log) run() error {
 		}
 		// A problem of the engine keeps it from taking messages, not us from reading them.
 		if st.Problem == "" {
-			if l.trouble.Load() != nil && countOf(l.store.Position()) >= countOf(st.Last) { // else it is behind still
+			if l.trouble.Load() != nil && CountOf(l.store.Position()) >= CountOf(st.Last) { // else it is behind still
 				l.trusted()
 			}
 		} else {
@@ -101,8 +101,8 @@ func (l *Log) run() error {
 			}
 			at = e.Position
 		}
-		if len(entries) == 0 && countOf(st.Last) > countOf(l.store.Position()) {
-			return l.leap(st, countOf(st.Last)) // there was something, and it is there no more
+		if len(entries) == 0 && CountOf(st.Last) > CountOf(l.store.Position()) {
+			return l.leap(st, CountOf(st.Last)) // there was something, and it is there no more
 		}
 		if len(entries) > 0 && !l.pause(len(entries)) {
 			return l.ctx.Err()
@@ -113,7 +113,7 @@ func (l *Log) run() error {
 
 // behind says that the engine has less than this node was told it has.
 func (l *Log) behind(st State) bool {
-	return countOf(st.Last) < countOf(l.store.Position())
+	return CountOf(st.Last) < CountOf(l.store.Position())
 }
 
 // gone has the log of an engine verified that went back in the same run.

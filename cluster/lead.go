@@ -29,7 +29,7 @@ func (l *Log) lead(st State, n uint64) error {
 		return err
 	}
 	mine := l.store.Heads()
-	if countOf(st.Last) > countOf(l.store.Position()) {
+	if CountOf(st.Last) > CountOf(l.store.Position()) {
 		mine = nil // the engine has more than anybody here
 	}
 	for first := true; first || len(lost) > 0; first = false {
@@ -40,7 +40,7 @@ func (l *Log) lead(st State, n uint64) error {
 		}
 		mine = nil
 	}
-	last := max(countOf(st.Last), countOf(l.store.Position()))
+	last := max(CountOf(st.Last), CountOf(l.store.Position()))
 	e := Epoch{N: n, Name: newName(), Start: last + 1}
 	l.opened = n
 	before, err := l.before()
@@ -69,19 +69,19 @@ func (l *Log) retract(ctx context.Context, st State) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		fork = countOf(end) + 1
+		fork = CountOf(end) + 1
 		if end == l.store.Position() { // it has nothing that is newer
 			return st.Last, nil
 		}
 	}
-	if fork > countOf(st.Last) {
+	if fork > CountOf(st.Last) {
 		return st.Last, nil
 	}
 	end, err := l.placeOf(fork - 1)
 	if err != nil {
 		return 0, err
 	}
-	end = min(end, positionOf(st.Epoch.N, fork-1))
+	end = min(end, PositionOf(st.Epoch.N, fork-1))
 	for at := end; ; {
 		entries, err := l.engine.After(ctx, at)
 		if err != nil {
@@ -91,7 +91,7 @@ func (l *Log) retract(ctx context.Context, st State) (uint64, error) {
 			return end, nil
 		}
 		at = entries[len(entries)-1].Position
-		entries = slices.DeleteFunc(entries, func(e Entry) bool { return countOf(e.Position) < fork })
+		entries = slices.DeleteFunc(entries, func(e Entry) bool { return CountOf(e.Position) < fork })
 		if len(entries) == 0 {
 			continue
 		}
@@ -110,10 +110,10 @@ func (l *Log) retract(ctx context.Context, st State) (uint64, error) {
 
 // lost returns what the engine does not have of this node's newest entries: as many as there are without a gap.
 func (l *Log) lost(last uint64) ([]Entry, error) {
-	if countOf(last) >= countOf(l.store.Position()) {
+	if CountOf(last) >= CountOf(l.store.Position()) {
 		return nil, nil
 	}
-	if list := l.ring.after(last); len(list) > 0 && (countOf(list[0].Position) == countOf(last)+1) {
+	if list := l.ring.after(last); len(list) > 0 && (CountOf(list[0].Position) == CountOf(last)+1) {
 		for i := range list {
 			if rec, err := codec.DecodeRecord(list[i].Record); err == nil && rec.Key != "" {
 				list[i].Key = HashOf(list[i].Room, rec.Key)
@@ -126,8 +126,8 @@ func (l *Log) lost(last uint64) ([]Entry, error) {
 		return nil, err
 	}
 	var list []Entry
-	next := countOf(l.store.Position())
-	for i := len(kept) - 1; i >= 0 && countOf(kept[i].Position) == next && next > countOf(last); i-- {
+	next := CountOf(l.store.Position())
+	for i := len(kept) - 1; i >= 0 && CountOf(kept[i].Position) == next && next > CountOf(last); i-- {
 		list = append(list, entryOf(kept[i]))
 		next--
 	}

@@ -35,12 +35,12 @@ func (l *Log) sync() {
 	defer cancel()
 	l.stats.syncs.Add(1)
 	st, err := l.fresh(ctx)
-	if err != nil || countOf(st.Last) <= countOf(l.applied.Load()) {
+	if err != nil || CountOf(st.Last) <= CountOf(l.applied.Load()) {
 		return
 	}
 	b := barrier{st.Last, make(chan struct{})}
 	l.mu.Lock()
-	if countOf(st.Last) <= countOf(l.applied.Load()) {
+	if CountOf(st.Last) <= CountOf(l.applied.Load()) {
 		l.mu.Unlock()
 		return
 	}

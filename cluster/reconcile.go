@@ -27,13 +27,13 @@ func (l *Log) reconcile(st State) error {
 		}
 	}
 	position := l.store.Position()
-	to := countOf(position)
+	to := CountOf(position)
 	for _, e := range l.epochs {
-		if e.N > epochOf(position) && e.Start > 0 && e.Start <= to {
+		if e.N > EpochOf(position) && e.Start > 0 && e.Start <= to {
 			to = e.Start - 1
 		}
 	}
-	if to < countOf(position) {
+	if to < CountOf(position) {
 		place, err := l.placeOf(to)
 		if err != nil {
 			return err
@@ -53,35 +53,35 @@ func (l *Log) reconcile(st State) error {
 // placeOf returns the position of this node that has a count: its epoch is that of the newest entry up to there. Where epochs began an engine may
 // have forgotten.
 func (l *Log) placeOf(count uint64) (uint64, error) {
-	n := min(l.epochAt(count).N, epochOf(l.store.Position()))
-	list, err := l.store.After(positionOf(n, count))
+	n := min(l.epochAt(count).N, EpochOf(l.store.Position()))
+	list, err := l.store.After(PositionOf(n, count))
 	if err != nil {
 		return 0, err
 	}
 	for _, x := range list {
-		if countOf(x.Position) > count {
+		if CountOf(x.Position) > count {
 			break
 		}
-		n = epochOf(x.Position)
+		n = EpochOf(x.Position)
 	}
-	return positionOf(n, count), nil
+	return PositionOf(n, count), nil
 }
 
 // endOf returns the position up to which this node has entries of epoch n and those before it: in front of the first that is of a later one.
 func (l *Log) endOf(n uint64) (uint64, error) {
 	position := l.store.Position()
-	if epochOf(position) <= n {
+	if EpochOf(position) <= n {
 		return position, nil
 	}
-	later, err := l.store.After(positionOf(n+1, 0) - 1)
+	later, err := l.store.After(PositionOf(n+1, 0) - 1)
 	if err != nil {
 		return 0, err
 	}
-	end := countOf(position)
+	end := CountOf(position)
 	if len(later) > 0 {
-		end = countOf(later[0].Position) - 1
+		end = CountOf(later[0].Position) - 1
 	}
-	return positionOf(n, end), nil
+	return PositionOf(n, end), nil
 }
 
 // rollback takes back what is behind a position, and epochs above n.
@@ -134,7 +134,7 @@ func (l *Log) forgotten() {
 // isLost says that a later epoch began at or in front of a position: what the engine said stands there is gone.
 func (l *Log) isLost(position uint64) bool {
 	for _, e := range *l.lines.Load() {
-		if e.N > epochOf(position) && e.Start > 0 && e.Start <= countOf(position) {
+		if e.N > EpochOf(position) && e.Start > 0 && e.Start <= CountOf(position) {
 			return true
 		}
 	}

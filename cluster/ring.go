@@ -8,7 +8,7 @@ type ring struct {
 }
 
 func (r *ring) add(e Entry) {
-	if n := len(r.entries); n > 0 && countOf(r.entries[n-1].Position)+1 != countOf(e.Position) {
+	if n := len(r.entries); n > 0 && CountOf(r.entries[n-1].Position)+1 != CountOf(e.Position) {
 		r.clear()
 	}
 	r.entries = append(r.entries, e)

@@ -60,7 +60,7 @@ func (l *Log) Stats() Stats {
 	}
 	if st := l.state.Load(); st != nil {
 		s.Epoch = st.Epoch.N
-		if last, have := countOf(st.Last), countOf(l.applied.Load()); last > have {
+		if last, have := CountOf(st.Last), CountOf(l.applied.Load()); last > have {
 			s.Lag = last - have
 		}
 	}

@@ -36,7 +36,7 @@ func (l *Log) await(batch []*pending, outcomes []Outcome) {
 	applied := l.applied.Load()
 	for i, p := range batch {
 		p.as = outcomes[i]
-		if position := p.as.Position; countOf(position) > countOf(applied) {
+		if position := p.as.Position; CountOf(position) > CountOf(applied) {
 			l.waiting[position] = append(l.waiting[position], p)
 		} else {
 			came = append(came, p)
@@ -65,7 +65,7 @@ func (l *Log) settled(p *pending) {
 		l.lostOne(p)
 		return
 	}
-	id := codec.ID{Epoch: l.store.EpochOf(epochOf(p.as.Position)), Offset: p.as.Offset}
+	id := codec.ID{Epoch: l.store.EpochOf(EpochOf(p.as.Position)), Offset: p.as.Offset}
 	switch st := l.state.Load(); {
 	case id.Epoch == "":
 		p.fail(fmt.Errorf("%w: the epoch of what it was taken as is not known any more", codec.ErrUnavailable))

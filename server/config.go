@@ -116,7 +116,7 @@ type Config struct {
 	JWTAudience string
 
 	// Cluster is the address of an engine that keeps the log of several nodes, which serve the same rooms: "redis://HOST:PORT",
-	// "rediss://..." or "unix:PATH". "" is none: this process is alone.
+	// "rediss://...", "unix:PATH" of Redis, or "postgres://USER@HOST/DATABASE". "" is none: this process is alone.
 	Cluster string
 	// ClusterName tells this cluster from others at the same engine. Default DefaultClusterName.
 	ClusterName string

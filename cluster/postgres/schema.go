@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -106,7 +107,7 @@ end $$;
 // Init makes what is missing of the schema. Several nodes may do so at once.
 func (e *Engine) Init(ctx context.Context) error {
 	return e.calls.do(ctx, func(ctx context.Context, c *pgconn.PgConn) error {
-		_, err := c.Exec(ctx, "begin; select pg_advisory_xact_lock(hashtext('edgechat init'));"+e.Statements()+"commit").ReadAll()
+		_, err := c.Exec(ctx, "begin; select pg_advisory_xact_lock(hashtext('edgechat init'));"+e.statements()+"commit").ReadAll()
 		if err != nil {
 			_, _ = c.Exec(ctx, "rollback").ReadAll()
 			return fmt.Errorf("postgres: make the schema %s: %w", e.schema, err)
@@ -115,7 +116,12 @@ func (e *Engine) Init(ctx context.Context) error {
 	})
 }
 
-// Statements returns the SQL that makes the schema, for an administrator to run.
-func (e *Engine) Statements() string {
+// Statements returns the SQL that makes the schema, and lets a role use it, for an administrator to run. A node as that role makes nothing then.
+func (e *Engine) Statements(role string) string {
+	to := `"` + strings.ReplaceAll(role, `"`, `""`) + `"`
+	return "begin;\n" + strings.TrimSpace(e.statements()) + fmt.Sprintf("\ngrant usage on schema %[1]s to %[2]s;\ngrant all on all tables in schema %[1]s to %[2]s;\ngrant execute on all functions in schema %[1]s to %[2]s;\ncommit;\n", e.schema, to)
+}
+
+func (e *Engine) statements() string {
 	return "create schema if not exists " + e.schema + ";" + e.in(schema)
 }

@@ -70,7 +70,6 @@ func (e *Engine) state(ctx context.Context) (st cluster.State, err error) {
 		}
 		switch {
 		case string(row[0]) == "t":
-			st.Problem = "it is a standby: name the primary"
 			return errStandby
 		case string(row[1]) == "on":
 			st.Problem = "it is read-only"
@@ -93,20 +92,17 @@ func (e *Engine) state(ctx context.Context) (st cluster.State, err error) {
 		e.renew(st.Run)
 		st.Epoch = cluster.Epoch{N: number(row[2]), Name: string(row[3]), Start: number(row[4])}
 		seq := number(row[5])
-		st.Last = st.Epoch.N<<40 | seq
-		if last := number(row[6]); last&(1<<40-1) > seq {
+		st.Last = cluster.PositionOf(st.Epoch.N, seq)
+		if last := number(row[6]); cluster.CountOf(last) > seq {
 			st.Last = last
 		}
 		st.Verified = st.Run == string(row[1])
 		return nil
 	})
-	if errors.Is(err, errStandby) {
-		err = errors.New("postgres: " + st.Problem)
-	}
 	return st, err
 }
 
-var errStandby = errors.New("postgres: it is a standby")
+var errStandby = errors.New("postgres: it is a standby: name the primary")
 
 // renew gives up connections to a server that crashed, which nobody has used since.
 func (e *Engine) renew(run string) {
@@ -132,7 +128,7 @@ func (e *Engine) trim(ctx context.Context, last uint64) {
 		e.trimmed = time.Now()
 	}
 	e.mu.Unlock()
-	count := last & (1<<40 - 1)
+	count := cluster.CountOf(last)
 	if !due || count <= uint64(e.cfg.Keep) {
 		return
 	}

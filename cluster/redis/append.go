@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -43,9 +42,6 @@ return out
 // scriptOf is the script for a run: another text, and so another name, for each.
 func scriptOf(run string) string { return "-- edgechat, run " + run + appendScript }
 
-// scripts are names of scripts by run.
-var scripts sync.Map
-
 // Append is that of cluster.Engine.
 func (e *Engine) Append(ctx context.Context, run string, least uint64, items []cluster.Item) (out []cluster.Outcome, err error) {
 	err = e.writes.do(ctx, func(c redis.Conn) error {
@@ -54,16 +50,14 @@ func (e *Engine) Append(ctx context.Context, run string, least uint64, items []c
 			return err
 		}
 		args := make([]any, 0, 11+3*len(items))
-		args = append(args, name, 3, e.key("meta"), e.key("log"), e.key("heads"), run, e.key("k:"), e.cfg.KeyTime.Milliseconds(), e.cfg.Keep, least>>40, least&(1<<40-1))
+		args = append(args, name, 3, e.key("meta"), e.key("log"), e.key("heads"), run, e.key("k:"), keyTime.Milliseconds(), e.cfg.Keep, cluster.EpochOf(least), cluster.CountOf(least))
 		for _, x := range items {
 			args = append(args, x.Room, x.Key, x.Record)
 		}
 		list, err := redis.Strings(c.Do("EVALSHA", args...))
 		var reply redis.Error
 		if errors.As(err, &reply) && strings.HasPrefix(reply.Error(), "NOSCRIPT") { // also of one whose scripts somebody has flushed
-			e.writes.mu.Lock()
-			e.writes.loaded = ""
-			e.writes.mu.Unlock()
+			e.writes.run = ""
 		}
 		if err != nil {
 			return err
@@ -82,10 +76,7 @@ func (e *Engine) Append(ctx context.Context, run string, least uint64, items []c
 // load has the script known to the server, if it is in that run, and returns its name.
 func (e *Engine) load(c redis.Conn, run string) (string, error) {
 	l := e.writes
-	l.mu.Lock()
-	loaded := l.loaded == run
-	l.mu.Unlock()
-	if !loaded {
+	if l.run != run {
 		text, err := redis.String(c.Do("INFO", "server"))
 		if err != nil {
 			return "", err
@@ -93,17 +84,12 @@ func (e *Engine) load(c redis.Conn, run string) (string, error) {
 		if now := parseInfo(text)["run_id"]; now != run {
 			return "", fmt.Errorf("%w: the server is in run %s", cluster.ErrUnverified, now)
 		}
-		name, err := redis.String(c.Do("SCRIPT", "LOAD", scriptOf(run)))
-		if err != nil {
+		if l.script, err = redis.String(c.Do("SCRIPT", "LOAD", scriptOf(run))); err != nil {
 			return "", err
 		}
-		scripts.Store(run, name)
-		l.mu.Lock()
-		l.loaded = run
-		l.mu.Unlock()
+		l.run = run
 	}
-	name, _ := scripts.Load(run)
-	return name.(string), nil
+	return l.script, nil
 }
 
 func parseOutcome(v string) (out cluster.Outcome, err error) {
@@ -118,7 +104,7 @@ func parseOutcome(v string) (out cluster.Outcome, err error) {
 	if err1 != nil || err2 != nil || err3 != nil {
 		return out, fmt.Errorf("redis: an outcome %q", v)
 	}
-	out.Offset, out.Position = offset, n<<40|seq
+	out.Offset, out.Position = offset, cluster.PositionOf(n, seq)
 	return out, nil
 }
 

@@ -45,8 +45,6 @@ type Config struct {
 	Name string
 	// Keep is how many entries the log holds at least; older ones are dropped. Default 100,000.
 	Keep int
-	// KeyTime is how long a key is known at least. Default 10 minutes.
-	KeyTime time.Duration
 }
 
 const (
@@ -55,6 +53,7 @@ const (
 	tailWait = time.Second
 	mostTime = 4500 * time.Millisecond // of a call that connects, loads its script, and waits
 	pageSize = 1000
+	keyTime  = 10 * time.Minute // that a key is known at least
 )
 
 // An Engine is a cluster.Engine.
@@ -76,17 +75,14 @@ func Open(cfg Config) (*Engine, error) {
 	if cfg.Address == "" || cfg.Name == "" {
 		return nil, errors.New("redis: Config needs an Address and a Name")
 	}
-	if strings.ContainsAny(cfg.Name, "{}: \n") {
-		return nil, fmt.Errorf("redis: Name %q: letters, digits, - and _ alone", cfg.Name)
+	if err := cluster.CheckName(cfg.Name, cluster.MostName); err != nil {
+		return nil, fmt.Errorf("redis: Name %w", err)
 	}
 	if cfg.Keep == 0 {
-		cfg.Keep = 100_000
+		cfg.Keep = cluster.Keep
 	}
-	if cfg.KeyTime == 0 {
-		cfg.KeyTime = 10 * time.Minute
-	}
-	if cfg.Keep < 0 || cfg.KeyTime < 0 {
-		return nil, fmt.Errorf("redis: Keep is %d, KeyTime is %s; neither may be negative", cfg.Keep, cfg.KeyTime)
+	if cfg.Keep < 0 {
+		return nil, fmt.Errorf("redis: Keep is %d, must not be negative", cfg.Keep)
 	}
 	e := &Engine{page: pageSize, cfg: cfg, prefix: "edgechat:{" + cfg.Name + "}:"}
 	for _, l := range []**lane{&e.calls, &e.writes, &e.tail} {
@@ -113,10 +109,12 @@ type lane struct {
 	engine *Engine
 	busy   chan struct{} // of size 1: a call has it
 
+	// What the call under way knows of its connection: the script that was loaded over it, and for which run.
+	run, script string
+
 	mu     sync.Mutex
 	conn   redis.Conn
 	closed bool
-	loaded string // the run of the script that was loaded over it
 }
 
 // do runs f on the connection.
@@ -158,7 +156,7 @@ func (l *lane) connect(ctx context.Context) (redis.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.conn, l.loaded = c, ""
+	l.conn, l.run, l.script = c, "", ""
 	return c, nil
 }
 
@@ -237,9 +235,9 @@ func parsePosition(id string) (uint64, error) {
 	if !ok || err1 != nil || err2 != nil {
 		return 0, fmt.Errorf("redis: the log has an entry %q, which is not edgechat's", id)
 	}
-	return n<<40 | seq, nil
+	return cluster.PositionOf(n, seq), nil
 }
 
 func formatPosition(p uint64) string {
-	return strconv.FormatUint(p>>40, 10) + "-" + strconv.FormatUint(p&(1<<40-1), 10)
+	return strconv.FormatUint(cluster.EpochOf(p), 10) + "-" + strconv.FormatUint(cluster.CountOf(p), 10)
 }

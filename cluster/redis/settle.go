@@ -132,7 +132,7 @@ const restorePart = 1000
 func (e *Engine) Restore(ctx context.Context, run, node string, entries []cluster.Entry, heads map[string]uint64) error {
 	call := func(heads []any, entries []cluster.Entry) error {
 		args := []any{restoreScript, 4, e.key("lead"), e.key("meta"), e.key("heads"), e.key("log"),
-			run, node, leadLife, e.key("k:"), e.cfg.KeyTime.Milliseconds(), e.cfg.Keep, len(heads) / 2}
+			run, node, leadLife, e.key("k:"), keyTime.Milliseconds(), e.cfg.Keep, len(heads) / 2}
 		args = append(args, heads...)
 		for _, x := range entries {
 			args = append(args, formatPosition(x.Position), x.Room, x.Offset, x.Key, x.Record)

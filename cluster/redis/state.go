@@ -52,7 +52,7 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 		st.Epoch.Name = meta[2]
 		st.Epoch.Start, _ = strconv.ParseUint(meta[3], 10, 40)
 		seq, _ := strconv.ParseUint(meta[4], 10, 40)
-		st.Last = st.Epoch.N<<40 | seq
+		st.Last = cluster.PositionOf(st.Epoch.N, seq)
 		if len(newest) > 0 { // what the log has counts, where meta was lost
 			entry, err := redis.Values(newest[0], nil)
 			if err != nil {
@@ -66,7 +66,7 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 			if err != nil {
 				return err
 			}
-			if p&(1<<40-1) > seq {
+			if cluster.CountOf(p) > seq {
 				st.Last = p
 			}
 		}

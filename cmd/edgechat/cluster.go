@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"strings"
 
 	"edgechat/admin"
 	"edgechat/internal/settings"
@@ -60,16 +58,10 @@ func clusterInit(_ context.Context, a *app) error {
 	if o.Cluster == "" {
 		return &failure{errs: []error{errors.New("there is no --cluster: name the engine")}, code: 2}
 	}
-	sql, err := server.ClusterStatements(o.Config)
+	text, err := server.ClusterStatements(o.Config, o.role)
 	if err != nil {
 		return &failure{errs: []error{err}, code: 2}
 	}
-	if sql == "" {
-		_, err := fmt.Fprintln(a.stdout, "-- Redis has nothing to be made. Set appendonly yes, appendfsync always or everysec, and maxmemory-policy noeviction.")
-		return err
-	}
-	schema := `"edgechat_` + o.ClusterName + `"`
-	_, err = fmt.Fprintf(a.stdout, "begin;\n%s\ngrant usage on schema %s to %[3]q;\ngrant all on all tables in schema %[2]s to %[3]q;\ngrant execute on all functions in schema %[2]s to %[3]q;\ncommit;\n",
-		strings.TrimSpace(sql), schema, o.role)
+	_, err = io.WriteString(a.stdout, text)
 	return err
 }
