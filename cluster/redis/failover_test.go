@@ -167,6 +167,8 @@ func TestOldDump(t *testing.T) {
 			t.Errorf("its key is that of %s, was %s", again, first)
 		}
 	}
+	last := list[1].Log().Head("den")
+	clustertest.Eventually(t, "both have the last", func() bool { return list[0].Log().Head("den") == last })
 	all := list[0].Contents(t, "den")
 	same(t, list, all...)
 	if got := strings.Join(all, " "); !strings.HasPrefix(got, "1 2.0 3.0 2.1 ") || !strings.HasSuffix(got, " 3.1 2.2 3.2") {
