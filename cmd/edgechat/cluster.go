@@ -44,7 +44,7 @@ func (o *clusterOptions) table(func(string) string) []settings.Setting {
 	return []settings.Setting{
 		clusterAddress(settings.Setting{Name: "cluster", Takes: "ADDRESS", DefaultText: "none", Usage: "address of the engine, as serve has it"}, &o.Cluster),
 		clusterName(settings.Setting{Name: "cluster-name", Takes: "NAME", Default: server.DefaultClusterName, Usage: "name of the cluster, as serve has it"}, &o.ClusterName),
-		clusterName(settings.Setting{Name: "role", Takes: "NAME", Default: "edgechat", NoEnv: true, Usage: "user of PostgreSQL as whom the nodes connect"}, &o.role),
+		roleName(settings.Setting{Name: "role", Takes: "NAME", Default: "edgechat", NoEnv: true, Usage: "user of PostgreSQL as whom the nodes connect"}, &o.role),
 	}
 }
 

@@ -91,7 +91,7 @@ func (o *options) table(getenv func(string) string) []settings.Setting {
 			Usage: "name that tells this cluster from others at the same engine"}, &c.ClusterName),
 		clusterPassword(settings.Setting{Name: "cluster-password", Takes: "FILE", DefaultText: "$CREDENTIALS_DIRECTORY/cluster-password if there is one and --cluster is set, else none",
 			Usage: "file with the password of the engine"}, &c.ClusterPassword, getenv),
-		clusterName(settings.Setting{Name: "node-name", Takes: "NAME", DefaultText: "the machine's name",
+		nodeName(settings.Setting{Name: "node-name", Takes: "NAME", DefaultText: "the machine's name",
 			Usage: "name of this server in the cluster, which no other of it has"}, &c.NodeName),
 		advertised(settings.Setting{Name: "advertise", Takes: "URL", DefaultText: "none: clients are told of no other servers", Allowed: "http://host:port, https://, ws:// or wss://",
 			Usage: "address under which clients reach this server, which those of others of the cluster are told: they go there when theirs is gone"}, &c.Advertise),
