@@ -160,6 +160,7 @@ func (l *Log) Close() error {
 	l.mu.Unlock()
 	l.stop()
 	l.wg.Wait()
+	l.strike()
 	l.failAll(func(*pending) bool { return true }, errors.New("the server stops"))
 	return l.engine.Close()
 }

@@ -80,6 +80,7 @@ func (l *Log) run() error {
 				return l.gone(st)
 			}
 			l.expire()
+			l.strike()
 		}
 		// A problem of the engine keeps it from taking messages, not us from reading them.
 		if st.Problem == "" {

@@ -12,8 +12,9 @@ import (
 // What a rollback takes away, and has a key, was acknowledged: this node owes it to the log, and appends it again. The store keeps it
 // in a file until that is done, since the node may end before.
 type owed struct {
-	mu   sync.Mutex
-	list map[string]codec.Record // by room and key
+	mu    sync.Mutex
+	list  map[string]codec.Record // by room and key
+	ahead bool                    // some of the file's are paid
 }
 
 // neverLate is when what is owed is given up.
@@ -103,13 +104,23 @@ func (l *Log) again(records []codec.Record) {
 	l.requeue(items)
 }
 
-// paid notes that the log has a record again. The file goes with the last of them: to append one twice does nothing, since it has a key.
+// paid notes that the log has a record again.
 func (l *Log) paid(rec codec.Record) {
 	l.owed.mu.Lock()
 	defer l.owed.mu.Unlock()
 	delete(l.owed.list, owedName(&rec))
-	if len(l.owed.list) == 0 {
+	if l.owed.ahead = len(l.owed.list) > 0; !l.owed.ahead {
 		_ = l.keepOwed() // it was logged
+	}
+}
+
+// strike has the file hold what is owed still, once a second: an engine forgets keys after a while, and what is appended again then is said twice.
+func (l *Log) strike() {
+	l.owed.mu.Lock()
+	defer l.owed.mu.Unlock()
+	if l.owed.ahead {
+		l.owed.ahead = false // a file that cannot be written is tried again with the next that is paid
+		_ = l.keepOwed()     // it was logged
 	}
 }
 

@@ -57,7 +57,7 @@ func (l *Log) settled(p *pending) {
 	l.mu.Lock()
 	void := l.voids[p.as.Position]
 	l.mu.Unlock()
-	if void && !p.as.Duplicate {
+	if void { // also for who sends again what had no effect
 		p.done.Tell(codec.Receipt{Err: codec.ErrNoTarget})
 		return
 	}

@@ -18,7 +18,6 @@
 package redis
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -103,106 +102,6 @@ func (e *Engine) Close() error {
 }
 
 func (e *Engine) key(name string) string { return e.prefix + name }
-
-// A lane is one connection, which one call at a time uses. It is made anew after any error: nothing is sent twice.
-type lane struct {
-	engine *Engine
-	busy   chan struct{} // of size 1: a call has it
-
-	// What the call under way knows of its connection: the script that was loaded over it, and for which run.
-	run, script string
-
-	mu     sync.Mutex
-	conn   redis.Conn
-	closed bool
-}
-
-// do runs f on the connection.
-func (l *lane) do(ctx context.Context, f func(c redis.Conn) error) error {
-	ctx, cancel := context.WithTimeout(ctx, mostTime)
-	defer cancel()
-	select {
-	case l.busy <- struct{}{}:
-		defer func() { <-l.busy }()
-	case <-ctx.Done():
-		return fmt.Errorf("redis: a call before this one is under way: %w", ctx.Err())
-	}
-	c, err := l.connect(ctx)
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
-	defer stop()
-	err = f(c)
-	if err != nil && ctx.Err() != nil {
-		err = errors.Join(context.Cause(ctx), err)
-	}
-	if c.Err() != nil || err != nil && !isReply(err) || ctx.Err() != nil {
-		l.drop()
-	}
-	return err
-}
-
-func (l *lane) connect(ctx context.Context) (redis.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
-		return nil, errors.New("redis: the engine is closed")
-	}
-	if l.conn != nil && l.conn.Err() == nil {
-		return l.conn, nil
-	}
-	c, err := l.engine.dial(ctx)
-	if err != nil {
-		return nil, err
-	}
-	l.conn, l.run, l.script = c, "", ""
-	return c, nil
-}
-
-func (l *lane) drop() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.conn != nil {
-		_ = l.conn.Close()
-		l.conn = nil
-	}
-}
-
-func (l *lane) close() {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.drop()
-}
-
-// dial connects.
-func (e *Engine) dial(ctx context.Context) (redis.Conn, error) {
-	network := "tcp"
-	if strings.HasPrefix(e.cfg.Address, "/") {
-		network = "unix"
-	}
-	options := []redis.DialOption{
-		redis.DialConnectTimeout(dialTime), redis.DialReadTimeout(callTime), redis.DialWriteTimeout(callTime),
-		redis.DialDatabase(e.cfg.Database), redis.DialClientName("edgechat"),
-	}
-	if e.cfg.Username != "" {
-		options = append(options, redis.DialUsername(e.cfg.Username))
-	}
-	if e.cfg.Password != "" {
-		options = append(options, redis.DialPassword(e.cfg.Password))
-	}
-	if e.cfg.TLS != nil {
-		options = append(options, redis.DialUseTLS(true), redis.DialTLSConfig(e.cfg.TLS))
-	}
-	ctx, cancel := context.WithTimeout(ctx, dialTime)
-	defer cancel()
-	c, err := redis.DialContext(ctx, network, e.cfg.Address, options...)
-	if err != nil {
-		return nil, fmt.Errorf("redis: connect to %s: %w", e.cfg.Address, err)
-	}
-	return c, nil
-}
 
 // isReply says that the server has answered with an error: the connection is good.
 func isReply(err error) bool {

@@ -210,9 +210,9 @@ func (e *Engine) Listen(ctx context.Context, heard func(payload []byte)) error {
 		return err
 	}
 	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+	stop := context.AfterFunc(ctx, c.hangUp)
 	defer stop()
-	ps := redis.PubSubConn{Conn: c}
+	ps := redis.PubSubConn{Conn: c.Conn}
 	if err := ps.Subscribe(e.key("presence")); err != nil {
 		return err
 	}

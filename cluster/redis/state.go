@@ -78,7 +78,7 @@ func (e *Engine) State(ctx context.Context) (st cluster.State, err error) {
 	})
 	if replica { // a primary that was demoted keeps its connections, and its address may lead to the new one by now
 		for _, l := range []*lane{e.calls, e.writes, e.tail} {
-			l.drop()
+			l.retire()
 		}
 	}
 	return st, understood(err)
@@ -91,8 +91,8 @@ func (e *Engine) renew(run string) {
 	e.run = run
 	e.mu.Unlock()
 	if was != "" && was != run {
-		e.writes.drop()
-		e.tail.drop()
+		e.writes.retire()
+		e.tail.retire()
 	}
 }
 
