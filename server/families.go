@@ -93,7 +93,7 @@ var families = []family{
 	{"replays_recalled_total", "Times that such frames were taken away to keep within their bound.", func(l *look) any { return l.Hub.Recalled }},
 	{"delivery_seconds", "From when a message got its number until the walk ended in which members had it written.", func(l *look) any { return l.Hub.Delays }},
 	// The cluster, as cluster.Stats has it.
-	{"cluster_degraded", "1 while the engine of the cluster takes no messages.", func(l *look) any { return l.cluster && l.clusterErr }},
+	{"cluster_degraded", "1 while the engine of the cluster takes no messages.", func(l *look) any { return l.cluster && l.clusterDegraded }},
 	{"cluster_nodes", "Other nodes that were heard in the last seconds.", func(l *look) any { return l.Cluster.Nodes }},
 	{"cluster_lag", "Messages that the engine has and this node does not yet.", func(l *look) any { return l.Cluster.Lag }},
 	{"cluster_queue", "Messages that wait for the engine.", func(l *look) any { return l.Cluster.Queue }},

@@ -18,21 +18,21 @@ import (
 // A look is all that the families of one scrape are read from, taken once.
 type look struct {
 	Stats
-	version, compiler    string
-	uptime               float64 // seconds
-	requests             int     // of HTTP that are being answered, and connections that carry them
-	ready, warned        bool    // what Store.Ready and Store.Warning say
-	disk                 uint64  // bytes, see kernelWritten
-	resident             uint64  // bytes
-	mem                  memory
-	goroutines           int
-	descriptors, allowed int
-	dropped              uint64 // lines of the log
-	backups, failed      uint64
-	certificate          float64 // seconds until it ends
-	cert                 cert.Status
-	cluster, clusterErr  bool    // there is one; and it takes no messages
-	sinceBackup          float64 // seconds; -1 if there was none
+	version, compiler        string
+	uptime                   float64 // seconds
+	requests                 int     // of HTTP that are being answered, and connections that carry them
+	ready, warned            bool    // what Store.Ready and Store.Warning say
+	disk                     uint64  // bytes, see kernelWritten
+	resident                 uint64  // bytes
+	mem                      memory
+	goroutines               int
+	descriptors, allowed     int
+	dropped                  uint64 // lines of the log
+	backups, failed          uint64
+	certificate              float64 // seconds until it ends
+	cert                     cert.Status
+	cluster, clusterDegraded bool    // there is one; and it takes no messages
+	sinceBackup              float64 // seconds; -1 if there was none
 }
 
 func (s *Server) look() *look {
@@ -43,7 +43,7 @@ func (s *Server) look() *look {
 	certificate, left := s.certificate()
 	return &look{
 		cert: certificate, certificate: left.Seconds(),
-		cluster: s.cluster != nil, clusterErr: s.cluster != nil && s.cluster.Ready() != nil,
+		cluster: s.cluster != nil, clusterDegraded: s.cluster != nil && s.cluster.Ready() != nil,
 		Stats: s.Stats(), version: s.cfg.Version, compiler: runtime.Version(), uptime: time.Since(s.began).Seconds(), requests: s.requests.held(),
 		ready: s.history().Ready() == nil, warned: s.history().Warning() != nil, disk: kernelWritten(), resident: residentBytes(), mem: readMemory(),
 		goroutines: runtime.NumGoroutine(), descriptors: openDescriptors(), allowed: descriptorLimit(), dropped: s.logDropped(),
