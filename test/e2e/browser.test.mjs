@@ -189,8 +189,8 @@ test('moderation, on the page', async (t) => {
     await failed('words on the wall', 'not sent: this room is read-only: moderators alone write here');
     await alice.page.locator('#compose').waitFor({ state: 'hidden' }); // a room that may not be written in has no input
     await alice.page.reload();
-    await alice.connected();
-    assert.equal(await alice.page.locator('#compose').isVisible(), false, 'from the beginning');
+    await alice.page.getByText('You may read here, not write.').waitFor(); // from the beginning
+    assert.equal(await alice.page.locator('#compose').isVisible(), false);
     admin('read-only', 'wall', '--off');
     await alice.page.locator('#write').click();
     admin('slow', 'wall', '--every', '2s');

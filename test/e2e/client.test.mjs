@@ -162,6 +162,21 @@ test('a dead line is noticed', async (t) => {
   assert.deepEqual((await stored(server)).map((m) => m.content), ['before', 'between', 'after']);
 });
 
+test('what was on its way is no answer of a line that is dead', async (t) => {
+  const server = await (await Server.start(t)).up();
+  const relay = await Relay.to(t, server.port);
+  const { client, seen } = listen(t, relay);
+  await until('it is there', () => seen.subscribed.length === 1);
+  relay.mute();
+  client.check();
+  await server.say('den', 'Bob', 'said before the line died');
+  await until('that is heard', () => seen.messages.length === 1);
+  relay.hold();
+  const from = Date.now();
+  await until('another connection', () => seen.states.length > 2);
+  assert.ok(Date.now() - from < 3_000 + 5_000, `after ${Date.now() - from} ms`);
+});
+
 test('what was not acknowledged is kept by a storage, for each room', async (t) => {
   const server = await Server.start(t);
   const kept = new Map();

@@ -8,6 +8,7 @@ import { away, later } from './harness.mjs';
 export class Relay {
   #pairs = new Set();
   #held = false;
+  #mute = false;
 
   static async to(t, port) {
     const relay = new Relay();
@@ -25,7 +26,7 @@ export class Relay {
     const pair = { near, far };
     this.#pairs.add(pair);
     for (const [from, to] of [[near, far], [far, near]]) {
-      from.on('data', (data) => { if (!pair.dead && !this.#held) to.write(data); });
+      from.on('data', (data) => { if (!pair.dead && !this.#held && !(this.#mute && from === near)) to.write(data); });
       from.on('error', () => {});
       from.on('close', () => {
         if (pair.dead || this.#held) return;
@@ -42,8 +43,11 @@ export class Relay {
     for (const pair of this.#pairs) pair.dead = true;
   }
 
+  // mute forwards nothing of what clients say from now on.
+  mute() { this.#mute = true; }
+
   resume() {
-    this.#held = false;
+    this.#held = this.#mute = false;
   }
 
   end() {

@@ -53,6 +53,7 @@ export class Client extends Events {
   #spoken = json; // that of the socket
   #answer = 0; // timer until which something must be heard
   #answerBy = 0; // when that ends
+  #patience = 0; // ms that it has
   #silence = 0; // timer after which the server is asked
   #interval = PING_INTERVAL;
   #unwatch = () => {};
@@ -283,10 +284,7 @@ export class Client extends Events {
 
   #receive(frame) {
     this.#heardAt = Date.now();
-    if (this.#openedAt) {
-      clearTimeout(this.#answer);
-      this.#answer = 0;
-    }
+    if (this.#openedAt && this.#answer) this.#expect(frame.type === 'pong' || frame.type === 'error' ? 0 : this.#patience);
     if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
     else if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
@@ -332,13 +330,18 @@ export class Client extends Events {
     }, Math.max(due - Date.now(), 100, this.#answer ? this.#interval : 0));
   }
 
-  // #ask has the connection replaced unless something is heard within ms.
+  // #ask has the connection replaced unless it is answered. What comes before the answer was on its way, maybe over a line that is dead
+  // by now; but while it comes, the answer may be behind it.
   #ask(ms) {
     if (!this.#send({ type: 'ping' })) return;
-    const until = Date.now() + ms;
-    if (this.#answer && this.#answerBy <= until) return;
+    if (!this.#answer || this.#answerBy > Date.now() + ms) this.#expect(ms);
+  }
+
+  // #expect has the connection replaced unless something is heard within ms, 0 not.
+  #expect(ms) {
     clearTimeout(this.#answer);
-    this.#answerBy = until;
-    this.#answer = setTimeout(() => this.#connect(), ms);
+    this.#patience = ms;
+    this.#answerBy = Date.now() + ms;
+    this.#answer = ms && setTimeout(() => this.#connect(), ms);
   }
 }
