@@ -87,12 +87,13 @@ type Cluster struct {
 	Durable  bool    `json:"durable"` // what the engine has survives a power cut, by its setting
 	Setting  string  `json:"setting"` // which that is
 	Epoch    string  `json:"epoch"`
-	Number   uint64  `json:"number"`         // of the epoch
-	Position uint64  `json:"position"`       // entries of the log that this node has, counted from its beginning
-	Last     uint64  `json:"last"`           // and the engine, a second ago
-	Queue    int     `json:"queue"`          // messages that wait for the engine
-	Peers    []Node  `json:"peers"`          // the other nodes that were heard in the last seconds
-	Deaf     float64 `json:"deaf,omitempty"` // seconds since when no node is heard, this one neither; Peers are those of before then
+	Number   uint64  `json:"number"`             // of the epoch
+	Position uint64  `json:"position"`           // entries of the log that this node has, counted from its beginning
+	Last     uint64  `json:"last"`               // and the engine, a second ago
+	Queue    int     `json:"queue"`              // messages that wait for the engine
+	Peers    []Node  `json:"peers"`              // the other nodes that were heard in the last seconds
+	Deaf     float64 `json:"deaf,omitempty"`     // seconds since when no node is heard, this one neither; Peers are those of before then
+	DeafWhy  string  `json:"deaf_why,omitempty"` // what the engine says of it
 }
 
 // A Node is another one of the cluster.

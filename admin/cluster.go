@@ -36,6 +36,9 @@ func (c *Cluster) rows(row func(name, format string, args ...any)) {
 	row("  log", "epoch %s (number %d); this node has %d messages, %d behind the engine; %d wait for it", c.Epoch, c.Number, c.Position, behind, c.Queue)
 	if c.Deaf > 0 {
 		row("  nodes", "none is heard since %s, this one neither: who is on others stays as it was then", Span(c.Deaf))
+		if c.DeafWhy != "" {
+			row("  engine", "%s", c.DeafWhy)
+		}
 		return
 	}
 	if len(c.Peers) == 0 {

@@ -40,6 +40,9 @@ func (p *presence) listen() {
 			})
 			if err != nil && ctx.Err() == nil {
 				p.log.stats.deaf.Add(1)
+				if was := p.why.Swap(&err); was == nil || (*was).Error() != err.Error() {
+					p.log.log.Warn("nodes not heard", "err", err)
+				}
 			}
 			if !p.log.sleep(askAgain) {
 				return
@@ -216,6 +219,7 @@ func (p *presence) awake() {
 	}
 	p.deaf = false
 	p.since.Store(0)
+	p.why.Store(nil)
 	for _, o := range p.others {
 		o.heard = p.heard
 	}

@@ -42,6 +42,7 @@ type presence struct {
 	heard  time.Time              // when anybody was
 	deaf   bool                   // nobody was for some time
 	since  atomic.Int64           // when that began, in nanoseconds since 1970; 0 is not
+	why    atomic.Pointer[error]  // what the engine said of it last; nil if nothing
 	peers  atomic.Pointer[[]Peer] // others, as they were a second ago
 }
 
@@ -92,12 +93,17 @@ func (l *Log) Meet(crowd Crowd) {
 	}
 }
 
-// Deaf returns since when nobody was heard, this node neither: who is on others stays as it was then. Zero is not.
-func (l *Log) Deaf() time.Time {
-	if ns := l.presence.since.Load(); ns != 0 {
-		return time.Unix(0, ns)
+// Deaf returns since when nobody was heard, this node neither: who is on others stays as it was then. Zero is not. why is what the engine
+// says of it, nil if it says nothing.
+func (l *Log) Deaf() (since time.Time, why error) {
+	ns := l.presence.since.Load()
+	if ns == 0 {
+		return time.Time{}, nil
 	}
-	return time.Time{}
+	if err := l.presence.why.Load(); err != nil {
+		why = *err
+	}
+	return time.Unix(0, ns), why
 }
 
 func (p *presence) init(l *Log) {

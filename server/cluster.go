@@ -78,8 +78,12 @@ func (s *Server) clusterProblems() (problems, warnings []admin.Problem) {
 		}
 		problems = append(problems, admin.Problem{Code: "cluster", Message: err.Error(), Hint: hint})
 	}
-	if since := s.cluster.Deaf(); !since.IsZero() {
-		warnings = append(warnings, admin.Problem{Code: "cluster_deaf", Message: fmt.Sprintf("no node is heard since %s: who is on others stays as it was then, and they hear of no ban", since.UTC().Format(time.RFC3339)),
+	if since, why := s.cluster.Deaf(); !since.IsZero() {
+		text := fmt.Sprintf("no node is heard since %s: who is on others stays as it was then, and they hear of no ban", since.UTC().Format(time.RFC3339))
+		if why != nil {
+			text += ": " + why.Error()
+		}
+		warnings = append(warnings, admin.Problem{Code: "cluster_deaf", Message: text,
 			Hint: "see that the engine runs and answers; nodes tell each other what they have missed when it does"})
 	}
 	st := s.cluster.Stats()
@@ -104,8 +108,11 @@ func (s *Server) clusterStatus() *admin.Cluster {
 		Name: s.cfg.ClusterName, Node: st.Node, Engine: st.Engine, Ready: s.cluster.Ready() == nil, Durable: st.State.Durable, Setting: st.State.Setting,
 		Epoch: st.State.Epoch.Name, Number: st.State.Epoch.N, Position: cluster.CountOf(st.Position), Last: cluster.CountOf(st.State.Last), Queue: counts.Queue,
 	}
-	if since := s.cluster.Deaf(); !since.IsZero() {
+	if since, why := s.cluster.Deaf(); !since.IsZero() {
 		c.Deaf = max(time.Since(since).Seconds(), 0.001)
+		if why != nil {
+			c.DeafWhy = why.Error()
+		}
 	}
 	for _, p := range st.Peers {
 		c.Peers = append(c.Peers, admin.Node{Name: p.Node, Address: p.Address, Heard: p.Heard.Seconds(), Members: p.Members})
@@ -119,7 +126,7 @@ func (s *Server) nodes() func() (here string, others []string) {
 		return nil
 	}
 	return func() (here string, others []string) {
-		if s.cluster.Deaf().IsZero() {
+		if since, _ := s.cluster.Deaf(); since.IsZero() {
 			for _, p := range s.cluster.Status().Peers {
 				others = append(others, p.Node)
 			}

@@ -261,40 +261,5 @@ func connect(ctx context.Context, cfg *pgconn.Config) (*pgconn.PgConn, error) {
 	return c, nil
 }
 
-// isReply says that the server has answered with an error: the connection is good.
-func isReply(err error) bool {
-	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.Severity == "ERROR" && !strings.HasPrefix(pg.Code, "57P") && pg.Code != codeNoStatement && pg.Code != codeOtherResult
-}
-
-// What functions of the schema raise.
-const (
-	codeUnverified = "EC001"
-	// Of PostgreSQL's own: what is certain not to have been executed.
-	codeReadOnly   = "25006"
-	codeDiskFull   = "53100"
-	codeNoRight    = "42501"
-	codeNoTable    = "42P01"
-	codeNoSchema   = "3F000"
-	codeNoFunction = "42883"
-	// Of a statement that was prepared: somebody has taken it away, or what it is of is another one now.
-	codeNoStatement = "26000"
-	codeOtherResult = "0A000"
-)
-
-func understood(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	switch pg.Code {
-	case codeUnverified, codeNoTable, codeNoSchema, codeNoFunction:
-		return fmt.Errorf("%w: %w", cluster.ErrUnverified, err)
-	case codeReadOnly, codeDiskFull, codeNoRight:
-		return fmt.Errorf("%w: %w", cluster.ErrRefused, err)
-	}
-	return err
-}
-
 // in puts the name of the schema into a statement, for S.
 func (e *Engine) in(sql string) string { return strings.ReplaceAll(sql, "S.", e.schema+".") }

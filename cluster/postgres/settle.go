@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -127,7 +127,7 @@ func (e *Engine) Listen(ctx context.Context, heard func(payload []byte)) error {
 		late := wait.Err() != nil
 		cancel()
 		if late && ctx.Err() == nil {
-			return errors.New("postgres: the session hears nothing: a pooler between must give it a connection of its own (session mode)")
+			return fmt.Errorf("postgres: the session hears nothing: %w", errPooler)
 		}
 		if err != nil {
 			return err
