@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // rooms is how many there are in a chaos.
@@ -68,7 +69,7 @@ func (b *book) acknowledged() int {
 func (b *book) goOn() {
 	b.t.Helper()
 	was := b.acknowledged()
-	eventually(b.t, "something is acknowledged between two faults", func() bool { return b.acknowledged() > was })
+	logtest.Eventually(b.t, "something is acknowledged between two faults", func() bool { return b.acknowledged() > was })
 }
 
 // enough says that what is compared in the end says something: faults were met.

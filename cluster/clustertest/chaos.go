@@ -11,6 +11,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // A Target is an engine's server, and what can be done to it besides.
@@ -72,7 +73,7 @@ func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
 	}
 	for i, n := range c.w.nodes {
 		c.begin(i, n)
-		eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
+		logtest.Eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
 	}
 	end := time.Now().Add(took)
 	var wg sync.WaitGroup
@@ -87,10 +88,10 @@ func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
 	}
 	c.over.Store(true)
 	wg.Wait()
-	eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(c.w) })
+	logtest.Eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(c.w) })
 	c.compare(c.w)
 	for i := range c.w.nodes {
-		eventually(t, fmt.Sprint("node ", i, " knows who is on the others"), func() bool { return c.crowds[i].are(c.elsewhere(i)) })
+		logtest.Eventually(t, fmt.Sprint("node ", i, " knows who is on the others"), func() bool { return c.crowds[i].are(c.elsewhere(i)) })
 	}
 	if took < aLot {
 		return

@@ -12,6 +12,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 	"edgechat/store"
 )
 
@@ -143,7 +144,7 @@ func (n *Node) Say(t *testing.T, room, content, key string) codec.Receipt {
 func (n *Node) SayTaken(t *testing.T, room, content, key string) codec.ID {
 	t.Helper()
 	var r codec.Receipt
-	eventually(t, content+" is taken", func() bool {
+	logtest.Eventually(t, content+" is taken", func() bool {
 		r = n.Say(t, room, content, key)
 		return r.Err == nil
 	})
@@ -168,16 +169,10 @@ func Late(t *testing.T, s Server) *Node {
 	return newWorld(t, s, 1000, "late", []string{filepath.Join(t.TempDir(), "edgechat.db")}).nodes[0]
 }
 
-// Eventually waits until what it says is so.
-func Eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	eventually(t, what, ok)
-}
-
 func (n *Node) begin(t *testing.T) {
 	t.Helper()
 	n.Log().Deliver(n.deliver, n.cut)
-	eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
+	logtest.Eventually(t, n.name+" is ready", func() bool { return n.Log().Ready() == nil })
 }
 
 // crash has the node go on from what is on its disk now, while nothing is said: else the two files would not be of one moment.
@@ -199,12 +194,3 @@ func (n *Node) crash(t *testing.T) {
 }
 
 const patience = time.Minute
-
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: not within %s", what, patience)
-		}
-	}
-}

@@ -11,6 +11,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 	"edgechat/moderation"
 )
 
@@ -98,8 +99,8 @@ func Crowded(t *testing.T, server Server) {
 	for i, n := range list {
 		n.Log().Meet(crowds[i])
 	}
-	eventually(t, "all are known", func() bool { return crowds[1].joined.Load()-crowds[1].left.Load() == members })
-	eventually(t, "all bans hold", func() bool { return rules[0].Sums() == rules[1].Sums() && len(rules[1].List("")) == bans })
+	logtest.Eventually(t, "all are known", func() bool { return crowds[1].joined.Load()-crowds[1].left.Load() == members })
+	logtest.Eventually(t, "all bans hold", func() bool { return rules[0].Sums() == rules[1].Sums() && len(rules[1].List("")) == bans })
 	if crowds[1].joined.Load() != members {
 		t.Errorf("%d joined and %d left", crowds[1].joined.Load(), crowds[1].left.Load())
 	}

@@ -1,6 +1,10 @@
 package clustertest
 
-import "testing"
+import (
+	"testing"
+
+	"edgechat/hub/logtest"
+)
 
 // A Pair is a primary and its replica, behind a proxy that leads to the primary.
 type Pair struct {
@@ -20,7 +24,7 @@ func Promoted(t *testing.T, p Pair) {
 	p.CaughtUp()
 	p.Promote()
 	second := list[0].SayTaken(t, "den", "2", "k2")
-	eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
 	p.Primary.Kill(t)
 	p.Proxy.To(p.ReplicaAt)
 	third := list[1].SayTaken(t, "den", "3", "k3")
@@ -38,7 +42,7 @@ func Promoted(t *testing.T, p Pair) {
 func OldPrimary(t *testing.T, p Pair) {
 	list := Following(t, p, 2)
 	first := list[0].SayTaken(t, "den", "1", "k1")
-	eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == first })
+	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == first })
 	p.CaughtUp()
 	p.Promote()
 	p.Proxy.To(p.ReplicaAt)
@@ -48,7 +52,7 @@ func OldPrimary(t *testing.T, p Pair) {
 	if second.Epoch == first.Epoch {
 		t.Fatalf("%s behind %s", second, first)
 	}
-	eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
+	logtest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
 
 	e := p.Primary.Engine(t) // of a node that never heard of the failover, and was not answered
 	defer e.Close()

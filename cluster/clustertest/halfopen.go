@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/cluster"
+	"edgechat/hub/logtest"
 )
 
 // A Net is a network of the test's own.
@@ -93,7 +94,7 @@ func HalfOpen(t *testing.T, n Net, address string, port int, open func() cluster
 	}
 	end()
 	var out []cluster.Outcome
-	eventually(t, "it writes again", func() bool {
+	logtest.Eventually(t, "it writes again", func() bool {
 		var err error
 		n.Do(func() {
 			ctx, cancel := context.WithTimeout(ctx, mostHalfOpen)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // killing is nodes that are processes.
@@ -61,7 +62,7 @@ func Kills(t *testing.T, s Target, within func(func()), nodes int, took time.Dur
 		n.deliver, n.cut = r.deliver, r.cut
 		n.begin(t)
 	}
-	eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(w) })
+	logtest.Eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(w) })
 	k.compare(w)
 }
 

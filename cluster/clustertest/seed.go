@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 	"edgechat/store"
 )
 
@@ -55,7 +56,7 @@ func RunSeed(t *testing.T, s Server) {
 	first.Follow(t)
 	away.Follow(t)
 	seen := first.SayTaken(t, "den", "seen", "k")
-	Eventually(t, "both have it", func() bool { return away.Log().Head("den") == seen })
+	logtest.Eventually(t, "both have it", func() bool { return away.Log().Head("den") == seen })
 	away.Stop(t)
 	say := func(what string, n int) {
 		for i := range n {
@@ -91,7 +92,7 @@ func RunSeed(t *testing.T, s Server) {
 	late.Follow(t)
 	same := func(n *Node) {
 		t.Helper()
-		Eventually(t, "it has all", func() bool {
+		logtest.Eventually(t, "it has all", func() bool {
 			return n.Log().Head("den") == first.Log().Head("den") && n.Log().Head("hall") == first.Log().Head("hall")
 		})
 		for _, room := range []string{"den", "hall"} {
@@ -109,7 +110,7 @@ func RunSeed(t *testing.T, s Server) {
 	same(late)
 
 	away.Begin(t)
-	Eventually(t, "it is up to date", func() bool { return away.Log().Head("den") == first.Log().Head("den") })
+	logtest.Eventually(t, "it is up to date", func() bool { return away.Log().Head("den") == first.Log().Head("den") })
 	if p, err := away.Log().Read("den", codec.Query{After: &seen}); err != nil || p.Recovered {
 		t.Errorf("recovered over a hole: %v %v", p.Recovered, err)
 	}
@@ -119,7 +120,7 @@ func RunSeed(t *testing.T, s Server) {
 	same(away)
 	last := away.SayTaken(t, "den", "by who was away", "l")
 	for _, n := range w.nodes {
-		Eventually(t, "all have the last", func() bool { return n.Log().Head("den") == last })
+		logtest.Eventually(t, "all have the last", func() bool { return n.Log().Head("den") == last })
 	}
 	same(late)
 	same(away)

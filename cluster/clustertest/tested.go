@@ -58,7 +58,7 @@ func (w Tested) Lose(t *testing.T, do func()) {
 	}
 	others := w.nodes[1:]
 	for _, n := range others {
-		eventually(t, "all nodes are as far", func() bool { return n.Log().Status().Position == w.nodes[0].Log().Status().Position })
+		logtest.Eventually(t, "all nodes are as far", func() bool { return n.Log().Status().Position == w.nodes[0].Log().Status().Position })
 		n.Stop(t)
 	}
 	w.Server.Snapshot(t) // which may have restarted it

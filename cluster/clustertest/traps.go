@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // Following returns nodes that follow.
@@ -27,7 +28,7 @@ func AnswerLost(t *testing.T, s Server, p *Proxy, request string) {
 	if r := n.Say(t, "den", "keyed", "k2"); r.Err != nil || r.ID.Offset != 2 {
 		t.Errorf("with a key: %+v", r)
 	}
-	eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil })
+	logtest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil })
 	p.Lose(request)
 	if r := n.Say(t, "den", "plain", ""); r.Err == nil {
 		t.Errorf("without a key: %+v", r)
@@ -62,7 +63,7 @@ func Stopped(t *testing.T, s Server, signal func(syscall.Signal)) {
 func Retention(t *testing.T, s Server, trim func(keep int)) {
 	list := Following(t, s, 2)
 	seen := list[0].SayTaken(t, "den", "seen", "k")
-	eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == 1 })
+	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == 1 })
 	list[1].Stop(t)
 	told := make(chan codec.Receipt, 500)
 	for i := range cap(told) {
@@ -89,7 +90,7 @@ func Retention(t *testing.T, s Server, trim func(keep int)) {
 		t.Errorf("recovered over a hole: %+v %v", p.Recovered, err)
 	}
 	last := list[0].SayTaken(t, "den", "last", "l")
-	eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == last })
+	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == last })
 }
 
 // RestartedIdle kills the engine while nothing is said, and starts it again: no connection of its earlier run is used for what is said then, by whichever node.
@@ -109,7 +110,7 @@ func RestartedIdle(t *testing.T, s Server) {
 		s.Kill(t)
 		s.Start(t)
 		for _, n := range list {
-			eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Run != was })
+			logtest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Run != was })
 		}
 	}
 	list[1].SayTaken(t, "den", "last", "last")
@@ -133,7 +134,7 @@ func Lagging(t *testing.T, s Server) {
 		was := list[0].Log().Status().State.Epoch.N
 		s.Kill(t)
 		s.Start(t)
-		eventually(t, "an epoch begins", func() bool { return list[0].Log().Ready() == nil && list[0].Log().Status().State.Epoch.N > was })
+		logtest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Ready() == nil && list[0].Log().Status().State.Epoch.N > was })
 		say(fmt.Sprint(i, ".3"))
 		say(fmt.Sprint(i, ".4"))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
+	"edgechat/hub/logtest"
 )
 
 // A proxied server is reached by a proxy, which may lead elsewhere.
@@ -73,7 +74,7 @@ func failing(t *testing.T) clustertest.Pair {
 		Server: s, Proxy: s.proxy, Primary: primary, ReplicaAt: second.socket(), PrimaryAt: primary.socket(),
 		CaughtUp: func() {
 			at := ask(primary, "select pg_current_wal_lsn()::text")
-			clustertest.Eventually(t, "the standby has all", func() bool {
+			logtest.Eventually(t, "the standby has all", func() bool {
 				return ask(second, "select coalesce(pg_last_wal_replay_lsn() >= '"+at+"', false)::text") == "true"
 			})
 		},
@@ -96,7 +97,7 @@ func TestPromoted(t *testing.T) {
 	n.SayTaken(t, "hall", "1", "k1")
 	p.Proxy.To(p.ReplicaAt)
 	p.Proxy.Cut()
-	clustertest.Eventually(t, "it is said", func() bool {
+	logtest.Eventually(t, "it is said", func() bool {
 		err := n.Log().Ready()
 		return err != nil && strings.Contains(err.Error(), "it is a standby: name the primary")
 	})
@@ -138,18 +139,18 @@ func TestOldDump(t *testing.T) {
 	}
 	script("create table public.dump_T as select * from S.T")
 	second := list[0].SayTaken(t, "den", "2", "")
-	clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
 	was := list[0].Log().Status().State
 	script("truncate S.T; insert into S.T select * from public.dump_T")
 	began := time.Now()
 	if r := list[1].Say(t, "den", "plain", ""); r.Err == nil && r.ID.Offset <= second.Offset {
 		t.Errorf("taken as %s, behind %s", r.ID, second)
 	}
-	clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+	logtest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
 	if took := time.Since(began); took > 22*time.Second { // two, and the rest is for a machine that does something else
 		t.Errorf("noticed after %s", took)
 	}
-	clustertest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+	logtest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
 	if st := list[0].Log().Status().State; st.Run != was.Run {
 		t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
 	}
@@ -157,7 +158,7 @@ func TestOldDump(t *testing.T) {
 	if again := list[0].SayTaken(t, "den", "1", "k1"); again != first {
 		t.Errorf("its key is that of %s, was %s", again, first)
 	}
-	clustertest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
+	logtest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
 	contents := list[0].Contents(t, "den")
 	if got := strings.Join(contents, " "); got != "1 2 3" && got != "1 2 plain 3" { // what has no key may be refused
 		t.Errorf("%s", got)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"edgechat/cluster/clustertest"
+	"edgechat/hub/logtest"
 )
 
 // TestFull: a server whose disk is full refuses, or ends. Once there is room, and it runs, all that was acknowledged is there, and no id was given twice. Only root may
@@ -44,7 +45,7 @@ func TestFull(t *testing.T) {
 		t.Fatal("the disk is not full")
 	}
 	refused := ""
-	clustertest.Eventually(t, "it is full", func() bool { // WAL segments and pages that it has take some still
+	logtest.Eventually(t, "it is full", func() bool { // WAL segments and pages that it has take some still
 		r := n.Say(t, "hall", strings.Repeat("x", 60_000), "")
 		if r.Err != nil {
 			refused = r.Err.Error()

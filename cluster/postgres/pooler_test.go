@@ -11,6 +11,7 @@ import (
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // A pooler is a PgBouncer in front of a server.
@@ -51,7 +52,7 @@ func pool(t *testing.T, s *server, mode string) *pooler {
 		_ = cmd.Wait()
 	})
 	p := &pooler{s, front.dir}
-	clustertest.Eventually(t, "the pooler answers", func() bool {
+	logtest.Eventually(t, "the pooler answers", func() bool {
 		_, err := os.Stat(filepath.Join(front.dir, ".s.PGSQL.5432"))
 		return err == nil
 	})
@@ -85,7 +86,7 @@ func TestPooler(t *testing.T) {
 			n.Log().Meet(clustertest.NewCrowd(t))
 		}
 		for _, n := range w.Nodes() {
-			clustertest.Eventually(t, "it is said", func() bool {
+			logtest.Eventually(t, "it is said", func() bool {
 				_, err := n.Log().Deaf()
 				return err != nil && strings.Contains(err.Error(), "session mode")
 			})

@@ -11,6 +11,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
+	"edgechat/hub/logtest"
 )
 
 // nodes returns nodes that follow.
@@ -40,7 +41,7 @@ func TestBackendKilled(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	clustertest.Eventually(t, "the log is verified anew", func() bool {
+	logtest.Eventually(t, "the log is verified anew", func() bool {
 		st := n.Log().Status().State
 		return n.Log().Ready() == nil && st.Run != was.Run && st.Epoch.N > was.Epoch.N
 	})
@@ -124,7 +125,7 @@ func TestReadOnly(t *testing.T) {
 	if _, err := e.exec("select pg_reload_conf()"); err != nil {
 		t.Fatal(err)
 	}
-	clustertest.Eventually(t, "it is said", func() bool { err := n.Log().Ready(); return err != nil && strings.Contains(err.Error(), "read-only") })
+	logtest.Eventually(t, "it is said", func() bool { err := n.Log().Ready(); return err != nil && strings.Contains(err.Error(), "read-only") })
 	if r := n.Say(t, "den", "second", "k2"); r.Err == nil {
 		t.Errorf("taken as %s", r.ID)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"edgechat/cluster/clustertest"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // meeting returns two nodes, and who the second is told of.
@@ -26,7 +27,7 @@ func join(n *clustertest.Node, name string) {
 
 func wait(t *testing.T, c *clustertest.Crowd, what string, want int) {
 	t.Helper()
-	clustertest.Eventually(t, what, func() bool { n, joined, left := c.Is(); return n == want && joined == left+n })
+	logtest.Eventually(t, what, func() bool { n, joined, left := c.Is(); return n == want && joined == left+n })
 }
 
 // TestDeaf: after a failover the subscriptions stand at the old primary still, which is well and tells them nothing. They are given up, since a node
@@ -45,7 +46,7 @@ func TestDeaf(t *testing.T) {
 		t.Fatal("the primary is no server")
 	}
 	old.do(t, "REPLICAOF", "127.0.0.1", "1") // calls are answered there no more, subscriptions stay
-	clustertest.Eventually(t, "the nodes are elsewhere", func() bool {
+	logtest.Eventually(t, "the nodes are elsewhere", func() bool {
 		return list[0].Log().Status().State.Run != old.info(t)["run_id"] && list[0].Log().Ready() == nil
 	})
 	if n := old.info(t)["pubsub_channels"]; n != "1" && list[1].Log().Stats().Deaf == 0 { // unless it took that long that they are given up already
@@ -74,7 +75,7 @@ func TestOutputLimit(t *testing.T) {
 		}
 		join(list[0], fmt.Sprint("bob", i))
 		wait(t, told, "bob is there", 2+i)
-		clustertest.Eventually(t, "it was cut", func() bool { return list[1].Log().Stats().Deaf > was })
+		logtest.Eventually(t, "it was cut", func() bool { return list[1].Log().Stats().Deaf > was })
 	}
 }
 

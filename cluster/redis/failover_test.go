@@ -12,6 +12,7 @@ import (
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
+	"edgechat/hub/logtest"
 )
 
 // A proxied server is reached by a proxy, which may lead elsewhere.
@@ -63,7 +64,7 @@ func withPort(t *testing.T) *server {
 func (s *server) follow(t testing.TB, primary *server) {
 	t.Helper()
 	s.do(t, "REPLICAOF", "127.0.0.1", primary.port)
-	clustertest.Eventually(t, "the replica follows", func() bool { return s.info(t)["master_link_status"] == "up" })
+	logtest.Eventually(t, "the replica follows", func() bool { return s.info(t)["master_link_status"] == "up" })
 }
 
 func (s *server) info(t testing.TB) map[string]string {
@@ -78,7 +79,7 @@ func (s *server) info(t testing.TB) map[string]string {
 // caughtUp waits until the replica has what the primary has.
 func caughtUp(t *testing.T, primary, replica *server) {
 	t.Helper()
-	clustertest.Eventually(t, "the replica has all", func() bool {
+	logtest.Eventually(t, "the replica has all", func() bool {
 		return primary.info(t)["master_repl_offset"] == replica.info(t)["slave_repl_offset"]
 	})
 }
@@ -140,7 +141,7 @@ func TestOldDump(t *testing.T) {
 	s.do(t, "SAVE")
 	for round := range 3 {
 		second := list[0].SayTaken(t, "den", fmt.Sprint("2.", round), fmt.Sprint("k2.", round))
-		clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
+		logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
 		was := list[0].Log().Status().State
 		s.do(t, "DEBUG", "RELOAD", "NOSAVE")
 		if round == 1 { // at once
@@ -151,11 +152,11 @@ func TestOldDump(t *testing.T) {
 			}
 		}
 		began := time.Now()
-		clustertest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+		logtest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
 		if took := time.Since(began); took > 2*time.Second+slack {
 			t.Errorf("noticed after %s", took)
 		}
-		clustertest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
+		logtest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
 		if st := list[0].Log().Status().State; st.Run != was.Run {
 			t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
 		}
@@ -168,7 +169,7 @@ func TestOldDump(t *testing.T) {
 		}
 	}
 	last := list[1].Log().Head("den")
-	clustertest.Eventually(t, "both have the last", func() bool { return list[0].Log().Head("den") == last })
+	logtest.Eventually(t, "both have the last", func() bool { return list[0].Log().Head("den") == last })
 	all := list[0].Contents(t, "den")
 	same(t, list, all...)
 	if got := strings.Join(all, " "); !strings.HasPrefix(got, "1 2.0 3.0 2.1 ") || !strings.HasSuffix(got, " 3.1 2.2 3.2") {

@@ -11,6 +11,7 @@ import (
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // A lossy engine loses one broadcast of five.
@@ -69,7 +70,7 @@ func TestPresence(t *testing.T) {
 					n += len(here[k])
 				}
 			}
-			clustertest.Eventually(t, what, func() bool {
+			logtest.Eventually(t, what, func() bool {
 				present, joined, left := crowds[i].Is()
 				return present == n && joined == left+present
 			})
@@ -87,6 +88,6 @@ func TestPresence(t *testing.T) {
 	if err := quiet.Broadcast(t.Context(), []byte(ghost)); err != nil {
 		t.Fatal(err)
 	}
-	clustertest.Eventually(t, "the ghost is there", func() bool { n, _, _ := crowds[0].Is(); return n == len(here[1])+1 })
+	logtest.Eventually(t, "the ghost is there", func() bool { n, _, _ := crowds[0].Is(); return n == len(here[1])+1 })
 	want("those of a node that is silent have left", 0, 1)
 }

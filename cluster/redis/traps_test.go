@@ -11,6 +11,7 @@ import (
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
 	"edgechat/codec"
+	"edgechat/hub/logtest"
 )
 
 // nodes returns nodes that follow.
@@ -28,7 +29,7 @@ func TestFlushed(t *testing.T) {
 	first := list[0].SayTaken(t, "den", "first", "k")
 	seen := map[string]bool{first.Epoch: true}
 	for round := range 3 {
-		clustertest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == first.Offset })
+		logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == first.Offset })
 		was := list[0].Log().Status().State.Epoch.N
 		s.do(t, "FLUSHALL")
 		began := time.Now()
@@ -42,7 +43,7 @@ func TestFlushed(t *testing.T) {
 			t.Errorf("noticed after %s", took)
 		}
 		for _, n := range list {
-			clustertest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Epoch.N > was })
+			logtest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Epoch.N > was })
 		}
 		name := list[0].Log().Status().State.Epoch.Name
 		if seen[name] {
@@ -84,7 +85,7 @@ func TestEvicts(t *testing.T) {
 			s := serve(t, "--maxmemory", "4mb", "--maxmemory-policy", policy)
 			n := clustertest.NewWorld(t, s, 1, 1000).Nodes()[0]
 			n.Log().Deliver(func(string, *codec.Message) {}, func(string, codec.ID) {})
-			clustertest.Eventually(t, "it says so", func() bool {
+			logtest.Eventually(t, "it says so", func() bool {
 				err := n.Log().Ready()
 				return err != nil && strings.Contains(err.Error(), "maxmemory-policy is "+policy)
 			})
@@ -208,7 +209,7 @@ func TestReadOnly(t *testing.T) {
 	s.do(t, "CONFIG", "SET", "min-replicas-to-write", "0")
 	n.SayTaken(t, "den", "2", "k2")
 	s.do(t, "REPLICAOF", "127.0.0.1", "1")
-	clustertest.Eventually(t, "it is said", func() bool {
+	logtest.Eventually(t, "it is said", func() bool {
 		err := n.Log().Ready()
 		return err != nil && strings.Contains(err.Error(), "a replica of 127.0.0.1:1")
 	})

@@ -56,7 +56,7 @@ func keysAtOnce(t *testing.T, m Maker) {
 		}
 	}
 	for _, n := range nodes {
-		eventually(t, "all are delivered", func() bool { return len(n.delivered("den")) >= tries })
+		Eventually(t, "all are delivered", func() bool { return len(n.delivered("den")) >= tries })
 		if seen := n.delivered("den"); len(seen) != tries {
 			t.Errorf("%d messages with %d keys", len(seen), tries)
 		}

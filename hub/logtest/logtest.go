@@ -194,7 +194,8 @@ func (n *node) want(what, room string, q codec.Query, contents string) {
 	}
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+// Eventually waits until what it says is so, for 30 seconds at most.
+func Eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {

@@ -133,7 +133,7 @@ func atOnce(t *testing.T, m Maker) {
 		room := fmt.Sprint("room", r)
 		var first []codec.Message
 		for i, n := range nodes {
-			eventually(t, "all are delivered", func() bool { return len(n.delivered(room)) >= total })
+			Eventually(t, "all are delivered", func() bool { return len(n.delivered(room)) >= total })
 			seen := n.delivered(room)
 			once := map[string]bool{}
 			for k, x := range seen {

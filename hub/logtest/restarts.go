@@ -64,7 +64,7 @@ func epochs(t *testing.T, m Maker) {
 			n.sayAll("den", round*10+i, round*10+i+2)
 		}
 		for _, n := range nodes {
-			eventually(t, "all is everywhere", func() bool { return n.Head("den").Offset == uint64((round+1)*3*len(nodes)) })
+			Eventually(t, "all is everywhere", func() bool { return n.Head("den").Offset == uint64((round+1)*3*len(nodes)) })
 		}
 		i := round % len(nodes)
 		nodes[i] = listen(t, w.Crash(t, i))
@@ -105,7 +105,7 @@ func cut(t *testing.T, m Maker) {
 	}
 	for i, n := range nodes {
 		// Who was never told of them has nothing to be cut.
-		eventually(t, "it is told", func() bool { return (i > 0 || len(n.cutOf("den")) > 0) && n.Head("den").Offset == 3 })
+		Eventually(t, "it is told", func() bool { return (i > 0 || len(n.cutOf("den")) > 0) && n.Head("den").Offset == 3 })
 		n.want("what is left", "den", codec.Query{}, "1 2 3")
 		n.want("behind what is there", "den", codec.Query{After: &ids[0]}, "2 3")
 		n.want("behind what was lost", "den", codec.Query{After: &lost[len(lost)-1]}, "")
@@ -115,7 +115,7 @@ func cut(t *testing.T, m Maker) {
 		t.Errorf("the next is %s, and %s was lost", next, lost[0])
 	}
 	for _, n := range nodes {
-		eventually(t, "it is everywhere", func() bool { return n.Head("den").Offset == 4 })
+		Eventually(t, "it is everywhere", func() bool { return n.Head("den").Offset == 4 })
 		n.want("behind what was lost", "den", codec.Query{After: &lost[len(lost)-1]}, "next")
 	}
 }
@@ -140,7 +140,7 @@ func faults(t *testing.T, m Maker) {
 		t.Errorf("read %+v", p)
 	}
 	b.Mend(t)
-	eventually(t, "it recovers", func() bool {
+	Eventually(t, "it recovers", func() bool {
 		r := n.try("den", message("after"), codec.Claim{}, "")
 		return r.Err == nil && r.Durable
 	})

@@ -71,7 +71,7 @@ func deletedOnce(t *testing.T, m Maker) {
 	for range 10 {
 		id := nodes[0].say("den", "x", "")
 		for _, n := range nodes {
-			eventually(t, "it is everywhere", func() bool { return n.Head("den").Offset >= id.Offset })
+			Eventually(t, "it is everywhere", func() bool { return n.Head("den").Offset >= id.Offset })
 		}
 		var wg sync.WaitGroup
 		var mu sync.Mutex
