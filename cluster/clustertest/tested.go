@@ -51,25 +51,32 @@ func (w Tested) Crash(t *testing.T, i int) hub.Log {
 func (w Tested) Break(t *testing.T) { w.Server.Kill(t) }
 func (w Tested) Mend(t *testing.T)  { w.Server.Start(t) }
 
-// Lose has the first node alone get what is lost, and be away while the others go on without it.
+// Lose has all nodes but the last get what is lost, and be away while that one goes on without it.
 func (w Tested) Lose(t *testing.T, do func()) {
 	if len(w.nodes) < 2 {
 		t.Skip("one node puts back all that it has")
 	}
-	others := w.nodes[1:]
-	for _, n := range others {
-		logtest.Eventually(t, "all nodes are as far", func() bool { return n.Log().Status().Position == w.nodes[0].Log().Status().Position })
-		n.Stop(t)
+	with, without := w.nodes[:len(w.nodes)-1], w.nodes[len(w.nodes)-1]
+	asFar := func() {
+		t.Helper()
+		for _, n := range w.nodes[1:] {
+			logtest.Eventually(t, "all nodes are as far", func() bool { return n.Log() == nil || n.Log().Status().Position == w.nodes[0].Log().Status().Position })
+		}
 	}
+	asFar()
+	without.Stop(t)
 	w.Server.Snapshot(t) // which may have restarted it
 	w.nodes[0].SayTaken(t, "probe", "it takes messages", "probe")
 	do()
-	w.nodes[0].Stop(t)
+	asFar()
+	for _, n := range with {
+		n.Stop(t)
+	}
 	w.Server.Back(t)
-	for _, n := range others {
+	without.Begin(t)
+	for _, n := range with {
 		n.Begin(t)
 	}
-	w.nodes[0].Begin(t)
 }
 
 // Durability names the tests of logs that pass by what is not durable, for RunLog.

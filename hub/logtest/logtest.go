@@ -38,7 +38,8 @@ type World interface {
 
 // A Loser is a World whose log may lose what it was given last.
 type Loser interface {
-	// Lose has do called, and all messages lost that the log is given by it, on all nodes.
+	// Lose has do called, which uses the first node alone, and all messages lost that the log is given by it, on all nodes. All nodes but one are
+	// delivered them before, if there are several.
 	Lose(t *testing.T, do func())
 }
 
@@ -79,12 +80,13 @@ type node struct {
 	t *testing.T
 
 	mu   sync.Mutex
-	seen map[string][]codec.Message // by room, as they were delivered
+	seen map[string][]codec.Message // by room, as they were delivered, since the last cut
+	told map[codec.ID]bool          // all that was delivered, in whichever room
 	cuts map[string][]codec.ID
 }
 
 func listen(t *testing.T, l hub.Log) *node {
-	n := &node{Log: l, t: t, seen: map[string][]codec.Message{}, cuts: map[string][]codec.ID{}}
+	n := &node{Log: l, t: t, seen: map[string][]codec.Message{}, told: map[codec.ID]bool{}, cuts: map[string][]codec.ID{}}
 	l.Deliver(n.deliver, n.cut)
 	return n
 }
@@ -96,6 +98,7 @@ func (n *node) deliver(room string, m *codec.Message) {
 		n.t.Errorf("in %s %s is delivered behind %s", room, m.ID, seen[len(seen)-1].ID)
 	}
 	n.seen[room] = append(n.seen[room], *m)
+	n.told[m.ID] = true
 }
 
 func (n *node) cut(room string, head codec.ID) {
@@ -109,6 +112,13 @@ func (n *node) delivered(room string) []codec.Message {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return append([]codec.Message(nil), n.seen[room]...)
+}
+
+// toldAny says that one of these was delivered, whenever that was.
+func (n *node) toldAny(ids []codec.ID) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(ids, func(id codec.ID) bool { return n.told[id] })
 }
 
 func (n *node) cutOf(room string) []codec.ID {
