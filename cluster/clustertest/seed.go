@@ -47,10 +47,11 @@ func (n *Node) history(t *testing.T, room string) string {
 	return string(b)
 }
 
-// RunSeed has a node come late that was seeded with a backup of another, which is made while that is at work; and one come back that was away for longer than
-// the engine keeps messages, which is 100 at most: from a backup of another too. Both have the same history as the others, byte for byte, and
-// close the gap of who comes with an old cursor; a node that came without a backup does not, and says so.
-func RunSeed(t *testing.T, s Server) {
+// Seed has a node come late that was seeded with a backup of another, which is made while that is at work; and one come back that was away for longer than
+// the engine keeps messages: from a backup of another too. Both have the same history as the others, byte for byte, and
+// close the gap of who comes with an old cursor; a node that came without a backup does not, and says so. The server keeps some hundred
+// messages, once it was told to drop the others.
+func Seed(t *testing.T, s Server, trim func(keep int)) {
 	w := NewWorld(t, s, 3, 5000)
 	first, late, away := w.nodes[0], w.nodes[1], w.nodes[2]
 	first.Follow(t)
@@ -85,6 +86,7 @@ func RunSeed(t *testing.T, s Server) {
 	close(stop)
 	<-stopped
 	say("since the backup ", 20)
+	trim(200)
 
 	late.Stop(t)
 	late.Seed(t, file)

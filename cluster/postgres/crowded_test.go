@@ -10,9 +10,16 @@ import (
 	"edgechat/cluster/clustertest"
 )
 
+// TestCrowded: see clustertest.Crowded.
 func TestCrowded(t *testing.T) {
 	t.Parallel()
 	clustertest.Crowded(t, serve(t))
+}
+
+// TestPresence: see clustertest.Presence.
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	clustertest.Presence(t, serve(t))
 }
 
 // TestChannels: two clusters at one server do not hear each other.

@@ -1,12 +1,10 @@
 package postgres
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
@@ -111,57 +109,27 @@ func TestPromoted(t *testing.T) {
 	clustertest.Promoted(t, p)
 }
 
-// TestOldDump: the tables are those of an older dump, with the token, while nothing is said: the first message after that is not given an id that was, and
-// what is missing is put back.
+// TestOldDump: see clustertest.OldDump. The tables are those of the dump.
 func TestOldDump(t *testing.T) {
 	t.Parallel()
 	s := share(t)
-	list := nodes(t, s, 2)
-	first := list[0].SayTaken(t, "den", "1", "k1")
 	e := s.open(t)
 	defer e.Close()
-	all := []string{"meta", "log", "room", "epoch", "run"}
-	script := func(each string) {
+	each := func(sql string) {
 		t.Helper()
-		c, err := e.dial(context.Background())
+		c, err := e.dial(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer hangUp(c)
-		var sql strings.Builder
-		sql.WriteString("begin;")
-		for _, table := range all {
-			sql.WriteString(strings.ReplaceAll(each, "T", table) + ";")
+		var all strings.Builder
+		all.WriteString("begin;")
+		for _, table := range []string{"meta", "log", "room", "epoch", "run"} {
+			all.WriteString(strings.ReplaceAll(sql, "T", table) + ";")
 		}
-		if _, err := c.Exec(context.Background(), e.in(sql.String()+"commit")).ReadAll(); err != nil {
+		if _, err := c.Exec(t.Context(), e.in(all.String()+"commit")).ReadAll(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	script("create table public.dump_T as select * from S.T")
-	second := list[0].SayTaken(t, "den", "2", "")
-	logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
-	was := list[0].Log().Status().State
-	script("truncate S.T; insert into S.T select * from public.dump_T")
-	began := time.Now()
-	if r := list[1].Say(t, "den", "plain", ""); r.Err == nil && r.ID.Offset <= second.Offset {
-		t.Errorf("taken as %s, behind %s", r.ID, second)
-	}
-	logtest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
-	if took := time.Since(began); took > 22*time.Second { // two, and the rest is for a machine that does something else
-		t.Errorf("noticed after %s", took)
-	}
-	logtest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
-	if st := list[0].Log().Status().State; st.Run != was.Run {
-		t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
-	}
-	third := list[1].SayTaken(t, "den", "3", "k3")
-	if again := list[0].SayTaken(t, "den", "1", "k1"); again != first {
-		t.Errorf("its key is that of %s, was %s", again, first)
-	}
-	logtest.Eventually(t, "both have it", func() bool { return list[0].Log().Head("den") == third })
-	contents := list[0].Contents(t, "den")
-	if got := strings.Join(contents, " "); got != "1 2 3" && got != "1 2 plain 3" { // what has no key may be refused
-		t.Errorf("%s", got)
-	}
-	clustertest.Same(t, list, "den", contents...)
+	clustertest.OldDump(t, s, func() { each("create table S.dump_T as select * from S.T") }, func() { each("truncate S.T; insert into S.T select * from S.dump_T") })
 }

@@ -1,9 +1,11 @@
 package postgres
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -53,6 +55,8 @@ func end() {
 	}
 }
 
+var shares atomic.Int64 // so that a test that is run again has another one
+
 // share returns a server that others use too, with a cluster of this test's own.
 func share(t testing.TB) *server {
 	t.Helper()
@@ -62,6 +66,6 @@ func share(t testing.TB) *server {
 		t.Fatal("there is no common server, see the first test")
 	}
 	s := *common.s
-	s.name = t.Name()
+	s.name = fmt.Sprint(t.Name(), shares.Add(1))
 	return &s
 }

@@ -170,11 +170,10 @@ func TestLagging(t *testing.T) {
 	clustertest.Lagging(t, serve(t))
 }
 
-// TestRetention: see clustertest.Retention.
-func TestRetention(t *testing.T) {
-	t.Parallel()
-	s := share(t)
-	clustertest.Retention(t, s, func(keep int) {
+// keeping has all but the newest of what is said dropped.
+func (s *server) keeping(t *testing.T) func(keep int) {
+	return func(keep int) {
+		t.Helper()
 		e := s.open(t)
 		defer e.Close()
 		st, err := e.State(t.Context())
@@ -183,5 +182,46 @@ func TestRetention(t *testing.T) {
 		}
 		e.cfg.Keep, e.trimmed = keep, time.Time{}
 		e.trim(t.Context(), st.Last)
+	}
+}
+
+// TestRetention: see clustertest.Retention.
+func TestRetention(t *testing.T) {
+	t.Parallel()
+	s := share(t)
+	clustertest.Retention(t, s, s.keeping(t))
+}
+
+// TestSeed: see clustertest.Seed.
+func TestSeed(t *testing.T) {
+	t.Parallel()
+	s := share(t)
+	clustertest.Seed(t, s, s.keeping(t))
+}
+
+// TestFlushed: see clustertest.Flushed.
+func TestFlushed(t *testing.T) {
+	t.Parallel()
+	s := share(t)
+	e := s.open(t)
+	defer e.Close()
+	clustertest.Flushed(t, s, func() {
+		if _, err := e.exec("drop schema " + e.schema + " cascade"); err != nil {
+			t.Fatal(err)
+		}
 	})
+}
+
+// TestForgotten: see clustertest.Forgotten.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{1, 2} {
+		t.Run(strconv.Itoa(times), func(t *testing.T) { t.Parallel(); clustertest.Forgotten(t, serve(t), times) })
+	}
+}
+
+// TestLostEdited: see clustertest.LostEdited.
+func TestLostEdited(t *testing.T) {
+	t.Parallel()
+	clustertest.LostEdited(t, serve(t))
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
@@ -131,50 +130,11 @@ func TestDemoted(t *testing.T) {
 	same(t, list, "1", "2")
 }
 
-// TestOldDump: the server loads an older dump of itself, with the token, while nothing is said: the first message after that is not given an id that was,
-// whether it comes at once or after the nodes have noticed.
+// TestOldDump: see clustertest.OldDump.
 func TestOldDump(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--enable-debug-command", "local", "--appendonly", "no")
-	list := nodes(t, s, 2)
-	first := list[0].SayTaken(t, "den", "1", "k1")
-	s.do(t, "SAVE")
-	for round := range 3 {
-		second := list[0].SayTaken(t, "den", fmt.Sprint("2.", round), fmt.Sprint("k2.", round))
-		logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den") == second })
-		was := list[0].Log().Status().State
-		s.do(t, "DEBUG", "RELOAD", "NOSAVE")
-		if round == 1 { // at once
-			if r := list[1].Say(t, "den", "plain", ""); r.Err == nil && r.ID.Offset <= second.Offset {
-				t.Errorf("taken as %s, behind %s", r.ID, second)
-			} else if r.Err == nil {
-				second = r.ID
-			}
-		}
-		began := time.Now()
-		logtest.Eventually(t, "it is noticed", func() bool { return list[0].Log().Ready() != nil || list[0].Log().Status().State.Epoch.N > was.Epoch.N })
-		if took := time.Since(began); took > 2*time.Second+slack {
-			t.Errorf("noticed after %s", took)
-		}
-		logtest.Eventually(t, "an epoch begins", func() bool { return list[0].Log().Status().State.Epoch.N > was.Epoch.N })
-		if st := list[0].Log().Status().State; st.Run != was.Run {
-			t.Fatalf("it is another run: %s, was %s", st.Run, was.Run)
-		}
-		next := list[1].SayTaken(t, "den", fmt.Sprint("3.", round), fmt.Sprint("k3.", round))
-		if next.Offset != second.Offset+1 || next.Epoch == was.Epoch.Name {
-			t.Errorf("%s behind %s", next, second)
-		}
-		if again := list[0].SayTaken(t, "den", "1", "k1"); again != first {
-			t.Errorf("its key is that of %s, was %s", again, first)
-		}
-	}
-	last := list[1].Log().Head("den")
-	logtest.Eventually(t, "both have the last", func() bool { return list[0].Log().Head("den") == last })
-	all := list[0].Contents(t, "den")
-	same(t, list, all...)
-	if got := strings.Join(all, " "); !strings.HasPrefix(got, "1 2.0 3.0 2.1 ") || !strings.HasSuffix(got, " 3.1 2.2 3.2") {
-		t.Errorf("%s", got)
-	}
+	clustertest.OldDump(t, s, func() { s.do(t, "SAVE") }, func() { s.do(t, "DEBUG", "RELOAD", "NOSAVE") })
 }
 
 // TestFileCut: the end of the append-only file is lost in a power cut, in the middle of a command. The nodes put back what they have.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
@@ -19,62 +18,6 @@ func nodes(t *testing.T, s clustertest.Server, n int) []*clustertest.Node {
 	t.Helper()
 	return clustertest.Following(t, s, n)
 }
-
-// TestFlushed flushes the engine three times while nothing is said: each time it is noticed within two seconds, what was there is put back,
-// and an epoch begins that never was. Nodes that were started again in between know that too.
-func TestFlushed(t *testing.T) {
-	t.Parallel()
-	s := serve(t)
-	list := nodes(t, s, 2)
-	first := list[0].SayTaken(t, "den", "first", "k")
-	seen := map[string]bool{first.Epoch: true}
-	for round := range 3 {
-		logtest.Eventually(t, "both have it", func() bool { return list[1].Log().Head("den").Offset == first.Offset })
-		was := list[0].Log().Status().State.Epoch.N
-		s.do(t, "FLUSHALL")
-		began := time.Now()
-		for list[0].Log().Ready() == nil && list[0].Log().Status().State.Epoch.N == was {
-			if time.Since(began) > 30*time.Second {
-				t.Fatal("not noticed")
-			}
-			time.Sleep(time.Millisecond)
-		}
-		if took := time.Since(began); took > 2*time.Second+slack {
-			t.Errorf("noticed after %s", took)
-		}
-		for _, n := range list {
-			logtest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil && n.Log().Status().State.Epoch.N > was })
-		}
-		name := list[0].Log().Status().State.Epoch.Name
-		if seen[name] {
-			t.Errorf("epoch %s began twice", name)
-		}
-		seen[name] = true
-		if round == 1 {
-			for _, n := range list {
-				n.Stop(t)
-			}
-			s.do(t, "FLUSHALL")
-			for _, n := range list {
-				n.Begin(t)
-			}
-			name := list[0].Log().Status().State.Epoch.Name
-			if seen[name] {
-				t.Errorf("epoch %s began twice", name)
-			}
-			seen[name] = true
-		}
-	}
-	if again := list[1].SayTaken(t, "den", "again", "k"); again != first {
-		t.Errorf("its key is that of %s, was %s", again, first)
-	}
-	if next := list[0].SayTaken(t, "den", "next", "l"); next.Offset != 2 {
-		t.Errorf("the next is %s behind %s", next, first)
-	}
-}
-
-// slack is for a machine that does something else.
-const slack = 20 * time.Second
 
 // TestEvicts: a server that would evict what is acknowledged, or the keys that are to be known, takes nothing, and says why.
 func TestEvicts(t *testing.T) {
@@ -221,46 +164,10 @@ func TestReadOnly(t *testing.T) {
 	same(t, []*clustertest.Node{n}, "1", "2", "3")
 }
 
-// TestForgotten: the engine forgets all, also where epochs began, while all nodes are away, once or twice; the one that comes first lacks what another has. That
-// other one takes back what the first lacks, and no more, and says it again.
-func TestForgotten(t *testing.T) {
-	t.Parallel()
-	for times := range 2 {
-		t.Run(fmt.Sprint(1+times), func(t *testing.T) { t.Parallel(); forgotten(t, 1+times) })
-	}
-}
-
-func forgotten(t *testing.T, times int) {
-	s := serve(t, "--appendonly", "no")
-	list := nodes(t, s, 2)
-	var want []string
-	for i := range 3 {
-		want = append(want, fmt.Sprint(i))
-		list[0].SayTaken(t, "den", want[i], "") // which nobody can say again
-	}
-	same(t, list, want...)
-	list[0].Stop(t)
-	list[1].SayTaken(t, "den", "alone", "k")
-	list[1].Stop(t)
-	for i := range times {
-		list[0].Stop(t)
-		s.Kill(t)
-		s.Start(t)
-		list[0].Begin(t)
-		want = append(want, fmt.Sprint("first", i))
-		list[0].SayTaken(t, "den", want[3+i], "")
-	}
-	list[1].Begin(t)
-	same(t, list, append(want, "alone")...)
-	if st := list[1].Log().Stats(); st.Rollbacks != 1 || st.Again != 1 || st.Leaps != 0 {
-		t.Errorf("%+v", st)
-	}
-}
-
-// TestSeed: see clustertest.
+// TestSeed: see clustertest.Seed.
 func TestSeed(t *testing.T) {
 	t.Parallel()
-	clustertest.RunSeed(t, &keeping{serve(t)})
+	clustertest.Seed(t, &keeping{serve(t)}, func(int) {})
 }
 
 // TestScriptFlush: somebody flushes the server's scripts. Messages go on.
@@ -274,31 +181,23 @@ func TestScriptFlush(t *testing.T) {
 	same(t, list, "first", "second")
 }
 
-// TestLostEdited: what was said under a key, and edited, is said again as it was edited, and what was deleted is not.
-func TestLostEdited(t *testing.T) {
+// TestFlushed: see clustertest.Flushed.
+func TestFlushed(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	w := clustertest.Tested{World: clustertest.NewWorld(t, s, 2, 100), T: t}
-	for _, n := range w.Nodes() {
-		n.Follow(t)
+	clustertest.Flushed(t, s, func() { s.do(t, "FLUSHALL") })
+}
+
+// TestForgotten: see clustertest.Forgotten.
+func TestForgotten(t *testing.T) {
+	t.Parallel()
+	for _, times := range []int{1, 2} {
+		t.Run(fmt.Sprint(times), func(t *testing.T) { t.Parallel(); clustertest.Forgotten(t, serve(t), times) })
 	}
-	n := w.Nodes()[0]
-	revise := func(kind codec.Kind, target codec.ID, content string) {
-		t.Helper()
-		told := make(chan codec.Receipt, 1)
-		m := codec.Message{Kind: kind, Target: target, Username: "ann", Content: content, Time: 2}
-		if err := n.Log().Revise("den", m, codec.Claim{All: true}, "", codec.Done{Tell: func(r codec.Receipt) { told <- r }}); err != nil {
-			t.Fatal(err)
-		}
-		if r := <-told; r.Err != nil {
-			t.Fatal(r.Err)
-		}
-	}
-	w.Lose(t, func() {
-		edited, deleted := n.SayTaken(t, "den", "frist", "k1"), n.SayTaken(t, "den", "gone", "k2")
-		revise(codec.Edit, edited, "fist")
-		revise(codec.Edit, edited, "first")
-		revise(codec.Deletion, deleted, "")
-	})
-	same(t, w.Nodes(), "first")
+}
+
+// TestLostEdited: see clustertest.LostEdited.
+func TestLostEdited(t *testing.T) {
+	t.Parallel()
+	clustertest.LostEdited(t, serve(t))
 }

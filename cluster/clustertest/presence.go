@@ -1,42 +1,22 @@
-package redis
+package clustertest
 
 import (
-	"context"
 	"fmt"
-	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"edgechat/cluster"
-	"edgechat/cluster/clustertest"
 	"edgechat/codec"
 	"edgechat/hub/logtest"
 )
 
-// A lossy engine loses one broadcast of five.
-type lossy struct{ cluster.Engine }
-
-func (e lossy) Broadcast(ctx context.Context, payload []byte) error {
-	if rand.IntN(5) == 0 {
-		return nil
-	}
-	return e.Engine.Broadcast(ctx, payload)
-}
-
-type losing struct{ *server }
-
-func (s losing) Engine(t testing.TB) cluster.Engine { return lossy{s.server.Engine(t)} }
-
-// TestPresence has members come and go on three nodes while a fifth of what they broadcast is lost: in the end each node knows who is on the others,
-// and has told of each once. A node that stops takes its members along, and so does one that is silent.
-func TestPresence(t *testing.T) {
-	t.Parallel()
-	s := losing{serve(t)}
-	list := nodes(t, s, 3)
-	crowds := make([]*clustertest.Crowd, len(list))
+// Presence has members come and go on three nodes while one of each five of their broadcasts is lost: in the end each node knows who is on the others, and has told of each
+// once. A node that stops takes its members along, and so does one that is silent.
+func Presence(t *testing.T, server Server) {
+	s := &lossy{Server: server}
+	list := Following(t, s, 3)
+	crowds := make([]*Crowd, len(list))
 	for i, n := range list {
-		crowds[i] = clustertest.NewCrowd(t)
+		crowds[i] = NewCrowd(t)
 		n.Log().Meet(crowds[i])
 	}
 	const members = 40
@@ -79,10 +59,7 @@ func TestPresence(t *testing.T) {
 	want("all are known", 0, 1, 2)
 	list[2].Stop(t)
 	want("those of a node that stopped have left", 0, 1)
-	quiet, err := Open(Config{Address: filepath.Join(s.dir, "s"), Name: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	quiet := server.Engine(t)
 	defer quiet.Close()
 	ghost := `{"node":"ghost","boot":"x","kind":"all","number":1,"part":0,"parts":1,"changes":[{"r":"den","u":"casper","n":1,"t":1}]}`
 	if err := quiet.Broadcast(t.Context(), []byte(ghost)); err != nil {
@@ -90,4 +67,7 @@ func TestPresence(t *testing.T) {
 	}
 	logtest.Eventually(t, "the ghost is there", func() bool { n, _, _ := crowds[0].Is(); return n == len(here[1])+1 })
 	want("those of a node that is silent have left", 0, 1)
+	if s.lost.Load() == 0 {
+		t.Error("no broadcast was lost")
+	}
 }
