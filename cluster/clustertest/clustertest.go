@@ -79,7 +79,7 @@ func (n *Node) open(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := cluster.Open(cluster.Config{Store: f, Engine: n.w.Server.Engine(t), Node: n.name, Patience: 3 * time.Second, ClaimTime: 300 * time.Millisecond, Logger: n.w.Logger})
+	l, err := cluster.Open(cluster.Config{Store: f, Engine: n.w.Server.Engine(t), Node: n.name, Patience: nodePatience, ClaimTime: 300 * time.Millisecond, Logger: n.w.Logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,3 +194,6 @@ func (n *Node) crash(t *testing.T) {
 }
 
 const patience = time.Minute
+
+// nodePatience is how long a node waits for its engine.
+const nodePatience = 3 * time.Second

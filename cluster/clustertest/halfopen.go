@@ -42,8 +42,8 @@ func Drop(t testing.TB, n Net, address string, port int) (end func()) {
 	return func() { nft("delete table ip lossy") }
 }
 
-// mostHalfOpen is how long a call may take whose connection is half open.
-const mostHalfOpen = 5 * time.Second
+// mostCall is how long a call may take, also one whose connection is half open.
+const mostCall = 5 * time.Second
 
 // HalfOpen has all packets between an engine and its server dropped during a write, a read that blocks, and a look: each fails within five seconds. So do those that
 // follow, which connect. Once packets pass again, all works, and nothing was executed twice. open returns an engine, which is used within n.
@@ -68,44 +68,66 @@ func HalfOpen(t *testing.T, n Net, address string, port int, open func() cluster
 	if len(first) != 1 {
 		t.Fatalf("%d entries", len(first))
 	}
-	end := Drop(t, n, address, port)
-	calls := map[string]func() error{
-		"write": func() error { _, err := e.Append(ctx, st.Run, 0, Items("den", "2", "k2")); return err },
-		"read":  func() error { _, err := e.After(ctx, first[0].Position); return err },
-		"look":  func() error { _, err := e.State(ctx); return err },
+	position, items := first[0].Position, []cluster.Item(nil)
+	calls := []struct {
+		what      string
+		call      func() error
+		was, made within // over a connection that was, and over one that is made
+	}{
+		{what: "write", call: func() error { _, err := e.Append(ctx, st.Run, 0, items); return err }},
+		{what: "read", call: func() error { _, err := e.After(ctx, position); return err }},
+		{what: "look", call: func() error { _, err := e.State(ctx); return err }},
 	}
-	for _, round := range []string{"over a connection that was", "over one that is made"} {
-		var wg sync.WaitGroup
-		for what, call := range calls {
-			wg.Go(func() {
-				began := time.Now()
-				var err error
-				if round == "over a connection that was" {
-					err = call()
-				} else { // one after the other: a network has one thread
-					n.Do(func() { began = time.Now(); err = call() })
-				}
-				if took := time.Since(began); err == nil || took > mostHalfOpen+5*time.Second { // which is for a machine that does something else
-					t.Errorf("a %s %s: %v after %s", what, round, err, took)
-				}
-			})
+	var all []*within
+	for i := range calls {
+		c := &calls[i]
+		c.was = within{what: "a " + c.what + " over a connection that was failed", most: mostCall, slack: 5 * time.Second}
+		c.made = within{what: "a " + c.what + " over one that is made failed", most: mostCall, slack: 5 * time.Second}
+		all = append(all, &c.was, &c.made)
+	}
+	rounds(t, func(round int) {
+		content := fmt.Sprint(2 + round)
+		items = Items("den", content, "k"+content)
+		end := Drop(t, n, address, port)
+		for _, made := range []bool{false, true} {
+			var wg sync.WaitGroup
+			for i := range calls {
+				wg.Go(func() {
+					c := &calls[i]
+					w, began, err := &c.was, time.Now(), error(nil)
+					if !made {
+						err = c.call()
+					} else { // one after the other: a network has one thread
+						w = &c.made
+						n.Do(func() { began = time.Now(); err = c.call() })
+					}
+					w.took(t, time.Since(began))
+					if err == nil {
+						t.Errorf("a %s did not fail", c.what)
+					}
+				})
+			}
+			wg.Wait()
 		}
-		wg.Wait()
-	}
-	end()
-	var out []cluster.Outcome
-	logtest.Eventually(t, "it writes again", func() bool {
-		var err error
-		n.Do(func() {
-			ctx, cancel := context.WithTimeout(ctx, mostHalfOpen)
-			defer cancel()
-			out, err = e.Append(ctx, st.Run, 0, Items("den", "2", "k2"))
+		end()
+		var out []cluster.Outcome
+		logtest.Eventually(t, "it writes again", func() bool {
+			var err error
+			n.Do(func() {
+				ctx, cancel := context.WithTimeout(ctx, mostCall)
+				defer cancel()
+				out, err = e.Append(ctx, st.Run, 0, items)
+			})
+			return err == nil
 		})
-		return err == nil
-	})
-	if len(out) != 1 || out[0].Offset != 2 {
-		t.Errorf("it is %+v", out)
-	}
+		if len(out) != 1 || out[0].Offset != uint64(2+round) {
+			t.Fatalf("it is %+v", out)
+		}
+		position = out[0].Position
+		for _, f := range []func() error{calls[1].call, calls[2].call} { // over connections that the next round has cut
+			inside(f)
+		}
+	}, all...)
 }
 
 // FirstEpoch opens the first epoch of an engine that nobody else uses.

@@ -48,7 +48,7 @@ func child(name, path, address, rest string, open func(address string) (cluster.
 	if err != nil {
 		return err
 	}
-	l, err := cluster.Open(cluster.Config{Store: f, Engine: e, Node: name, Patience: 3 * time.Second, ClaimTime: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
+	l, err := cluster.Open(cluster.Config{Store: f, Engine: e, Node: name, Patience: nodePatience, ClaimTime: 300 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		return err
 	}

@@ -2,9 +2,7 @@ package clustertest
 
 import (
 	"fmt"
-	"syscall"
 	"testing"
-	"time"
 
 	"edgechat/codec"
 	"edgechat/hub/logtest"
@@ -38,24 +36,6 @@ func AnswerLost(t *testing.T, s Server, p *Proxy, request string) {
 	}
 	n.SayTaken(t, "den", "last", "k3")
 	Same(t, []*Node{n}, "den", "first", "keyed", "plain", "last")
-}
-
-// Stopped: an engine that answers nothing for a while fails calls within some seconds, and what has a key is there once when it goes on. signal reaches all of its processes.
-func Stopped(t *testing.T, s Server, signal func(syscall.Signal)) {
-	n := Following(t, s, 1)[0]
-	n.SayTaken(t, "den", "first", "k1")
-	signal(syscall.SIGSTOP)
-	began := time.Now()
-	r := n.Say(t, "den", "second", "k2")
-	if took := time.Since(began); r.Err == nil || took > 25*time.Second {
-		t.Errorf("%+v after %s", r, took)
-	}
-	if err := n.Log().Ready(); err == nil {
-		t.Error("it is ready")
-	}
-	signal(syscall.SIGCONT)
-	n.SayTaken(t, "den", "second", "k2")
-	Same(t, []*Node{n}, "den", "first", "second")
 }
 
 // Retention: a node that was away for longer than the log keeps has a hole, and says so; what follows it has whole. The server keeps some hundred messages, once it was

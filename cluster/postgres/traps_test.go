@@ -99,15 +99,11 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestDeaf: a session that is not told what it listens to is found, since a node hears itself.
-func TestDeaf(t *testing.T) {
+// TestSilence: see clustertest.Silence. It says what is to be done.
+func TestSilence(t *testing.T) {
 	t.Parallel()
-	e := share(t).open(t)
-	defer e.Close()
-	began := time.Now()
-	err := e.Listen(t.Context(), func([]byte) {}) // nobody broadcasts
-	if err == nil || !strings.Contains(err.Error(), "session mode") || time.Since(began) < deafAfter {
-		t.Errorf("after %s: %v", time.Since(began), err)
+	if err := clustertest.Silence(t, share(t), deafAfter); err != nil && !strings.Contains(err.Error(), "session mode") {
+		t.Error(err)
 	}
 }
 

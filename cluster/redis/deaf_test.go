@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -96,15 +95,8 @@ func TestLongAnswer(t *testing.T) {
 	same(t, list, want...)
 }
 
-// TestSilence: a subscription that hears nothing ends.
+// TestSilence: see clustertest.Silence.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	e := serve(t).Engine(t)
-	defer e.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	began := time.Now()
-	if err := e.Listen(ctx, func([]byte) {}); err == nil || ctx.Err() != nil || time.Since(began) < deafAfter {
-		t.Errorf("after %s: %v", time.Since(began), err)
-	}
+	_ = clustertest.Silence(t, serve(t), deafAfter) // which says that there is one
 }
