@@ -80,19 +80,44 @@ func (b *book) enough() bool {
 }
 
 // agreed says that all nodes are as far as the one that is furthest, which has all that was acknowledged, and that nothing comes or waits.
-func agreed(w *World) bool {
-	position := w.nodes[0].Log().Status().Position
+func agreed(w *World) (position uint64, ok bool) {
+	position = w.nodes[0].Log().Status().Position
 	for _, n := range w.nodes {
 		st, stats := n.Log().Status(), n.Log().Stats()
 		if n.Log().Ready() != nil || st.Owed > 0 || stats.Queue > 0 || stats.Waiting > 0 || st.Position != position {
-			return false
+			return 0, false
 		}
 	}
-	return true
+	return position, true
 }
 
-// compare looks at all histories.
+// read returns what each node has of each room, once all agree, and nothing came while it was read: what nobody waits for any more may come late.
+func (b *book) read(w *World) (histories [rooms][][]codec.Message) {
+	b.t.Helper()
+	logtest.Eventually(b.t, "all nodes have all, and owe nothing", func() bool {
+		before, ok := agreed(w)
+		if !ok {
+			return false
+		}
+		for i := range rooms {
+			histories[i] = nil
+			for _, n := range w.nodes {
+				p, err := n.Log().Read(roomOf(i), codec.Query{})
+				if err != nil {
+					b.t.Fatal(err)
+				}
+				histories[i] = append(histories[i], p.Messages)
+			}
+		}
+		after, ok := agreed(w)
+		return ok && after == before
+	})
+	return histories
+}
+
+// compare looks at all histories, once all nodes agree.
 func (b *book) compare(w *World) {
+	histories := b.read(w)
 	b.mu.Lock() // not for longer: nodes deliver still, with a room locked that Head waits for
 	keys, failed := maps.Clone(b.keys), b.failed
 	b.mu.Unlock()
@@ -100,7 +125,7 @@ func (b *book) compare(w *World) {
 	missing := 0
 	for i := range rooms {
 		room := roomOf(i)
-		first := b.history(w, room)
+		first := b.same(room, histories[i])
 		seen := map[string]codec.ID{}
 		for at, m := range first {
 			if was, twice := seen[m.Content]; twice {
@@ -122,22 +147,15 @@ func (b *book) compare(w *World) {
 	t.Logf("%d acknowledged, %d tries were not, %d lost", len(keys), failed, missing)
 }
 
-// history returns what a room has, which is to be the same on all nodes.
-func (b *book) history(w *World, room string) (first []codec.Message) {
-	for k, n := range w.nodes {
-		p, err := n.Log().Read(room, codec.Query{})
-		if err != nil {
-			b.t.Fatal(err)
-		}
-		if k == 0 {
-			first = p.Messages
+// same returns what a room has, which is to be the same on all nodes.
+func (b *book) same(room string, histories [][]codec.Message) (first []codec.Message) {
+	first = histories[0]
+	for k, list := range histories {
+		if len(list) != len(first) {
+			b.t.Errorf("node %d has %d messages of %s, node 0 %d", k, len(list), room, len(first))
 			continue
 		}
-		if len(p.Messages) != len(first) {
-			b.t.Errorf("node %d has %d messages of %s, node 0 %d", k, len(p.Messages), room, len(first))
-			continue
-		}
-		for at, m := range p.Messages {
+		for at, m := range list {
 			if m.ID != first[at].ID || m.Content != first[at].Content {
 				b.t.Errorf("node %d has %s %q, node 0 %s %q", k, m.ID, m.Content, first[at].ID, first[at].Content)
 			}

@@ -88,7 +88,6 @@ func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
 	}
 	c.over.Store(true)
 	wg.Wait()
-	logtest.Eventually(t, "all nodes have all, and owe nothing", func() bool { return agreed(c.w) })
 	c.compare(c.w)
 	for i := range c.w.nodes {
 		logtest.Eventually(t, fmt.Sprint("node ", i, " knows who is on the others"), func() bool { return c.crowds[i].are(c.elsewhere(i)) })
