@@ -14,20 +14,13 @@ import (
 	"edgechat/hub/logtest"
 )
 
-// A Target is an engine's server, and what can be done to it besides.
-type Target struct {
-	Server
-	// Keeps says that the engine loses nothing when it is killed: else what a node alone had, that was away when the others agreed, is
-	// there under another id, since it was said again under its key.
-	Keeps bool
-	// Signal reaches all processes of the server.
-	Signal func(syscall.Signal)
-	// Promote makes another server of this one's replica the one that nodes are led to, and gives that a replica. nil does not.
-	Promote func(t *testing.T)
-	// Address returns that of the server for a node that is a process. Kills needs it.
-	Address func(node int) string
-	// Drop has packets between a node and the server lost until what it returns is called. nil does not.
-	Drop func(node int) (end func())
+// A target is a server, and what can be done to it besides.
+type target struct {
+	Machine
+	keeps   bool                        // see Mode
+	promote func(t *testing.T)          // has another server be the one that nodes are led to; nil does not
+	address func(node int) string       // of the server, for a node that is a process
+	drop    func(node int) (end func()) // has packets between a node and the server lost until end is called; nil does not
 }
 
 const (
@@ -60,14 +53,14 @@ func pauseOf(took time.Duration) time.Duration {
 	return 400 * time.Millisecond
 }
 
-// Chaos has 60 clients hop between nodes and publish under keys, while the engine's server is killed, stopped or fails over, and nodes end in order, and all
+// runChaos has 60 clients hop between nodes and publish under keys, while the engine's server is killed, stopped or fails over, and nodes end in order, and all
 // are started again. In the end nothing that was acknowledged as durable is lost, no id has two contents, no key two ids, and all nodes have one
 // history; what each node delivers ascends, or the room is cut; each knows who is on the others, and was told of each who joined and left once. A
 // chaos that takes long also looks at what is left on the heap.
-func Chaos(t *testing.T, s Target, nodes int, took time.Duration, seed uint64) {
+func runChaos(t *testing.T, s target, nodes int, took time.Duration, seed uint64) {
 	t.Logf("seed %d", seed)
 	before := heap()
-	c := &chaos{book: newBook(t, s.Keeps), w: NewWorld(t, s, nodes, 1_000_000), crowds: make([]*Crowd, nodes), stopped: time.Second, pause: pauseOf(took)}
+	c := &chaos{book: newBook(t, s.keeps), w: NewWorld(t, s.Machine, nodes, 1_000_000), crowds: make([]*Crowd, nodes), stopped: time.Second, pause: pauseOf(took)}
 	if took >= aLot {
 		c.stopped = 7 * time.Second
 	}
@@ -122,7 +115,7 @@ func (c *chaos) begin(i int, n *Node) {
 	n.Log().Meet(c.crowds[i])
 }
 
-func (c *chaos) fault(s Target, rnd *rand.Rand) {
+func (c *chaos) fault(s target, rnd *rand.Rand) {
 	i := rnd.IntN(len(c.w.nodes))
 	rest := time.Duration(rnd.Int64N(int64(c.stopped)))
 	switch n := c.w.nodes[i]; rnd.IntN(5) {
@@ -136,12 +129,12 @@ func (c *chaos) fault(s Target, rnd *rand.Rand) {
 		n.open(c.t)
 		c.begin(i, n)
 	case 3:
-		s.Signal(syscall.SIGSTOP)
+		s.Signal(c.t, syscall.SIGSTOP)
 		time.Sleep(rest)
-		s.Signal(syscall.SIGCONT)
+		s.Signal(c.t, syscall.SIGCONT)
 	case 4:
-		if s.Promote != nil {
-			s.Promote(c.t)
+		if s.promote != nil {
+			s.promote(c.t)
 		}
 	}
 }

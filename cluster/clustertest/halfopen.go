@@ -18,16 +18,8 @@ type Net interface {
 	Do(f func())
 }
 
-// NeedsNft skips a test that calls Drop where there is no nft.
-func NeedsNft(t testing.TB) {
-	t.Helper()
-	if _, err := exec.LookPath("nft"); err != nil {
-		t.Skip("nft is not installed (apt-get install nftables)")
-	}
-}
-
-// Drop has all packets to and from a port of an address lost, in both directions, without a word to either side; what it returns ends that.
-func Drop(t testing.TB, n Net, address string, port int) (end func()) {
+// drop has all packets to and from a port of an address lost, in both directions, without a word to either side; what it returns ends that.
+func drop(t testing.TB, n Net, address string, port int) (end func()) {
 	t.Helper()
 	nft := func(rules string) {
 		t.Helper()
@@ -45,11 +37,9 @@ func Drop(t testing.TB, n Net, address string, port int) (end func()) {
 // mostCall is how long a call may take, also one whose connection is half open.
 const mostCall = 5 * time.Second
 
-// HalfOpen has all packets between an engine and its server dropped during a write, a read that blocks, and a look: each fails within five seconds. So do those that
-// follow, which connect. Once packets pass again, all works, and nothing was executed twice. open returns an engine, which is used within n.
-func HalfOpen(t *testing.T, n Net, address string, port int, open func() cluster.Engine) {
-	e := open()
-	defer e.Close()
+// halfOpen has all packets between an engine and its server dropped during a write, a read that blocks, and a look: each fails within five seconds. So do those that
+// follow, which connect. Once packets pass again, all works, and nothing was executed twice. The engine is used within n.
+func halfOpen(t *testing.T, n Net, address string, port int, e cluster.Engine) {
 	inside := func(f func() error) { // connections are made by who calls first, and stay where they were made
 		t.Helper()
 		var err error
@@ -88,7 +78,7 @@ func HalfOpen(t *testing.T, n Net, address string, port int, open func() cluster
 	rounds(t, func(round int) {
 		content := fmt.Sprint(2 + round)
 		items = Items("den", content, "k"+content)
-		end := Drop(t, n, address, port)
+		end := drop(t, n, address, port)
 		for _, made := range []bool{false, true} {
 			var wg sync.WaitGroup
 			for i := range calls {

@@ -14,20 +14,20 @@ import (
 // killing is nodes that are processes.
 type killing struct {
 	*book
-	s       Target
+	s       target
 	list    []*process
 	killed  int
 	stopped time.Duration // at most
 }
 
-// Kills has nodes that are processes, each of which has 20 clients that publish under keys. Nodes are killed and stopped, and so is the engine's server, or all are
-// killed at once, and packets between them are lost. What a killed node's clients had under way the next one's say again. In the end it looks for the same as Chaos,
+// runKills has nodes that are processes, each of which has 20 clients that publish under keys. Nodes are killed and stopped, and so is the engine's server, or all are
+// killed at once, and packets between them are lost. What a killed node's clients had under way the next one's say again. In the end it looks for the same as runChaos,
 // but for who is there, what is cut, and memory. within runs what starts processes.
 //
 // A short run of it finds some faults and not others: a node that tells of a message as durable which its file has not is found in some 20 seconds.
-func Kills(t *testing.T, s Target, within func(func()), nodes int, took time.Duration, seed uint64) {
+func runKills(t *testing.T, s target, within func(func()), nodes int, took time.Duration, seed uint64) {
 	t.Logf("seed %d", seed)
-	k := &killing{book: newBook(t, s.Keeps), s: s, stopped: time.Second}
+	k := &killing{book: newBook(t, s.keeps), s: s, stopped: time.Second}
 	if took >= aLot {
 		k.stopped = 7 * time.Second
 	}
@@ -39,7 +39,7 @@ func Kills(t *testing.T, s Target, within func(func()), nodes int, took time.Dur
 	})
 	for i := range nodes {
 		name := fmt.Sprint("node", i)
-		p := &process{book: k.book, name: name, path: filepath.Join(dir, name+".db"), at: s.Address(i), pause: pauseOf(took), within: within}
+		p := &process{book: k.book, name: name, path: filepath.Join(dir, name+".db"), at: s.address(i), pause: pauseOf(took), within: within}
 		k.list = append(k.list, p)
 		p.start()
 	}
@@ -91,12 +91,12 @@ func (k *killing) fault(rnd *rand.Rand) {
 		time.Sleep(rest)
 		_ = p.cmd.Process.Signal(syscall.SIGCONT)
 	case 4:
-		k.s.Signal(syscall.SIGSTOP)
+		k.s.Signal(k.t, syscall.SIGSTOP)
 		time.Sleep(rest)
-		k.s.Signal(syscall.SIGCONT)
+		k.s.Signal(k.t, syscall.SIGCONT)
 	case 5:
-		if k.s.Drop != nil {
-			end := k.s.Drop(i)
+		if k.s.drop != nil {
+			end := k.s.drop(i)
 			time.Sleep(rest)
 			end()
 		}

@@ -20,7 +20,7 @@ import (
 
 const childEnv = "EDGECHAT_CLUSTER_CHILD"
 
-// Begin is what TestMain of a package of an engine begins with. If Kills runs the test binary it is a node until it is killed; open opens
+// Begin is what TestMain of a package of an engine begins with. If runKills runs the test binary it is a node until it is killed; open opens
 // the engine at an address.
 func Begin(open func(address string) (cluster.Engine, error)) {
 	if args := strings.Split(os.Getenv(childEnv), "\n"); len(args) == 4 {

@@ -68,8 +68,8 @@ func rounds(t *testing.T, do func(round int), all ...*within) {
 }
 
 // Stopped: an engine that answers nothing for a while fails what is said within what a node waits for it and a call takes, and what has a key is there once when it
-// goes on. signal reaches all of its processes.
-func Stopped(t *testing.T, s Server, signal func(syscall.Signal)) {
+// goes on.
+func Stopped(t *testing.T, s Machine) {
 	n := Following(t, s, 1)[0]
 	n.SayTaken(t, "den", "first", "k1")
 	want := []string{"first"}
@@ -77,7 +77,7 @@ func Stopped(t *testing.T, s Server, signal func(syscall.Signal)) {
 	rounds(t, func(round int) {
 		content := fmt.Sprint("second ", round)
 		logtest.Eventually(t, "it is ready", func() bool { return n.Log().Ready() == nil })
-		signal(syscall.SIGSTOP)
+		s.Signal(t, syscall.SIGSTOP)
 		began := time.Now()
 		told := make(chan codec.Receipt, 1)
 		m := codec.Message{Username: "ann", Content: content, Time: 1}
@@ -90,7 +90,7 @@ func Stopped(t *testing.T, s Server, signal func(syscall.Signal)) {
 		if err := n.Log().Ready(); err == nil {
 			t.Error("it is ready")
 		}
-		signal(syscall.SIGCONT)
+		s.Signal(t, syscall.SIGCONT)
 		n.SayTaken(t, "den", content, content)
 		want = append(want, content)
 	}, failed)

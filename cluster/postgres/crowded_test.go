@@ -33,7 +33,7 @@ func TestChannels(t *testing.T) {
 	defer cancel()
 	engines := map[string]*Engine{}
 	for _, name := range []string{"one", "One", "one-two"} {
-		e, err := Open(Config{Address: s.address(), Name: name})
+		e, err := Open(Config{Address: s.Address(), Name: name})
 		if err != nil {
 			t.Fatal(err)
 		}

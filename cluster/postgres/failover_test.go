@@ -20,7 +20,7 @@ type proxied struct {
 
 const socketName = ".s.PGSQL.5432"
 
-func (s *server) socket() string { return filepath.Join(s.dir, socketName) }
+func (s *server) Socket() string { return filepath.Join(s.dir, socketName) }
 
 func behindProxy(t *testing.T, s *server) *proxied {
 	t.Helper()
@@ -29,7 +29,7 @@ func behindProxy(t *testing.T, s *server) *proxied {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	return &proxied{s, folder, clustertest.NewProxy(t, filepath.Join(folder, socketName), s.socket())}
+	return &proxied{s, folder, clustertest.NewProxy(t, filepath.Join(folder, socketName), s.Socket())}
 }
 
 func (p *proxied) Engine(t testing.TB) cluster.Engine {
@@ -54,9 +54,8 @@ func standby(t *testing.T, primary *server) *server {
 }
 
 // failing returns a pair behind a proxy.
-func failing(t *testing.T) clustertest.Pair {
-	primary := serve(t)
-	second := standby(t, primary)
+func failing(t *testing.T) *clustertest.Pair[*server] {
+	primary := serve(t, "-c", "wal_keep_size=64MB")
 	s := behindProxy(t, primary)
 	ask := func(at *server, sql string) string {
 		t.Helper()
@@ -68,15 +67,21 @@ func failing(t *testing.T) clustertest.Pair {
 		}
 		return string(found[0][0])
 	}
-	return clustertest.Pair{
-		Server: s, Proxy: s.proxy, Primary: primary, ReplicaAt: second.socket(), PrimaryAt: primary.socket(),
-		CaughtUp: func() {
+	return &clustertest.Pair[*server]{
+		Server: s, Proxy: s.proxy, Primary: primary, Replica: standby(t, primary),
+		CaughtUp: func(primary, standby *server) {
 			at := ask(primary, "select pg_current_wal_lsn()::text")
 			logtest.Eventually(t, "the standby has all", func() bool {
-				return ask(second, "select coalesce(pg_last_wal_replay_lsn() >= '"+at+"', false)::text") == "true"
+				return ask(standby, "select coalesce(pg_last_wal_replay_lsn() >= '"+at+"', false)::text") == "true"
 			})
 		},
-		Promote: func() { ask(second, "select pg_promote()::text") },
+		Promote: func(standby *server) { ask(standby, "select pg_promote()::text") },
+		Another: func(old, primary *server) *server {
+			if err := os.RemoveAll(old.dir); err != nil {
+				t.Fatal(err)
+			}
+			return standby(t, primary)
+		},
 	}
 }
 
@@ -93,7 +98,7 @@ func TestPromoted(t *testing.T) {
 	n := clustertest.Late(t, p)
 	n.Follow(t)
 	n.SayTaken(t, "hall", "1", "k1")
-	p.Proxy.To(p.ReplicaAt)
+	p.Proxy.To(p.Replica.Socket())
 	p.Proxy.Cut()
 	logtest.Eventually(t, "it is said", func() bool {
 		err := n.Log().Ready()
@@ -102,7 +107,7 @@ func TestPromoted(t *testing.T) {
 	if r := n.Say(t, "hall", "2", "k2"); r.Err == nil {
 		t.Errorf("taken as %s", r.ID)
 	}
-	p.Proxy.To(p.PrimaryAt)
+	p.Proxy.To(p.Primary.Socket())
 	n.SayTaken(t, "hall", "2", "k2")
 	clustertest.Same(t, []*clustertest.Node{n}, "hall", "1", "2")
 	n.Stop(t)

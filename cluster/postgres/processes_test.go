@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// processes signals all processes of the server, which are no group.
-func (s *server) processes(t *testing.T, sig syscall.Signal) {
+// Signal reaches all processes of the server, which are no group.
+func (s *server) Signal(t testing.TB, sig syscall.Signal) {
 	t.Helper()
 	pids := []int{s.cmd.Process.Pid}
 	found, err := filepath.Glob("/proc/[0-9]*/stat")

@@ -18,7 +18,7 @@ func TestStatements(t *testing.T) {
 	if _, err := admin.exec(`create role "no""de" login`); err != nil {
 		t.Fatal(err)
 	}
-	node, err := Open(Config{Address: s.address() + ` user=no"de`, Name: "granted"})
+	node, err := Open(Config{Address: s.Address() + ` user=no"de`, Name: "granted"})
 	if err != nil {
 		t.Fatal(err)
 	}

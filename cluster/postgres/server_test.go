@@ -20,8 +20,12 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	clustertest.Begin(open)
 	edgetest.Main(m, end)
+}
+
+func open(address string) (cluster.Engine, error) {
+	return Open(Config{Address: address, Name: "test"})
 }
 
 // A server is a PostgreSQL on a unix socket in a folder of its own. It does not start as root, so that it runs as postgres then.
@@ -127,12 +131,12 @@ func (s *server) run(t testing.TB, name string, args ...string) {
 	}
 }
 
-func (s *server) address() string { return fmt.Sprintf("host=%s user=postgres dbname=postgres", s.dir) }
+func (s *server) Address() string { return fmt.Sprintf("host=%s user=postgres dbname=postgres", s.dir) }
 
 func (s *server) Engine(t testing.TB) cluster.Engine { return s.open(t) }
 
 func (s *server) open(t testing.TB) *Engine {
-	e, err := Open(Config{Address: s.address(), Name: s.name})
+	e, err := Open(Config{Address: s.Address(), Name: s.name})
 	if err != nil {
 		t.Fatal(err)
 	}

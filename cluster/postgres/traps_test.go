@@ -143,8 +143,7 @@ func TestReadOnly(t *testing.T) {
 // TestStopped: see clustertest.Stopped.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
-	clustertest.Stopped(t, s, func(sig syscall.Signal) { s.processes(t, sig) })
+	clustertest.Stopped(t, serve(t))
 }
 
 // TestAnswerLost: see clustertest.AnswerLost.

@@ -37,13 +37,10 @@ func TestDeaf(t *testing.T) {
 	list, told := meeting(t, p)
 	join(list[0], "ann")
 	wait(t, told, "ann is there", 1)
-	p.CaughtUp()
-	p.Promote()
-	p.Proxy.To(p.ReplicaAt)
-	old, ok := p.Primary.(*server)
-	if !ok {
-		t.Fatal("the primary is no server")
-	}
+	p.CaughtUp(p.Primary, p.Replica)
+	p.Promote(p.Replica)
+	p.Proxy.To(p.Replica.Socket())
+	old := p.Primary
 	old.do(t, "REPLICAOF", "127.0.0.1", "1") // calls are answered there no more, subscriptions stay
 	logtest.Eventually(t, "the nodes are elsewhere", func() bool {
 		return list[0].Log().Status().State.Run != old.info(t)["run_id"] && list[0].Log().Ready() == nil

@@ -24,7 +24,7 @@ type proxied struct {
 func behindProxy(t *testing.T, s *server) *proxied {
 	t.Helper()
 	path := filepath.Join(s.dir, "p")
-	return &proxied{s, path, clustertest.NewProxy(t, path, s.socket())}
+	return &proxied{s, path, clustertest.NewProxy(t, path, s.Socket())}
 }
 
 func (p *proxied) Engine(t testing.TB) cluster.Engine {
@@ -90,13 +90,18 @@ func same(t *testing.T, list []*clustertest.Node, contents ...string) {
 }
 
 // failing returns a pair behind a proxy.
-func failing(t *testing.T) clustertest.Pair {
+func failing(t *testing.T) *clustertest.Pair[*server] {
 	primary, replica := pair(t)
 	s := behindProxy(t, primary)
-	return clustertest.Pair{
-		Server: s, Proxy: s.proxy, Primary: primary, ReplicaAt: replica.socket(), PrimaryAt: primary.socket(),
-		CaughtUp: func() { caughtUp(t, primary, replica) },
-		Promote:  func() { replica.do(t, "REPLICAOF", "NO", "ONE") },
+	return &clustertest.Pair[*server]{
+		Server: s, Proxy: s.proxy, Primary: primary, Replica: replica,
+		CaughtUp: func(primary, replica *server) { caughtUp(t, primary, replica) },
+		Promote:  func(replica *server) { replica.do(t, "REPLICAOF", "NO", "ONE") },
+		Another: func(old, primary *server) *server {
+			old.Start(t)
+			old.follow(t, primary)
+			return old
+		},
 	}
 }
 
@@ -121,7 +126,7 @@ func TestDemoted(t *testing.T) {
 	list[0].SayTaken(t, "den", "1", "k1")
 	caughtUp(t, primary, replica)
 	replica.do(t, "REPLICAOF", "NO", "ONE")
-	s.proxy.To(replica.socket())
+	s.proxy.To(replica.Socket())
 	primary.do(t, "REPLICAOF", "127.0.0.1", replica.port)
 	second := list[0].SayTaken(t, "den", "2", "k2")
 	if second.Offset != 2 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,8 +22,12 @@ import (
 var program = flag.String("redis", "redis-server", "the server's program")
 
 func TestMain(m *testing.M) {
-	clustertest.Begin(func(address string) (cluster.Engine, error) { return Open(Config{Address: address, Name: "test"}) })
+	clustertest.Begin(open)
 	edgetest.Main(m)
+}
+
+func open(address string) (cluster.Engine, error) {
+	return Open(Config{Address: address, Name: "test"})
 }
 
 // A server is a redis-server on a unix socket.
@@ -54,7 +59,8 @@ func serve(t testing.TB, args ...string) *server {
 	return s
 }
 
-func (s *server) socket() string { return filepath.Join(s.dir, "s") }
+func (s *server) Socket() string  { return filepath.Join(s.dir, "s") }
+func (s *server) Address() string { return s.Socket() }
 
 func (s *server) Engine(t testing.TB) cluster.Engine {
 	e, err := Open(Config{Address: filepath.Join(s.dir, "s"), Name: "test"})
@@ -97,6 +103,13 @@ func (s *server) Kill(t testing.TB) {
 		t.Error(err)
 	}
 	s.cmd = nil
+}
+
+func (s *server) Signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Error(err)
+	}
 }
 
 // do runs a command.

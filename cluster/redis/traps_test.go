@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"edgechat/cluster"
@@ -106,12 +105,7 @@ func (s *keeping) Engine(t testing.TB) cluster.Engine {
 // TestStopped: see clustertest.Stopped.
 func TestStopped(t *testing.T) {
 	t.Parallel()
-	s := serve(t)
-	clustertest.Stopped(t, s, func(sig syscall.Signal) {
-		if err := s.cmd.Process.Signal(sig); err != nil {
-			t.Fatal(err)
-		}
-	})
+	clustertest.Stopped(t, serve(t))
 }
 
 // TestAnswerLost: see clustertest.AnswerLost.
@@ -200,4 +194,16 @@ func TestForgotten(t *testing.T) {
 func TestLostEdited(t *testing.T) {
 	t.Parallel()
 	clustertest.LostEdited(t, serve(t))
+}
+
+// TestCrowded: see clustertest.Crowded.
+func TestCrowded(t *testing.T) {
+	t.Parallel()
+	clustertest.Crowded(t, serve(t))
+}
+
+// TestPresence: see clustertest.Presence.
+func TestPresence(t *testing.T) {
+	t.Parallel()
+	clustertest.Presence(t, serve(t))
 }
