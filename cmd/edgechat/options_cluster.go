@@ -36,19 +36,19 @@ func checked(s settings.Setting, dst *string, check func(string) error) settings
 }
 
 func clusterName(s settings.Setting, dst *string) settings.Setting {
-	s.Empty, s.Allowed = "empty: write a name, or leave it out", "1 to 40 letters, digits, - . and _"
+	s.Empty, s.Allowed = "empty: write a name, or leave it out", "at most 40 letters, digits, - . and _"
 	return checked(s, dst, server.CheckClusterName)
 }
 
 // nodeName may be longer than the name of a cluster: it may be its machine's.
 func nodeName(s settings.Setting, dst *string) settings.Setting {
-	s.Empty, s.Allowed = "empty: write a name, or leave it out", "1 to 64 letters, digits, - . and _"
+	s.Empty, s.Allowed = "empty: write a name, or leave it out", "at most 64 letters, digits, - . and _"
 	return checked(s, dst, server.CheckNodeName)
 }
 
 // roleName is an identifier of PostgreSQL, which ends after 63 bytes and may have any letters in quotes.
 func roleName(s settings.Setting, dst *string) settings.Setting {
-	s.Empty, s.Allowed = "empty: write the name of the role, or leave --role out", "1 to 63 bytes"
+	s.Empty, s.Allowed = "empty: write the name of the role, or leave --role out", "at most 63 bytes"
 	return checked(s, dst, func(name string) error {
 		if len(name) > 63 {
 			return fmt.Errorf("%d bytes: a role of PostgreSQL has 63 at most", len(name))
