@@ -167,9 +167,14 @@ test('what was on its way is no answer of a line that is dead', async (t) => {
   const relay = await Relay.to(t, server.port);
   const { client, seen } = listen(t, relay);
   await until('it is there', () => seen.subscribed.length === 1);
+  relay.keep();
+  client.check();
+  await until('its answer is on the way', () => relay.kept > 0);
+  await server.say('den', 'Bob', 'said before the line died');
+  await until('that is, too', () => relay.kept > 1);
   relay.mute();
   client.check();
-  await server.say('den', 'Bob', 'said before the line died');
+  relay.release();
   await until('that is heard', () => seen.messages.length === 1);
   relay.hold();
   const from = Date.now();

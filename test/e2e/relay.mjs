@@ -9,6 +9,7 @@ export class Relay {
   #pairs = new Set();
   #held = false;
   #mute = false;
+  #kept = null; // [to, data] of what servers say, while it is kept
 
   static async to(t, port) {
     const relay = new Relay();
@@ -26,7 +27,11 @@ export class Relay {
     const pair = { near, far };
     this.#pairs.add(pair);
     for (const [from, to] of [[near, far], [far, near]]) {
-      from.on('data', (data) => { if (!pair.dead && !this.#held && !(this.#mute && from === near)) to.write(data); });
+      from.on('data', (data) => {
+        if (pair.dead || this.#held || (this.#mute && from === near)) return;
+        if (this.#kept && from === far) this.#kept.push([to, data]);
+        else to.write(data);
+      });
       from.on('error', () => {});
       from.on('close', () => {
         if (pair.dead || this.#held) return;
@@ -45,6 +50,16 @@ export class Relay {
 
   // mute forwards nothing of what clients say from now on.
   mute() { this.#mute = true; }
+
+  // keep forwards nothing of what servers say until release; kept is how much that is.
+  keep() { this.#kept = []; }
+
+  get kept() { return this.#kept.length; }
+
+  release() {
+    for (const [to, data] of this.#kept) to.write(data);
+    this.#kept = null;
+  }
 
   resume() {
     this.#held = this.#mute = false;

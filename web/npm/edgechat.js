@@ -54,6 +54,7 @@ export class Client extends Events {
   #answer = 0; // timer until which something must be heard
   #answerBy = 0; // when that ends
   #patience = 0; // ms that it has
+  #asked = 0; // questions that it is about
   #silence = 0; // timer after which the server is asked
   #interval = PING_INTERVAL;
   #unwatch = () => {};
@@ -284,7 +285,10 @@ export class Client extends Events {
 
   #receive(frame) {
     this.#heardAt = Date.now();
-    if (this.#openedAt && this.#answer) this.#expect(frame.type === 'pong' || frame.type === 'error' ? 0 : this.#patience);
+    if (this.#openedAt && this.#answer) {
+      this.#asked = frame.type === 'error' ? 0 : this.#asked - (frame.type === 'pong');
+      this.#expect(this.#asked > 0 ? this.#patience : 0);
+    }
     if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
     else if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
@@ -330,10 +334,11 @@ export class Client extends Events {
     }, Math.max(due - Date.now(), 100, this.#answer ? this.#interval : 0));
   }
 
-  // #ask has the connection replaced unless it is answered. What comes before the answer was on its way, maybe over a line that is dead
-  // by now; but while it comes, the answer may be behind it.
+  // #ask has the connection replaced unless it is answered. What comes before the answer, as those to earlier questions, was on its way,
+  // maybe over a line that is dead by now; but while it comes, the answer may be behind it.
   #ask(ms) {
     if (!this.#send({ type: 'ping' })) return;
+    this.#asked = this.#answer ? this.#asked + 1 : 1;
     if (!this.#answer || this.#answerBy > Date.now() + ms) this.#expect(ms);
   }
 
