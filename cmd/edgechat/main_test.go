@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -125,21 +126,34 @@ func hold(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// get STATUS PORT PATH does a GET that must end with this status, and writes the
-// body to the file "body".
+// get STATUS PORT PATH [TEXT] does a GET that must end with this status, and writes the
+// body to the file "body"; again until that has the text, if there is one.
 func get(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: get STATUS PORT PATH")
+	if neg || len(args) != 3 && len(args) != 4 {
+		ts.Fatalf("usage: get STATUS PORT PATH [TEXT]")
 	}
-	resp, err := http.Get("http://127.0.0.1:" + args[1] + args[2])
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		body := getOnce(ts, args[0], args[1]+args[2])
+		ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
+		if len(args) == 3 || bytes.Contains(body, []byte(args[3])) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s has no %q in 20 s: %s", args[2], args[3], body)
+		}
+	}
+}
+
+func getOnce(ts *testscript.TestScript, status, address string) []byte {
+	resp, err := http.Get("http://127.0.0.1:" + address)
 	ts.Check(err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs("body"), body, 0o600))
-	if strconv.Itoa(resp.StatusCode) != args[0] {
+	if strconv.Itoa(resp.StatusCode) != status {
 		ts.Fatalf("%s: %s", resp.Status, body)
 	}
+	return body
 }
 
 // post PORT PATH TEXT publishes a text, which must be acknowledged.
