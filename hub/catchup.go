@@ -45,7 +45,7 @@ func (m *Member) load() {
 	r := m.room
 	r.mu.Lock()
 	c, opening := m.catchup, m.opening
-	if m.gone {
+	if m.gone() {
 		r.mu.Unlock()
 		return
 	}
@@ -76,7 +76,7 @@ func (m *Member) give(c *catchup, p *page, rd reader) {
 	r.mu.Lock()
 	c.asked, c.step = false, rd.step
 	switch {
-	case m.gone:
+	case m.gone():
 		if p != nil {
 			r.hub.pages.remove(p)
 		}

@@ -142,7 +142,7 @@ func (g *gate) judgeMemberLocked(m *Member, behind uint64, now time.Duration) bo
 		m.lag = k
 	}
 	f := &g.room.flusher
-	offered := !f.walking || m.place < f.at
+	offered := !f.walking || int(m.place) < f.at
 	if k.pos != m.pos || k.last != m.last || !offered {
 		k.pos, k.last, k.moved = m.pos, m.last, now
 	}
@@ -181,7 +181,7 @@ func (g *gate) tick() {
 // easedLocked says that m, which has a lag, has taken something, fallen out or left.
 func (g *gate) easedLocked(m *Member) {
 	l := g.room.logs[m.format] // nil if m was the last to use it
-	if m.lag.holds && (m.gone || l.eased(l.top-m.pos)) {
+	if m.lag.holds && (m.gone() || l.eased(l.top-m.pos)) {
 		m.lag.holds = false
 		if g.holders--; g.holders == 0 && g.shut.Load() {
 			g.judgeLocked() // others may have come to be behind meanwhile

@@ -86,11 +86,11 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 	}
 	now := time.Now().UnixMilli()
 	r := h.acquire(roomName)
-	m := &Member{room: r, conn: conn, format: join.Format, quiet: join.Quiet, verified: join.Verified, username: strings.Clone(join.Username), since: now}
+	m := &Member{room: r, conn: conn, format: uint8(join.Format), quiet: join.Quiet, verified: join.Verified, username: strings.Clone(join.Username), since: now}
 	r.flusher.hold()
 	r.mu.Lock()
 	if r.fullLocked() {
-		m.gone = true
+		m.place = nowhere
 		start := r.flusher.releaseLocked()
 		r.mu.Unlock()
 		if start {

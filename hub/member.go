@@ -31,15 +31,15 @@ type Conn interface {
 type Member struct {
 	room     *room
 	conn     Conn
-	format   int
 	username string
 	since    int64 // milliseconds since 1970
+	format   uint8 // index of Config.Formats
 	quiet    bool
 	verified bool // its username is
 
 	// Guarded by room.mu.
-	gone    bool     // it has left
-	place   int      // in room.members
+	paused  bool     // its connection is, by the gate
+	place   int32    // in room.members; nowhere once it has left
 	typed   int64    // when its typing was last passed on, milliseconds since 1970
 	pos     uint64   // where it goes on in the room's log
 	lent    *chunk   // of what Pending returned; it may have left the log since
@@ -47,8 +47,13 @@ type Member struct {
 	opening *opening // its replay has not begun: nothing is pending
 	catchup *catchup // it goes on from the Log, and from pos only after that
 	lag     *lag     // what the gate knows of it; nil while it is not far behind
-	paused  bool     // its connection is, by the gate
 }
+
+// nowhere is the place of a member that has left.
+const nowhere = -1
+
+// gone reports whether m has left. The caller has room.mu.
+func (m *Member) gone() bool { return m.place == nowhere }
 
 // Username returns the name under which the member is in the room.
 func (m *Member) Username() string { return m.username }
@@ -102,7 +107,7 @@ func (m *Member) Typing() {
 	now := time.Now().UnixMilli()
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
-	if m.gone || m.quiet {
+	if m.gone() || m.quiet {
 		return
 	}
 	// A clock that was set back must not silence anyone.
@@ -126,7 +131,7 @@ func (m *Member) leave(conn Conn) bool {
 	r := m.room
 	r.flusher.hold()
 	r.mu.Lock()
-	if m.gone {
+	if m.gone() {
 		r.flusher.held.Add(-1)
 		r.mu.Unlock()
 		return false
@@ -146,7 +151,6 @@ func (m *Member) leave(conn Conn) bool {
 
 // goLocked takes m out of the room, which the caller lets go of then.
 func (m *Member) goLocked() {
-	m.gone = true
 	if c := m.catchup; c != nil && c.page != nil {
 		m.room.hub.pages.remove(c.page)
 	}
@@ -157,7 +161,7 @@ func (m *Member) goLocked() {
 func (m *Member) hasLeft() bool {
 	m.room.mu.Lock()
 	defer m.room.mu.Unlock()
-	return m.gone
+	return m.gone()
 }
 
 // Pending returns frames that m has not been written, or none. They stay as they are
@@ -171,7 +175,7 @@ func (m *Member) Pending() []byte {
 }
 
 func (m *Member) pendingLocked() []byte {
-	if m.gone || m.opening != nil {
+	if m.gone() || m.opening != nil {
 		return nil
 	}
 	if m.catchup == nil {
@@ -207,7 +211,7 @@ func (m *Member) Wrote(n int) {
 }
 
 func (m *Member) wroteLocked(n int) {
-	if m.gone {
+	if m.gone() {
 		return
 	}
 	m.room.writes++

@@ -92,7 +92,7 @@ func (r *room) addLocked(m *Member) {
 	}
 	r.listed = nil
 	r.moves++
-	m.place = len(r.members)
+	m.place = int32(len(r.members))
 	r.members = append(r.members, m)
 	m.pos = l.top
 }
@@ -103,7 +103,8 @@ func (r *room) addLocked(m *Member) {
 func (r *room) removeLocked(m *Member) {
 	r.listed = nil
 	r.moves++
-	hole := m.place
+	hole := int(m.place)
+	m.place = nowhere
 	if hole < r.flusher.at {
 		r.flusher.at--
 		r.moveLocked(r.flusher.at, hole)
@@ -134,7 +135,7 @@ func (r *room) removeLocked(m *Member) {
 func (r *room) moveLocked(from, to int) {
 	if from != to { // else who was there has moved, or leaves
 		r.members[to] = r.members[from]
-		r.members[to].place = to
+		r.members[to].place = int32(to)
 	}
 }
 

@@ -38,7 +38,7 @@ func (g *gate) spareLocked(times int) {
 // pauseLocked reports whether the connection of m, which has published, is to be paused. It is resumed once
 // for that, which may be before it was.
 func (g *gate) pauseLocked(m *Member) bool {
-	if !g.shut.Load() || m.paused || m.gone {
+	if !g.shut.Load() || m.paused || m.gone() {
 		return false
 	}
 	m.paused = true
