@@ -21,7 +21,7 @@ func (r *Room) run() {
 	for {
 		r.entered = time.Time{}
 		err := r.once()
-		if r.ctx.Err() != nil {
+		if r.over() {
 			return
 		}
 		r.lost = err
@@ -50,6 +50,14 @@ func (r *Room) run() {
 			return
 		}
 	}
+}
+
+// over reports whether ctx has ended. What a dial says at its deadline, which may be a moment before that ctx does, is no reason why the server is not there.
+func (r *Room) over() bool {
+	if end, ok := r.ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-r.ctx.Done()
+	}
+	return r.ctx.Err() != nil
 }
 
 // backoff is how long to wait now. It is random, so that a thousand clients of a server that

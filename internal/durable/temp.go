@@ -26,11 +26,16 @@ func Temp(dir, pattern string) (*os.File, error) {
 func TempDir(dir, pattern string) (*os.File, error) {
 	_ = Sweep(dir, pattern)
 	return hold(func() (*os.File, error) {
-		name, err := os.MkdirTemp(dir, pattern)
-		if err != nil {
-			return nil, err
+		for {
+			name, err := os.MkdirTemp(dir, pattern)
+			if err != nil {
+				return nil, err
+			}
+			f, err := os.Open(name)
+			if !errors.Is(err, fs.ErrNotExist) { // else another process has removed it, which was not locked yet
+				return f, err
+			}
 		}
-		return os.Open(name)
 	})
 }
 

@@ -89,6 +89,31 @@ func TestReplaceLeft(t *testing.T) {
 	}
 }
 
+// TestTempDirAtOnce is TestTempAtOnce of folders.
+func TestTempDirAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				f, err := TempDir(dir, ".scratch.*")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := os.WriteFile(filepath.Join(f.Name(), "file"), nil, 0o600); err != nil {
+					t.Error(err)
+				}
+				if err := os.RemoveAll(f.Name()); err != nil {
+					t.Error(err)
+				}
+				_ = f.Close()
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // TestTempAtOnce has many make and sweep at once: nobody loses what he has.
 func TestTempAtOnce(t *testing.T) {
 	dir := t.TempDir()
