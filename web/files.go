@@ -168,7 +168,9 @@ var tight = strings.NewReplacer("; }", "}", " }", "}", " { ", "{", " {", "{", ":
 
 // tightScript is the same of a line of a script that holds no string, no expression of a pattern, and no comment.
 var tightScript = strings.NewReplacer(" === ", "===", " !== ", "!==", " => ", "=>", " = ", "=", " && ", "&&", " || ", "||", " ?? ", "??",
-	" { ", "{", " {", "{", "{ ", "{", " }", "}", "; ", ";", ", ", ",", "if (", "if(")
+	" { ", "{", " {", "{", "{ ", "{", " }", "}", "; ", ";", ", ", ",", "if (", "if(",
+	"for (", "for(", " ? ", "?", " : ", ":", " < ", "<", " > ", ">", " <= ", "<=", " >= ", ">=",
+	" += ", "+=", " -= ", "-=")
 
 func newFile(name string, body []byte) *file {
 	f := &file{contentType: contentTypes[path.Ext(name)], plain: newVariant(body)}

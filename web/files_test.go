@@ -72,6 +72,7 @@ func TestLean(t *testing.T) {
 		{"b.js", "export const f = (a, b) => { if (a === b && !b) return [a, b]; };\nconst { c } = d ?? { e: 1, g };\nlet h = (i, j) => `${i}, ${j}`;\nk = l / m, n = - o;\n",
 			"export const f = (a, b) => { if (a === b && !b) return [a, b]; };\nconst{c}=d??{e: 1,g};\nlet h = (i, j) => `${i}, ${j}`;\nk = l / m, n = - o;\n"},
 		{"c.js", "p = (a, b) => { if (a === b && !b) return [a, b]; };\n", "p=(a,b)=>{if(a===b&&!b) return [a,b];};\n"},
+		{"d.js", "for (const x of y) z += x < 1 ? 2 : 3;\n", "for(const x of y) z+=x<1?2:3;\n"},
 		{"a.css", "/* why */\n  a { b: c }\n/* two\nlines */\n", "\na{b:c}\n/* two\nlines */\n"},
 		{"b.css", "a > b, :is(c, d) e { f: g(h, i) j; k: \"\"; }\n", "a > b,:is(c,d) e{f:g(h,i) j;k:\"\"}\n"},
 		{"a.svg", "  <svg/>\n", "  <svg/>\n"},

@@ -52,6 +52,29 @@ test('people', async (t) => {
     await Promise.all(crowd.map((guest) => guest.close()));
   });
 
+  await t.test('what came before an answer and is told behind it counts once', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    const held = []; // that Bob has joined
+    await alice.page.routeWebSocket(/./, (page) => {
+      const far = page.connectToServer();
+      far.onMessage((frame) => {
+        if (/"joined".*"Bob"/.test(frame)) held.push(() => page.send(frame));
+        else page.send(frame);
+      });
+    });
+    let bob;
+    await alice.page.route(/\/members\b/, async (route) => { // the answer has him already
+      bob ??= await server.connect('late', { username: 'Bob' });
+      await until('the event is on the way', () => held.length > 0);
+      await route.fulfill({ response: await route.fetch() });
+    });
+    await alice.join(server, 'Alice', 'late');
+    await alice.here(2);
+    for (const tell of held) tell();
+    await bob.close();
+    await alice.here(1);
+  });
+
   await t.test('who comes before the page knows who is here is told of, too', async (t) => {
     const alice = await Person.arrive(t, browser);
     // The answer to "who is here" is held back, as a slow line does.

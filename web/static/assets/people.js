@@ -7,6 +7,7 @@ const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 const TYPING_SHOWN = 4_000; // ms after the last sign of it
 const TRIES = 3; // while people come and go between a question and its answer, or nobody answers
 const RETRY = 1_000; // ms after a question that was not answered
+const DOUBT = 2_000; // ms after an answer, in which an event may be of before it: they come by different ways
 const EARLY_MAX = 1_000; // who came and went before the answer, and is told of then
 
 // keyOf tells a person from a namesake whose name is no token's, or is.
@@ -19,6 +20,8 @@ export class People {
   #happened = 0;
   #typists = new Map(); // name to timer
   #asks = 0; // questions; an answer to another than the last one is of no use
+  #doubts = 0; // answers that may be asked for again
+  #knownAt = 0;
 
   // changed is called when it is another list than before, and note(name, type, at) when a person came or went; at is what
   // event was told.
@@ -36,6 +39,7 @@ export class People {
 
   forget() {
     this.#asks++;
+    this.#doubts = TRIES;
     this.#counts = null;
     this.#early = [];
     for (const timer of this.#typists.values()) clearTimeout(timer);
@@ -58,6 +62,7 @@ export class People {
       if (asked !== this.#asks) return;
       if (before !== this.#happened && n < TRIES) continue;
       this.#know(new Map(list.map((member) => [keyOf(member), member.connections])));
+      this.#knownAt = Date.now();
       return;
     }
   }
@@ -82,8 +87,12 @@ export class People {
     if (type === 'left') this.#stopTyping(name);
     if (!this.#counts) {
       if (this.#early.length < EARLY_MAX) this.#early.push([name, type, at]);
-    } else if (this.#step(this.#counts, name, type, at)) {
-      this.#changed();
+      return;
+    }
+    if (this.#step(this.#counts, name, type, at)) this.#changed();
+    if (Date.now() - this.#knownAt < DOUBT && this.#doubts-- > 0) {
+      this.#knownAt = 0; // once for all that come meanwhile
+      setTimeout(() => this.load(this.#counts?.size), DOUBT);
     }
   }
 
