@@ -21,7 +21,7 @@ export class People {
   #typists = new Map(); // name to timer
   #asks = 0; // questions; an answer to another than the last one is of no use
   #doubts = 0; // answers that may be asked for again
-  #knownAt = 0;
+  #knownAt = 0; // when the last answer came; 0 once it is doubted
 
   // changed is called when it is another list than before, and note(name, type, at) when a person came or went; at is what
   // event was told.
@@ -91,7 +91,7 @@ export class People {
     }
     if (this.#step(this.#counts, name, type, at)) this.#changed();
     if (Date.now() - this.#knownAt < DOUBT && this.#doubts-- > 0) {
-      this.#knownAt = 0; // once for all that come meanwhile
+      this.#knownAt = 0;
       setTimeout(() => this.load(this.#counts?.size), DOUBT);
     }
   }
