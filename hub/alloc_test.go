@@ -1,11 +1,15 @@
 package hub
 
 import (
+	"fmt"
+	"math"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"edgechat/codec"
+	"edgechat/internal/edgetest"
 )
 
 // TestPublishAllocs bounds what a message costs beside what the Log does with
@@ -43,7 +47,10 @@ func (r *room) busy() bool {
 }
 
 // A counter is a Conn that takes everything and keeps nothing.
-type counter struct{ m atomic.Pointer[Member] }
+type counter struct {
+	m     atomic.Pointer[Member]
+	taken atomic.Int64 // bytes
+}
 
 func (s *counter) Flush() bool {
 	for {
@@ -56,6 +63,7 @@ func (s *counter) Flush() bool {
 			return true
 		}
 		m.Wrote(len(p))
+		s.taken.Add(int64(len(p)))
 	}
 }
 func (s *counter) Later(func() bool) bool { return false }
@@ -63,3 +71,33 @@ func (s *counter) Close(uint16, string)   {}
 
 func (*counter) Pause()  {}
 func (*counter) Resume() {}
+
+// TestReplayAllocs: what is replayed from the Log costs its own size once, and what reading it takes.
+func TestReplayAllocs(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("sync.Pool drops some of what it is given")
+	}
+	const messages, size = 200, 4 << 10
+	h := newHub(t, Config{Log: newPlainLog(messages)})
+	for i := range messages {
+		say(t, h, "den", fmt.Sprint(i+1, " ", strings.Repeat("x", size)))
+	}
+	least := math.Inf(1)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		s := &counter{}
+		m := h.Join("den", s, Join{Username: "ann", Replay: true, Quiet: true}, func(Joined, error) {})
+		s.m.Store(m)
+		s.Flush()
+		for s.taken.Load() < messages*size {
+			runtime.Gosched()
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, float64(after.TotalAlloc-before.TotalAlloc)/float64(s.taken.Load()))
+		m.Leave()
+	}
+	if least > 1.5 {
+		t.Errorf("a byte of a replay takes %.1f of the heap, want 1.5 at most", least)
+	}
+}

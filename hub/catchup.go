@@ -1,6 +1,8 @@
 package hub
 
 import (
+	"bytes"
+
 	"edgechat/codec"
 	"edgechat/refusal"
 )
@@ -41,7 +43,7 @@ func (c *catchup) askLocked(m *Member) {
 }
 
 // load is a loader's work for m: the first page of a replay, or the next.
-func (m *Member) load() {
+func (m *Member) load(scratch *scratch) {
 	r := m.room
 	r.mu.Lock()
 	c, opening := m.catchup, m.opening
@@ -51,14 +53,14 @@ func (m *Member) load() {
 	}
 	if opening != nil {
 		r.mu.Unlock()
-		m.open(opening)
+		m.open(opening, scratch)
 		return
 	}
 	c.next, c.epoch = m.last+1, r.head.Epoch // a page that was recalled is read again
 	rd := c.reader
 	r.mu.Unlock()
 
-	p, what, err := m.read(&rd)
+	p, what, err := m.read(&rd, scratch)
 	if err != nil || what == trimmed || what == damaged && !c.told {
 		m.lose(err)
 		return
@@ -90,15 +92,18 @@ func (m *Member) give(c *catchup, p *page, rd reader) {
 	m.conn.Flush()
 }
 
-// read makes the next page from the Log, nil at the end of it.
-func (m *Member) read(rd *reader) (p *page, what missing, err error) {
+// read makes the next page from the Log, nil at the end of it. It is put together in scratch, and is as large as what it holds.
+func (m *Member) read(rd *reader, scratch *scratch) (p *page, what missing, err error) {
 	message, name := m.room.hub.cfg.Formats[m.format].Message, m.room.name
-	for (p == nil || len(p.buf) < pageBytes) && !rd.ended() {
-		left := pageBytes
+	buf := scratch.buf[:0]
+	defer func() {
+		scratch.keep(buf)
 		if p != nil {
-			left -= len(p.buf)
+			p.buf = bytes.Clone(buf)
 		}
-		messages, lacks, err := rd.read(left)
+	}()
+	for (p == nil || len(buf) < pageBytes) && !rd.ended() {
+		messages, lacks, err := rd.read(pageBytes - len(buf))
 		if err != nil {
 			return nil, what, err
 		}
@@ -111,12 +116,12 @@ func (m *Member) read(rd *reader) (p *page, what missing, err error) {
 			switch {
 			case p == nil:
 				p = &page{owner: m, chunk: chunk{before: next.ID.Offset - 1}}
-			case len(p.buf) > pageBytes:
+			case len(buf) > pageBytes:
 				rd.unread(next)
 				return p, what, nil
 			}
-			p.buf = message(p.buf, name, next)
-			p.marks = append(p.marks, mark{uint32(len(p.buf)), uint32(next.ID.Offset - p.before)})
+			buf = message(buf, name, next)
+			p.marks = append(p.marks, mark{uint32(len(buf)), uint32(next.ID.Offset - p.before)})
 		}
 	}
 	return p, what, nil

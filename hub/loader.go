@@ -19,7 +19,25 @@ type loaders struct {
 
 // A loading is something that is to be read: a page for a Member, or what a call
 // waits for. A Member is in the queue once at most, and Config.HistoryReads bounds the calls.
-type loading interface{ load() }
+type loading interface{ load(*scratch) }
+
+// A scratch is where a loader puts together what it has read, until it knows how large that is: a page
+// that grows as it is written leaves four times its size to the collector.
+type scratch struct{ buf []byte }
+
+// scratches are those of loaders that have ended.
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+// maxScratch is the largest buffer that is kept for the next page, in bytes.
+const maxScratch = 8 * pageBytes
+
+// keep takes buf back for the next page.
+func (s *scratch) keep(buf []byte) {
+	if cap(buf) > maxScratch {
+		buf = nil
+	}
+	s.buf = buf
+}
 
 // ask has work done by a loader. It takes no lock of a room and does not
 // block.
@@ -37,6 +55,8 @@ func (h *Hub) ask(work loading) {
 // loader works until the queue is empty.
 func (h *Hub) loader() {
 	l := &h.loaders
+	scratch := scratches.Get().(*scratch)
+	defer scratches.Put(scratch)
 	for {
 		l.mu.Lock()
 		if len(l.queue) == 0 {
@@ -49,7 +69,7 @@ func (h *Hub) loader() {
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		work.load()
+		work.load(scratch)
 	}
 }
 
@@ -59,7 +79,7 @@ type call struct {
 	done chan struct{}
 }
 
-func (c *call) load() {
+func (c *call) load(*scratch) {
 	c.f()
 	close(c.done)
 }

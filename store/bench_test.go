@@ -3,11 +3,13 @@ package store
 import (
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"edgechat/codec"
+	"edgechat/internal/edgetest"
 )
 
 // TestAppendAllocs: a message costs no allocation of its own. Entries, which the
@@ -36,6 +38,30 @@ func TestAppendAllocs(t *testing.T) {
 		if n > 0 {
 			t.Errorf("keyed %t: %v allocations for a message, want 0", keyed, n)
 		}
+	}
+}
+
+// TestReadAllocs: a message that is read from the history is copied once, out of pages that the read after it reads into.
+func TestReadAllocs(t *testing.T) {
+	if edgetest.Race {
+		t.Skip("sync.Pool drops some of what it is given")
+	}
+	const size = 60_000
+	s := open(t, Config{})
+	for i := range 4 {
+		sayFolded(t, s, "den", fmt.Sprint(i, strings.Repeat("x", size)), "")
+	}
+	const runs = 50
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range runs {
+		if p := readPage(t, s, "den", codec.Query{Limit: 1, Newest: true}); len(p.Messages) != 1 {
+			t.Fatal(p)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if n := float64(after.TotalAlloc-before.TotalAlloc) / runs / size; n > 1.6 {
+		t.Errorf("a byte of a message takes %.1f of the heap, want 1.6 at most", n)
 	}
 }
 

@@ -204,14 +204,19 @@ func (s *Store) readHistory(name string, list []wanted) (f fetched) {
 		f.err = errNoDisk
 		return f
 	}
-	w := newWalker(f.view)
+	lend(f.view, func(w *walker) { f.walk(w, name, list) })
+	return f
+}
+
+// walk finds the messages of list with w.
+func (f *fetched) walk(w *walker, name string, list []wanted) {
 	var key []byte
 	for i, want := range list {
 		key = sequenceKey(key[:0], want.seq)
 		b, err := w.get(f.view.log, key)
 		if err != nil {
 			f.err = err
-			return f
+			return
 		}
 		rec, err := codec.DecodeRecord(b) // copies
 		if err == nil && (rec.Room != name || rec.Message.ID.Offset != want.offset) {
@@ -223,7 +228,6 @@ func (s *Store) readHistory(name string, list []wanted) (f fetched) {
 		}
 		f.messages[i] = found{rec.Message, rec.Superseded}
 	}
-	return f
 }
 
 // lose notes which messages on disk are damaged, in one line for all of them. It returns errMoved if

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // A view is the history file as one transaction left it. Readers go by it with pread(2)
@@ -72,12 +73,27 @@ func openView(f *os.File) (*view, error) {
 type walker struct {
 	v     *view
 	cache map[uint64][]byte
+	arena arena // where pages are put
 	// The pages that a transaction would look at to change what was touched.
 	touched map[uint64]int // how many pages there are from each on
 }
 
 func newWalker(v *view) *walker {
 	return &walker{v: v, cache: make(map[uint64][]byte)}
+}
+
+// walkers are those of reads that have ended.
+var walkers = sync.Pool{New: func() any { return newWalker(nil) }}
+
+// lend calls f with a walker whose pages are those of a read before: values that it finds are gone when f returns.
+func lend(v *view, f func(*walker)) {
+	w := walkers.Get().(*walker)
+	w.v = v
+	f(w)
+	w.v = nil
+	clear(w.cache)
+	w.arena.reset()
+	walkers.Put(w)
 }
 
 var errPage = errors.New("the file is damaged")
@@ -90,7 +106,7 @@ func (w *walker) page(id uint64) ([]byte, error) {
 	if id < 2 || id >= v.pages {
 		return nil, fmt.Errorf("page %d of %d is referred to: %w", id, v.pages, errPage)
 	}
-	b := make([]byte, v.pageSize)
+	b := w.arena.take(v.pageSize)
 	at := int64(id) * int64(v.pageSize)
 	if _, err := v.file.ReadAt(b, at); err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
@@ -102,7 +118,7 @@ func (w *walker) page(id uint64) ([]byte, error) {
 		if overflow >= v.pages-id {
 			return nil, fmt.Errorf("page %d ends behind the last: %w", id, errPage)
 		}
-		b = make([]byte, (1+overflow)*uint64(v.pageSize))
+		b = w.arena.take(int((1 + overflow) * uint64(v.pageSize)))
 		if _, err := v.file.ReadAt(b, at); err != nil {
 			return nil, fmt.Errorf("page %d: %w", id, err)
 		}
