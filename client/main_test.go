@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"testing"
 	"time"
 
@@ -25,17 +24,11 @@ type board struct {
 // newBoard starts a server.
 func newBoard(t *testing.T, cfg server.Config) *board {
 	t.Helper()
-	cfg.Data, cfg.Listen = t.TempDir(), []string{"127.0.0.1:0"}
+	addr := edgetest.FreeAddr(t) // where it comes back
+	cfg.Data, cfg.Listen = t.TempDir(), []string{addr}
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg.DrainTimeout = 100 * time.Millisecond
-	b := &board{t: t, cfg: cfg}
-	l, err := net.Listen("tcp", cfg.Listen[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.url = "http://" + l.Addr().String()
-	b.cfg.Listen[0] = l.Addr().String()
-	_ = l.Close()
+	b := &board{t: t, cfg: cfg, url: "http://" + addr}
 	b.start()
 	t.Cleanup(func() { b.stop() })
 	return b

@@ -6,12 +6,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"edgechat/cluster"
 	"edgechat/cluster/clustertest"
 	"edgechat/hub/logtest"
+	"edgechat/internal/edgetest"
 )
 
 // A proxied server is reached by a proxy, which may lead elsewhere.
@@ -46,15 +48,9 @@ func pair(t *testing.T) (primary, replica *server) {
 // withPort returns a server that has a port besides: replicas do not know unix sockets.
 func withPort(t *testing.T) *server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := serve(t, "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
+	_, text, _ := net.SplitHostPort(edgetest.FreeAddr(t))
+	port, _ := strconv.Atoi(text)
+	s := serve(t, "--port", text, "--bind", "127.0.0.1", "--repl-diskless-sync-delay", "0")
 	s.port = port
 	return s
 }

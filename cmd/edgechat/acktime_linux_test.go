@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"edgechat/internal/edgetest"
 	"edgechat/internal/faultydisk"
 )
 
@@ -43,7 +44,7 @@ func ackTimes(t *testing.T, program string) (took []time.Duration) {
 	if err := os.Mkdir(data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddr(t)
+	addr := edgetest.FreeAddr(t)
 	cmd := exec.Command(program, "serve", "--data", data, "--listen", addr)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"edgechat/chat"
+	"edgechat/internal/edgetest"
 	"edgechat/internal/load"
 	"edgechat/internal/settings"
 	"edgechat/limit"
@@ -111,12 +112,7 @@ func TestBench(t *testing.T) {
 
 // A load that is not held is exit code 1, with the report all the same.
 func TestBenchNotHeld(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(edgetest.FreeAddr(t))
 	code, out, errs := runBench(t, "--url", "ws://127.0.0.1:"+port)
 	if code != 1 || out != "" || !strings.Contains(errs, "hint: no server listens there; start it: edgechat serve --listen :"+port+"\n") {
 		t.Errorf("no server: exit code %d, %q, %q", code, out, errs)
@@ -127,7 +123,7 @@ func TestBenchNotHeld(t *testing.T) {
 	}
 
 	// A server that stops in the middle.
-	l, err = net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,12 +68,7 @@ func TestClients(t *testing.T) {
 		_, _ = io.WriteString(w, page.Load().(string))
 	}))
 	defer web.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := edgetest.FreeAddr(t)
 	env := []string{"EDGECHAT_DATA=" + t.TempDir(), "EDGECHAT_LISTEN=" + addr, "EDGECHAT_ALLOWED_ORIGINS=" + web.URL,
 		"EDGECHAT_HTTP_PER_ADDRESS=0", "EDGECHAT_RATE=0", "EDGECHAT_DRAIN_TIMEOUT=1s"}
 	whole := t
@@ -282,12 +277,7 @@ func mosquitto(t *testing.T) (port string) {
 			return ""
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ = net.SplitHostPort(l.Addr().String())
-	l.Close()
+	_, port, _ = net.SplitHostPort(edgetest.FreeAddr(t))
 	start(t, exec.Command(program, "-p", port)) // without a file it serves this machine alone
 	await(t, func() bool {
 		c, err := net.Dial("tcp", "127.0.0.1:"+port)

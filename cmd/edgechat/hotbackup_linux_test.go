@@ -31,7 +31,7 @@ const (
 //	go test ./cmd/edgechat -run TestHotBackup -v -backups 30
 func TestHotBackup(t *testing.T) {
 	dir := t.TempDir()
-	addr, socket := freeAddr(t), filepath.Join(dir, "admin.sock")
+	addr, socket := edgetest.FreeAddr(t), filepath.Join(dir, "admin.sock")
 	cmd := exec.Command("edgechat", "serve", "--listen", addr, "--data", filepath.Join(dir, "data"), "--admin", socket,
 		"--history", "100000", "--history-bytes", "1GiB", "--rate", "0", "--byte-rate", "0", "--frame-rate", "0")
 	cmd.Stderr = os.Stderr

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -90,12 +89,7 @@ func TestJoinRestarts(t *testing.T) {
 		t.Skip("takes seconds")
 	}
 	const restarts, each = 10, 5
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := edgetest.FreeAddr(t)
 	env := []string{"EDGECHAT_DATA=" + t.TempDir(), "EDGECHAT_LISTEN=" + addr, "EDGECHAT_DRAIN_TIMEOUT=1s"}
 	serve := func() *process {
 		p := runServe(t, nil, env...)

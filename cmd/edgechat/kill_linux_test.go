@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -47,7 +46,7 @@ func TestKill(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			k := c.test
-			k.t, k.addr, k.ledger = t, freeAddr(t), newLedger(t, k.history)
+			k.t, k.addr, k.ledger = t, edgetest.FreeAddr(t), newLedger(t, k.history)
 			if k.flush == (faultydisk.Fault{}) {
 				k.data = t.TempDir()
 			} else {
@@ -152,15 +151,6 @@ func (k *killTest) check(when string) {
 		return err == nil
 	})
 	k.ledger.check(k.addr, when)
-}
-
-func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (k *killTest) start() {

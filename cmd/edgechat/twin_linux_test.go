@@ -35,16 +35,8 @@ func TestTwin(t *testing.T) {
 	if n := strings.Count(strings.TrimSpace(lines), "\n"); n != 3 {
 		t.Errorf("the client has %d lines", n+1)
 	}
-	free := func() string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		return l.Addr().String()
-	}
 	folder, root := t.TempDir(), filepath.Join("..", "..")
-	twin := free()
+	twin := edgetest.FreeAddr(t)
 	source, program := filepath.Join(folder, "main.go"), filepath.Join(folder, "twin")
 	if err := os.WriteFile(source, []byte(strings.ReplaceAll(block("go"), "localhost:3000", twin)), 0o600); err != nil {
 		t.Fatal(err)
@@ -68,7 +60,7 @@ func TestTwin(t *testing.T) {
 		return err == nil
 	}, "the program does not start", errs)
 
-	served := free()
+	served := edgetest.FreeAddr(t)
 	p := runServe(t, nil, "EDGECHAT_DATA="+t.TempDir(), "EDGECHAT_LISTEN="+served, "EDGECHAT_ALLOWED_ORIGINS=*")
 	p.await("msg=listening addr=" + served)
 	for _, c := range []struct{ name, addr, query string }{{"program", twin, "&token=secret"}, {"serve", served, ""}} {

@@ -220,18 +220,13 @@ func TestToken(t *testing.T) {
 // What is wrong with the very first connection is an error.
 func TestNoServer(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := "ws://" + l.Addr().String()
-	l.Close()
+	closed := "ws://" + edgetest.FreeAddr(t)
 	if _, err := Run(t.Context(), Config{URL: closed}); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("no server: %v", err)
 	}
 
 	web := &faulty{refuse: func(_ int, w http.ResponseWriter) bool { http.Error(w, "what?\nno", 404); return true }}
-	_, err = Run(t.Context(), Config{URL: web.start(t)})
+	_, err := Run(t.Context(), Config{URL: web.start(t)})
 	if e, ok := errors.AsType[*edgechat.Refusal](err); !ok || e.Error() != `refused with 404: "what?"` {
 		t.Errorf("a web server: %v", err)
 	}

@@ -37,9 +37,8 @@ func history(t *testing.T, addr, room string) []message {
 func TestRestarts(t *testing.T) {
 	each(t, func(t *testing.T, device []string) {
 		data := filepath.Join(t.TempDir(), "data")
-		env := []string{"EDGECHAT_DATA=" + data}
+		env := []string{"EDGECHAT_DATA=" + data, "EDGECHAT_LISTEN=" + edgetest.FreeAddr(t)}
 		s := serve(t, env...)
-		env = append(env, "EDGECHAT_LISTEN="+s.Addr)
 		line := newLine(t, s.Addr, 0, 0)
 		talker := run(t, device, nil, line.Addr().String(), "den", "Probe")
 		listener := run(t, device, []string{"EDGECHAT_SINCE=all"}, line.Addr().String(), "-l", "den", "Ohr")

@@ -30,13 +30,21 @@ export async function until(what, condition) {
   }
 }
 
+// freePort returns a port for a server that is told where to listen, or that comes back where it was. It is below those
+// that a kernel gives to whoever connects (32768 with Linux, higher elsewhere), so that no connection takes it meanwhile.
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = 20000 + Math.floor(Math.random() * 12000);
+    const server = createServer().listen(port, '127.0.0.1');
+    try {
+      await once(server, 'listening');
+    } catch {
+      continue; // somebody listens there
+    }
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
 
 const ends = new WeakMap();

@@ -10,7 +10,7 @@ import (
 // Nobody reads what the server logs: it goes on, and can be stopped.
 func TestUnreadLog(t *testing.T) {
 	const connections = 2000
-	s := ServeUnread(t, *program, append(edgetest.NoLimits(), "EDGECHAT_LOG_LEVEL=debug")...)
+	s := ServeUnread(t, *program, edgetest.FreeAddr(t), append(edgetest.NoLimits(), "EDGECHAT_LOG_LEVEL=debug")...)
 	for range connections {
 		c := dial(t, s.Addr)
 		if _, err := c.Write([]byte(Handshake("den", "username=x&announce=0"))); err != nil {

@@ -2,7 +2,6 @@ package hostile
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,8 +54,8 @@ func logged(t testing.TB, program string, in Network, where place, env []string)
 	return s
 }
 
-// ServeUnread is Serve for a server whose log is a pipe that nobody reads.
-func ServeUnread(t testing.TB, program string, env ...string) *Server {
+// ServeUnread is Serve for a server whose log is a pipe that nobody reads, and which so cannot say where it listens: at addr.
+func ServeUnread(t testing.TB, program, addr string, env ...string) *Server {
 	t.Helper()
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -64,12 +63,7 @@ func ServeUnread(t testing.TB, program string, env ...string) *Server {
 	}
 	t.Cleanup(func() { _ = r.Close() })
 	defer w.Close()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // for an address that is free
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Server{t: t, Addr: l.Addr().String(), stderr: os.DevNull}
-	_ = l.Close()
+	s := &Server{t: t, Addr: addr, stderr: os.DevNull}
 	s.start(program, here, serverPlace, w, append([]string{"EDGECHAT_LISTEN=" + s.Addr}, env...))
 	for end := time.Now().Add(patience); healthz(s.Addr) != nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
