@@ -91,7 +91,7 @@ export class Client extends Events {
   async #begin(format) {
     const codec = format === 'msgpack' ? await import('./edgechat-msgpack.js').catch(() => null) : json;
     this.#codec = codec ?? json;
-    if (!codec) this.#end('unavailable', 'The part that speaks MessagePack cannot be loaded.');
+    if (!codec) this.#end('unavailable', 'MessagePack cannot be loaded.');
     else if (!this.state) this.#connect();
   }
 
@@ -103,7 +103,7 @@ export class Client extends Events {
     const line = { send: (frame) => this.#send(frame), leave: () => this.#leave(name), request: (path, query) => this.request(path, query) };
     const room = new Room(name, { since, limit, announce }, line, this.#outbox);
     this.#rooms.set(name, room);
-    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client has stopped.')));
+    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client is stopped.')));
     else queueMicrotask(() => room.begin());
     if (this.state === 'open' && !this.#leaving.has(name)) room.join();
     return room;
@@ -189,7 +189,7 @@ export class Client extends Events {
     this.#drop();
     if (code === 1008) {
       const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
-      this.#end(why, text ? sentence(text) : 'The server has closed this connection.');
+      this.#end(why, text ? sentence(text) : 'The server closed this connection.');
       return;
     }
     if (code === 1007 || code === 1009) this.#outbox.failSent(reason || 'the server could not read it');
@@ -211,17 +211,18 @@ export class Client extends Events {
       // Nobody is there, or no server of ours: try again.
     }
     if (this.#socket !== socket) return; // replaced meanwhile
-    if (FINAL.has(status) && this.url === this.#home) { // one of the others has no last word
-      this.#end(error?.code ?? `http_${status}`, error?.message ? sentence(error.message) : `The server answers ${status}.`);
-      return;
-    }
-    if (status === 200 && this.#attempt > 0 && !socket.isPlain) { // a proxy may be in the way; the next time may be another
-      this.#connectPlainly();
-      return;
-    }
     const text = error?.message ? sentence(error.message) : '';
-    if (status === 0 || status >= 500 || FINAL.has(status)) this.#elsewhere(after, text);
-    else this.#wait(after, text);
+    if (FINAL.has(status) && this.url === this.#home) { // one of the others has no last word
+      this.#end(error?.code ?? `http_${status}`, text || `The server answers ${status}.`);
+    } else if (status === 200 && this.#attempt && !socket.isPlain) {
+      if (socket.again) return void this.#connectPlainly(); // a proxy may be in the way; the next time may be another
+      this.#connect(); // the server may have come just now
+      this.#socket.again = true;
+    } else if (status === 0 || status >= 500 || FINAL.has(status)) {
+      this.#elsewhere(after, text);
+    } else {
+      this.#wait(after, text);
+    }
   }
 
   // #elsewhere goes on at the next address, soon, if there is one that was not tried since the last wait.
@@ -270,7 +271,7 @@ export class Client extends Events {
     this.#outbox.stop();
     this.#unwatch();
     this.#to('stopped', { code, text });
-    for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client has stopped.'));
+    for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client is stopped.'));
   }
 
   #leave(name) {
