@@ -151,6 +151,34 @@ func (n *Node) SayTaken(t *testing.T, room, content, key string) codec.ID {
 	return r.ID
 }
 
+// SayMany says n messages at once, each under a key of its own, until all are taken. They are in no order.
+func (n *Node) SayMany(t *testing.T, room string, many int) {
+	t.Helper()
+	left := make(map[string]bool, many)
+	for i := range many {
+		left[fmt.Sprint(i)] = true
+	}
+	type told struct {
+		content string
+		err     error
+	}
+	logtest.Eventually(t, "all are taken", func() bool {
+		c := make(chan told, len(left))
+		for content := range left {
+			m := codec.Message{Username: "ann", Content: content, Time: 1}
+			if err := n.Log().Append(room, m, "many "+content, codec.Done{Tell: func(r codec.Receipt) { c <- told{content, r.Err} }}); err != nil {
+				c <- told{content, err}
+			}
+		}
+		for range cap(c) {
+			if x := <-c; x.err == nil {
+				delete(left, x.content)
+			}
+		}
+		return len(left) == 0
+	})
+}
+
 // Contents returns what a room says.
 func (n *Node) Contents(t *testing.T, room string) (list []string) {
 	t.Helper()

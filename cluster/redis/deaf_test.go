@@ -84,9 +84,7 @@ func TestLongAnswer(t *testing.T) {
 	var want []string
 	for i := range 300 {
 		want = append(want, fmt.Sprint(i, strings.Repeat("x", 4000)))
-		if r := list[0].Say(t, "den", want[i], ""); r.Err != nil {
-			t.Fatal(r.Err)
-		}
+		list[0].SayTaken(t, "den", want[i], fmt.Sprint(i))
 	}
 	list[1].Begin(t)
 	same(t, list, want...)
