@@ -47,7 +47,7 @@ type Config struct {
 	// Default DefaultRoomsPerConnection; negative is no limit.
 	RoomsPerConnection int
 	// OwedBytes is how much a client may be owed in acks, in bytes of their frames, until no more is read from it
-	// for a while. It is to be less than ws.Config.MaxPending. Default DefaultOwedBytes: some 300 acks.
+	// for a while. It is to be less than ws.Config.MaxPending, and 1 GiB at most. Default DefaultOwedBytes: some 300 acks.
 	OwedBytes int
 	// OwedPatience is how long that is, at most: then acks say that a message is not durable. Default
 	// DefaultOwedPatience.
@@ -127,8 +127,8 @@ func Register(rt *ws.Router, cfg Config) (*Controller, error) {
 	if cfg.OwedPatience == 0 {
 		cfg.OwedPatience = DefaultOwedPatience
 	}
-	if cfg.OwedBytes < 0 || cfg.OwedPatience < 0 {
-		return nil, fmt.Errorf("chat: OwedBytes is %d, OwedPatience is %v; neither may be negative", cfg.OwedBytes, cfg.OwedPatience)
+	if cfg.OwedBytes < 0 || cfg.OwedBytes > maxOwedBytes || cfg.OwedPatience < 0 {
+		return nil, fmt.Errorf("chat: OwedBytes is %d, OwedPatience is %v; neither may be negative, and 1 GiB is the most", cfg.OwedBytes, cfg.OwedPatience)
 	}
 	if cfg.MaxContent < 1 || cfg.MaxContent > math.MaxInt32/16 || cfg.ReplayLimit < 1 {
 		return nil, fmt.Errorf("chat: MaxContent is %d, ReplayLimit is %d; both must be at least 1", cfg.MaxContent, cfg.ReplayLimit)

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"edgechat/auth"
@@ -19,7 +20,8 @@ type client struct {
 	conn     *ws.Conn[codec.Client]
 	identity *auth.Identity
 	format   codec.Format
-	control  bool // it offered a subprotocol, and gets acks
+	control  bool  // it offered a subprotocol, and gets acks
+	invalid  int16 // frames in a row, of the goroutine of the connection
 	authors  authors
 	owed     owed
 	source   limit.Addr
@@ -40,10 +42,22 @@ func (ctl *Controller) newClient(c *ws.Conn[codec.Client], format codec.Format) 
 
 // send sends one frame to this client alone.
 func (c *client) send(encode func(dst []byte) []byte) {
-	var buf [512]byte
+	f := frames.Get().(*frame)
+	f.buf = encode(f.buf[:0])
 	// A connection that is closing takes no more, and needs none.
-	_ = c.conn.SendPayload(c.format == codec.MsgPack, encode(buf[:0]))
+	_ = c.conn.SendPayload(c.format == codec.MsgPack, f.buf)
+	if cap(f.buf) <= keptFrame {
+		frames.Put(f)
+	}
 }
+
+// A frame is where one is put together that is for one client alone.
+type frame struct{ buf []byte }
+
+var frames = sync.Pool{New: func() any { return new(frame) }}
+
+// keptFrame is the largest buffer that is kept for the next frame, in bytes.
+const keptFrame = 4 << 10
 
 func (c *client) refuse(e *codec.Error) {
 	c.ctl.rejected.Add(e.Code)

@@ -168,12 +168,11 @@ func roomFull(room string) *refusal.Error {
 type pace struct {
 	messages, bytes limit.Bucket
 	refused         limit.Bucket // of refusals
-	invalid         int16        // frames in a row
 }
 
 // count counts a frame with msg, which may be of any kind. It returns what is answered to one that is too much.
 func (c *client) count(msg codec.Client) *codec.Error {
-	c.pace.invalid = 0
+	c.invalid = 0
 	l := c.ctl.limits
 	if l.Bytes.IsZero() && l.Messages.IsZero() {
 		return nil
@@ -218,7 +217,7 @@ func (c *client) reject(e *codec.Error) {
 		return
 	}
 	c.refuse(e)
-	if c.pace.invalid++; l.Invalid > 0 && int(c.pace.invalid) == l.Invalid {
+	if c.invalid++; l.Invalid > 0 && int(c.invalid) == l.Invalid {
 		l.counts.invalid.Add(1)
 		c.conn.Close(refusal.ClosePolicyViolation, fmt.Sprintf("invalid_message: %d frames in a row were not valid", l.Invalid))
 	}

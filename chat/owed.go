@@ -20,8 +20,8 @@ import (
 //	              half of it is paid, and taken
 type owed struct {
 	mu    sync.Mutex
+	bytes int32 // of acks that are still to come, about
 	state owedState
-	bytes int         // of acks that are still to come, about
 	timer *time.Timer // of paused
 }
 
@@ -39,10 +39,13 @@ const (
 	DefaultOwedPatience = 10 * time.Second
 )
 
+// maxOwedBytes is the most that Config.OwedBytes may be: what a client is owed fits 32 bits.
+const maxOwedBytes = 1 << 30
+
 // ackBytes is what an ack takes, at most, besides its texts.
 const ackBytes = 112
 
-func ackCost(room, key string) int { return ackBytes + len(room) + len(key) }
+func ackCost(room, key string) int32 { return int32(ackBytes + len(room) + len(key)) }
 
 // owe notes that an ack is to come. It reports whether it is to say at once that the message is not durable.
 func (c *client) owe(room, key string) (late bool) {
@@ -50,14 +53,14 @@ func (c *client) owe(room, key string) (late bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.bytes += ackCost(room, key)
-	most := c.ctl.cfg.OwedBytes
+	most := int32(c.ctl.cfg.OwedBytes)
 	switch {
 	case o.state == owesPaused:
 		return false
 	case o.state == owesLate && o.bytes > most:
 		c.ctl.acksRefused.Add(1)
 		return true
-	case o.bytes+c.conn.Unsent() <= most:
+	case int(o.bytes)+c.conn.Unsent() <= int(most):
 		return false
 	}
 	o.state = owesPaused
@@ -72,7 +75,7 @@ const untakenWait = 20 * time.Millisecond
 
 // waitLocked waits for the disk, or where that has answered for the client. One that takes nothing is closed as any other.
 func (c *client) waitLocked() {
-	if c.owed.bytes > c.ctl.cfg.OwedBytes/2 {
+	if int(c.owed.bytes) > c.ctl.cfg.OwedBytes/2 {
 		c.owed.timer = time.AfterFunc(c.ctl.cfg.OwedPatience, c.tireOfAcks)
 	} else {
 		c.owed.timer = time.AfterFunc(untakenWait, c.lookTaken)
@@ -91,7 +94,7 @@ func (c *client) lookTaken() {
 // goOnLocked has a client read from again that was paid and has taken most of it, or waits on.
 func (c *client) goOnLocked() {
 	o := &c.owed
-	if o.bytes > c.ctl.cfg.OwedBytes/2 || c.conn.Unsent() > c.ctl.cfg.OwedBytes/4 {
+	if int(o.bytes) > c.ctl.cfg.OwedBytes/2 || c.conn.Unsent() > c.ctl.cfg.OwedBytes/4 {
 		c.waitLocked()
 		return
 	}
@@ -104,7 +107,7 @@ func (c *client) paid(room, key string) {
 	o := &c.owed
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.bytes -= ackCost(room, key); o.bytes > c.ctl.cfg.OwedBytes/2 {
+	if o.bytes -= ackCost(room, key); int(o.bytes) > c.ctl.cfg.OwedBytes/2 {
 		return
 	}
 	if o.state == owesPaused {

@@ -65,7 +65,7 @@ func TestLateAcks(t *testing.T) {
 	const most, n = 10, 300
 	disk := &hangingDisk{let: make(chan struct{})}
 	r := newRig(t, func(s *setup) {
-		s.chat.OwedBytes, s.chat.OwedPatience = most*ackCost("", "000"), 50*time.Millisecond
+		s.chat.OwedBytes, s.chat.OwedPatience = int(most*ackCost("", "000")), 50*time.Millisecond
 		s.log = func(l hub.Log) hub.Log { disk.Log = l; return disk }
 	})
 	release := sync.OnceFunc(func() { close(disk.let) })

@@ -30,6 +30,7 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan) error {
 // adoptRebuilt makes a new file of what can be read from f, and that the history. Until
 // there is one, readers go by f as far as it goes.
 func (s *Store) adoptRebuilt(f *os.File, sc *scan, aside bool) error {
+	defer s.replacing.Store(false)
 	h, err := s.rebuild(f, sc, aside)
 	if err != nil {
 		_ = s.adopt(f, false, sc)
@@ -128,6 +129,7 @@ func (s *Store) rescueRemoved(old *history) (bool, error) {
 		defer f.Close()
 	}
 	s.reconcile(sc)
+	defer s.replacing.Store(false)
 	h, err := s.rebuild(old.file, sc, err == nil)
 	if err != nil {
 		return false, err

@@ -218,15 +218,25 @@ func (s *Store) addRoom(name string, floor uint64) *room {
 	return r
 }
 
+// unused stands for all rooms that were never used. Nobody changes it.
+func (s *Store) unused(floor uint64) *room {
+	r := s.blank.Load()
+	if r == nil || r.head != floor {
+		r = &room{head: floor}
+		s.blank.Store(r)
+	}
+	return r
+}
+
 // lookUp returns the room of that name, locked, or one that stands for a room
-// that was never used. The caller releases it.
+// that was never used, and has no name. The caller releases it.
 func (s *Store) lookUp(name string) (r *room, release func()) {
 	for {
 		s.roomsMu.RLock()
 		r, floor := s.rooms[name], s.floor
 		s.roomsMu.RUnlock()
 		if r == nil {
-			return &room{name: name, head: floor}, func() {}
+			return s.unused(floor), func() {}
 		}
 		r.mu.Lock()
 		if !r.gone.Load() {

@@ -307,10 +307,15 @@ func (s *Store) stillOurs() error {
 	if err := ours(s.logPath(), s.wal.File()); err != nil {
 		return err
 	}
-	if v := s.view.Load(); v != nil {
-		return ours(s.cfg.Path, v.named)
+	v := s.view.Load()
+	if v == nil {
+		return nil
 	}
-	return nil
+	err := ours(s.cfg.Path, v.named)
+	if s.replacing.Load() || s.view.Load() != v {
+		return nil // the keeper puts another in its place, or just did
+	}
+	return err
 }
 
 func ours(path string, f *os.File) error {

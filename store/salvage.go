@@ -86,7 +86,7 @@ func (s *Store) roomOf(seq uint64, rec *codec.Record) (*room, *entry) {
 
 // rebuild writes what is in the buffer and can still be read from old to a new
 // file, and puts that in the place of old, which may be kept aside. What is pending
-// comes with the next checkpoint.
+// comes with the next checkpoint. The caller makes it known to readers, and ends replacing.
 func (s *Store) rebuild(old *os.File, sc *scan, aside bool) (*history, error) {
 	h, err := s.rescue(sc)
 	if isFull(err) && s.dropCorrupt(0, "") { // they are of less use than the chat's history
@@ -95,6 +95,7 @@ func (s *Store) rebuild(old *os.File, sc *scan, aside bool) (*history, error) {
 	if err != nil {
 		return nil, fmt.Errorf("salvage: %w", err)
 	}
+	s.replacing.Store(true)
 	if err := s.putInPlace(aside); err != nil {
 		return nil, errors.Join(fmt.Errorf("salvage: %w", err), h.close())
 	}

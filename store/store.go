@@ -112,6 +112,7 @@ type Store struct {
 	fault        atomic.Pointer[fault]
 	readFault    atomic.Pointer[error] // why a reader distrusts the history; the keeper looks into it
 	view         atomic.Pointer[view]  // what readers go by; nil while nothing was ever written
+	replacing    atomic.Bool           // the keeper puts a new history in the place of view's
 
 	trimMu sync.Mutex
 	shares shares
@@ -122,6 +123,7 @@ type Store struct {
 	roomsMu sync.RWMutex
 	rooms   map[string]*room
 	floor   uint64 // where rooms that are not known begin
+	blank   atomic.Pointer[room]
 
 	queueMu       sync.Mutex
 	queue         []*entry

@@ -23,7 +23,7 @@ type arrival struct {
 	left   bool    // to net/http
 	header http.Header
 	status int
-	body   bytes.Buffer
+	body   *bytes.Buffer // nil while nothing was written
 }
 
 // heads are readers of what is in memory.
@@ -91,14 +91,21 @@ func (a *arrival) Write(p []byte) (int, error) {
 		return 0, http.ErrHijacked
 	}
 	a.WriteHeader(http.StatusOK)
+	if a.body == nil {
+		a.body = new(bytes.Buffer)
+	}
 	return a.body.Write(p)
 }
 
 // answer returns what was written as a whole HTTP message.
 func (a *arrival) answer(req *http.Request) []byte {
+	body := a.body
+	if body == nil {
+		body = new(bytes.Buffer)
+	}
 	resp := http.Response{
 		StatusCode: a.status, ProtoMajor: 1, ProtoMinor: 1, Request: req, Header: a.Header(),
-		Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Close: true,
+		Body: io.NopCloser(body), ContentLength: int64(body.Len()), Close: true,
 	}
 	resp.Header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	var b bytes.Buffer

@@ -71,7 +71,7 @@ func (rt *Router) Feed(w http.ResponseWriter, r *Request, form *FeedForm, open f
 	head.WriteString("\r\n")
 
 	f := &Feed{form: form, head: head.Bytes(), join: open, over: over}
-	f.core = core{rt: rt, h: f, req: detached(r, ""), source: r.counts, oneWay: true, pinged: rt.tick.Load()}
+	f.core = core{rt: rt, h: f, req: detached(w, r, ""), source: r.counts, oneWay: true, pinged: rt.tick.Load()}
 	err := f.start(w, true)
 	if err != nil {
 		h.Del("X-Accel-Buffering")

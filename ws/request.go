@@ -20,7 +20,7 @@ type Request struct {
 	*http.Request
 	params httprouter.Params
 	query  url.Values
-	values map[any]any
+	values values
 
 	subprotocol string // agreed on in the handshake
 
@@ -45,19 +45,55 @@ func (r *Request) Query() url.Values { return r.query }
 
 // Set adds a value for guards and the handler that come later. Keys are of a
 // type of the caller's, as with context.WithValue.
-func (r *Request) Set(key, value any) {
-	if r.values == nil {
-		r.values = make(map[any]any)
-	}
-	r.values[key] = value
-}
+func (r *Request) Set(key, v any) { r.values.set(key, v) }
 
 // Value returns what Set stored under key, or nil.
-func (r *Request) Value(key any) any { return r.values[key] }
+func (r *Request) Value(key any) any {
+	if v := r.values.find(key); v != nil {
+		return v.value
+	}
+	return nil
+}
 
-// detached returns r without what ends with net/http's handler: its buffers,
-// its body, its context.
-func detached(r *Request, subprotocol string) *Request {
+// values are those that guards added. There are few, and so a request has room for them.
+type values struct {
+	few  [2]value
+	more []value
+}
+
+// A value with no key is not there.
+type value struct{ key, value any }
+
+func (vs *values) find(key any) *value {
+	for _, list := range [...][]value{vs.few[:], vs.more} {
+		for i := range list {
+			if list[i].key == key {
+				return &list[i]
+			}
+		}
+	}
+	return nil
+}
+
+func (vs *values) set(key, v any) {
+	at := vs.find(key)
+	if at == nil {
+		at = vs.find(nil)
+	}
+	if at == nil {
+		vs.more = append(vs.more, value{})
+		at = &vs.more[len(vs.more)-1]
+	}
+	*at = value{key, v}
+}
+
+// detached returns r for a connection. What ends with net/http's handler is left out: its buffers,
+// its body, its context. That of an arrival is nobody else's.
+func detached(w http.ResponseWriter, r *Request, subprotocol string) *Request {
+	if _, ok := w.(elsewhere); ok {
+		r.subprotocol = subprotocol
+		return r
+	}
 	hr := r.Request
 	return &Request{
 		Request: &http.Request{
@@ -86,11 +122,14 @@ func (rt *Router) handle(method, path string, handler httprouter.Handle) {
 	}
 }
 
+// elsewhere is an arrival's, of whose requests net/http knows nothing.
+type elsewhere interface{ elsewhere() }
+
 // route wraps h for httprouter: it parses the query, runs the guards, answers
 // errors. Only React routes are served on an event loop.
 func (rt *Router) route(react bool, guards []Guard, h func(http.ResponseWriter, *Request) error) httprouter.Handle {
 	return func(w http.ResponseWriter, hr *http.Request, params httprouter.Params) {
-		if a, ok := w.(interface{ elsewhere() }); ok && !react {
+		if a, ok := w.(elsewhere); ok && !react {
 			a.elsewhere() // net/http's, to which the request goes as it came
 			return
 		}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,30 @@ func fewDescriptors(t *testing.T, more int) int {
 	return (int(f.Fd()) + more) * 4 / 3
 }
 
+// answered is edgetest.TryDial for where who is slow to say something has no patience, see newcomer.patience: it tries again.
+func answered(t *testing.T, rawURL string) *edgetest.Client {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c *edgetest.Client
+	awaitThat(t, "for an answer", func() bool {
+		conn, err := net.Dial("tcp", u.Host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = edgetest.NewClient(t, conn)
+		if err := c.Ask(edgetest.Handshake(u)); err != nil {
+			_ = conn.Close()
+			return false
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return true
+	})
+	return c
+}
+
 // TestReserve: when the descriptors but for the reserve are in use, new WebSockets are refused, plain HTTP
 // from this machine is answered, and those who are there stay. It is over when somebody leaves.
 func TestReserve(t *testing.T) {
@@ -56,7 +81,7 @@ func TestReserve(t *testing.T) {
 		var in []*edgetest.Client
 		var refused *http.Response
 		for refused == nil && len(in) < 100 {
-			if c := edgetest.TryDial(t, url+v.path); c.Response.StatusCode == http.StatusSwitchingProtocols {
+			if c := answered(t, url+v.path); c.Response.StatusCode == http.StatusSwitchingProtocols {
 				in = append(in, c)
 			} else {
 				refused = c.Response
@@ -70,14 +95,11 @@ func TestReserve(t *testing.T) {
 			t.Errorf("refused with %s %q, %v", refused.Status, body, err)
 		}
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) { // who was refused may hold a few for a moment
-			c := rawClient(t, url)
-			c.Raw([]byte("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
-			c.ReadResponse()
-			_ = c.Conn.Close()
-			if c.Response.StatusCode == http.StatusNotFound {
+			got, err := askPlain("tcp", strings.TrimPrefix(url, "ws://"))
+			if got == http.StatusNotFound {
 				break
 			} else if time.Now().After(end) {
-				t.Fatalf("plain HTTP from this machine: %s", c.Response.Status)
+				t.Fatalf("plain HTTP from this machine: %d, %v", got, err)
 			}
 		}
 		in[0].Text("still here")
@@ -85,7 +107,7 @@ func TestReserve(t *testing.T) {
 		if s := rt.Stats(); s.Crowded == 0 || !s.Crowding || s.RefusedBy[refusal.Unavailable] == 0 || s.AcceptErrors != 0 {
 			t.Errorf("%+v", s)
 		}
-		edgetest.TryDial(t, url+v.path)
+		answered(t, url+v.path)
 		if n := strings.Count(log.String(), "no descriptors for more connections"); n != 1 {
 			t.Errorf("logged %d times:\n%s", n, log)
 		}
@@ -93,7 +115,7 @@ func TestReserve(t *testing.T) {
 			_ = c.Conn.Close()
 		}
 		for end := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-			if c := edgetest.TryDial(t, url+v.path); c.Response.StatusCode == http.StatusSwitchingProtocols {
+			if c := answered(t, url+v.path); c.Response.StatusCode == http.StatusSwitchingProtocols {
 				return
 			} else if _ = c.Conn.Close(); time.Now().After(end) {
 				t.Fatal("nobody comes in after all have left")

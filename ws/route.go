@@ -110,7 +110,7 @@ func register[In any](rt *Router, route Route[In]) {
 	react := route.Open != nil
 	rt.handle(http.MethodGet, route.Path, rt.route(react, guards, func(w http.ResponseWriter, r *Request) error {
 		c := &Conn[In]{route: served}
-		c.core = core{rt: rt, h: c, req: detached(r, chooseSubprotocol(r.Header, route.Subprotocols)), source: r.counts}
+		c.core = core{rt: rt, h: c, req: detached(w, r, chooseSubprotocol(r.Header, route.Subprotocols)), source: r.counts}
 		return c.start(w, react)
 	}))
 }

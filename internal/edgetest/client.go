@@ -87,13 +87,20 @@ func Handshake(u *url.URL, headers ...string) string {
 // ReadResponse reads the answer to the handshake.
 func (c *Client) ReadResponse() {
 	c.T.Helper()
-	err := c.deadline()
-	if err != nil {
-		c.T.Fatal(err)
-	}
-	if c.Response, err = http.ReadResponse(c.br, nil); err != nil {
+	if err := c.Ask(""); err != nil {
 		c.T.Fatalf("handshake: %v", err)
 	}
+}
+
+// Ask writes a request and reads the answer, where there may be none.
+func (c *Client) Ask(request string) (err error) {
+	if err = c.deadline(); err == nil {
+		_, err = io.WriteString(c.Conn, request)
+	}
+	if err == nil {
+		c.Response, err = http.ReadResponse(c.br, nil)
+	}
+	return err
 }
 
 func (c *Client) deadline() error { return c.Conn.SetDeadline(time.Now().Add(c.Timeout)) }

@@ -3,6 +3,7 @@ package frame
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"slices"
 )
 
 // ValidKey reports whether a Sec-WebSocket-Key is 16 bytes in base64. The bits behind the
@@ -21,6 +22,7 @@ func AppendSwitching(dst []byte, key, subprotocol string) []byte {
 	const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 	var in [len(guid) + 24]byte
 	sum := sha1.Sum(append(append(in[:0], key...), guid...))
+	dst = slices.Grow(dst, 160+len(subprotocol)) // nothing is copied twice
 	dst = append(dst, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	dst = base64.StdEncoding.AppendEncode(dst, sum[:])
 	if subprotocol != "" {
