@@ -87,17 +87,24 @@ func Handshake(u *url.URL, headers ...string) string {
 // ReadResponse reads the answer to the handshake.
 func (c *Client) ReadResponse() {
 	c.T.Helper()
-	if err := c.Ask(""); err != nil {
+	if err := c.readResponse(); err != nil {
 		c.T.Fatalf("handshake: %v", err)
 	}
 }
 
 // Ask writes a request and reads the answer, where there may be none.
-func (c *Client) Ask(request string) (err error) {
-	if err = c.deadline(); err == nil {
-		_, err = io.WriteString(c.Conn, request)
+func (c *Client) Ask(request string) error {
+	if err := c.deadline(); err != nil {
+		return err
 	}
-	if err == nil {
+	if _, err := io.WriteString(c.Conn, request); err != nil {
+		return err
+	}
+	return c.readResponse()
+}
+
+func (c *Client) readResponse() (err error) {
+	if err = c.deadline(); err == nil {
 		c.Response, err = http.ReadResponse(c.br, nil)
 	}
 	return err
