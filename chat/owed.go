@@ -20,7 +20,7 @@ import (
 //	              half of it is paid, and taken
 type owed struct {
 	mu    sync.Mutex
-	bytes int32 // of acks that are still to come, about
+	bytes int32 // of acks that are still to come, about: for no more messages than the buffer holds
 	state owedState
 	timer *time.Timer // of paused
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // TestSessionSize: a session fits 128 bytes, a size of which the runtime has pages. There is one for each connection of one
-// room, and what a handshake throws away is of other sizes: so the pages of sessions are full.
+// room, and of what a handshake throws away little was of that size when it was measured: so the pages of sessions are full.
 func TestSessionSize(t *testing.T) {
 	if size := unsafe.Sizeof(session{}); unsafe.Sizeof(uintptr(0)) == 8 && size > 128 {
 		t.Errorf("a session takes %d bytes", size)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"edgechat/codec"
 	"edgechat/internal/edgetest"
@@ -90,8 +91,10 @@ func TestReplayAllocs(t *testing.T) {
 		m := h.Join("den", s, Join{Username: "ann", Replay: true, Quiet: true}, func(Joined, error) {})
 		s.m.Store(m)
 		s.Flush()
-		for s.taken.Load() < messages*size {
-			runtime.Gosched()
+		for end := time.Now().Add(30 * time.Second); s.taken.Load() < messages*size; runtime.Gosched() {
+			if time.Now().After(end) {
+				t.Fatalf("%d bytes were replayed", s.taken.Load())
+			}
 		}
 		runtime.ReadMemStats(&after)
 		least = min(least, float64(after.TotalAlloc-before.TotalAlloc)/float64(s.taken.Load()))

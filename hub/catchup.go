@@ -43,7 +43,7 @@ func (c *catchup) askLocked(m *Member) {
 }
 
 // load is a loader's work for m: the first page of a replay, or the next.
-func (m *Member) load(scratch *scratch) {
+func (m *Member) load(into *scratch) {
 	r := m.room
 	r.mu.Lock()
 	c, opening := m.catchup, m.opening
@@ -53,14 +53,14 @@ func (m *Member) load(scratch *scratch) {
 	}
 	if opening != nil {
 		r.mu.Unlock()
-		m.open(opening, scratch)
+		m.open(opening, into)
 		return
 	}
 	c.next, c.epoch = m.last+1, r.head.Epoch // a page that was recalled is read again
 	rd := c.reader
 	r.mu.Unlock()
 
-	p, what, err := m.read(&rd, scratch)
+	p, what, err := m.read(&rd, into)
 	if err != nil || what == trimmed || what == damaged && !c.told {
 		m.lose(err)
 		return
@@ -92,12 +92,12 @@ func (m *Member) give(c *catchup, p *page, rd reader) {
 	m.conn.Flush()
 }
 
-// read makes the next page from the Log, nil at the end of it. It is put together in scratch, and is as large as what it holds.
-func (m *Member) read(rd *reader, scratch *scratch) (p *page, what missing, err error) {
+// read makes the next page from the Log, nil at the end of it. It is put together in a scratch, and is as large as what it holds.
+func (m *Member) read(rd *reader, into *scratch) (p *page, what missing, err error) {
 	message, name := m.room.hub.cfg.Formats[m.format].Message, m.room.name
-	buf := scratch.buf[:0]
+	buf := into.buf[:0]
 	defer func() {
-		scratch.keep(buf)
+		into.keep(buf)
 		if p != nil {
 			p.buf = bytes.Clone(buf)
 		}

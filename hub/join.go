@@ -128,14 +128,14 @@ func (h *Hub) Join(roomName string, conn Conn, join Join, ready func(Joined, err
 
 // open is a loader's: it finds where the replay of m begins, reads the first page, and
 // lets m begin.
-func (m *Member) open(o *opening, scratch *scratch) {
+func (m *Member) open(o *opening, into *scratch) {
 	r := m.room
 	w, err := r.hub.look(r.name, codec.Query{After: o.join.Since, Limit: o.join.Limit, Newest: true}, o.joined.Head.Offset)
 	rd := r.hub.newReader(r.name, w)
 	var p *page
 	var lacks missing
 	if err == nil {
-		p, lacks, err = m.read(&rd, scratch)
+		p, lacks, err = m.read(&rd, into)
 	}
 	if err != nil {
 		if m.leave(nil) {

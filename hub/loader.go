@@ -55,8 +55,8 @@ func (h *Hub) ask(work loading) {
 // loader works until the queue is empty.
 func (h *Hub) loader() {
 	l := &h.loaders
-	scratch := scratches.Get().(*scratch)
-	defer scratches.Put(scratch)
+	into := scratches.Get().(*scratch)
+	defer scratches.Put(into)
 	for {
 		l.mu.Lock()
 		if len(l.queue) == 0 {
@@ -69,7 +69,7 @@ func (h *Hub) loader() {
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
 		l.mu.Unlock()
-		work.load(scratch)
+		work.load(into)
 	}
 }
 

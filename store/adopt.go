@@ -14,17 +14,22 @@ func (s *Store) adopt(f *os.File, readOnly bool, sc *scan) error {
 	if n := len(sc.messages); n > 0 {
 		h.last = sc.messages[n-1].seq
 	}
-	s.replaceHistory(h)
 	if sc.fresh {
 		s.view.Store(nil)
+		s.replaceHistory(h)
 		return nil
 	}
-	v, err := openView(f)
-	if err != nil {
-		return err
+	return s.showHistory(h)
+}
+
+// showHistory has readers go by h, and then ends what was before: in between commits would find a file that is closed.
+func (s *Store) showHistory(h *history) error {
+	v, err := openView(h.file)
+	if err == nil {
+		s.view.Store(v)
 	}
-	s.view.Store(v)
-	return nil
+	s.replaceHistory(h)
+	return err
 }
 
 // adoptRebuilt makes a new file of what can be read from f, and that the history. Until
@@ -36,14 +41,9 @@ func (s *Store) adoptRebuilt(f *os.File, sc *scan, aside bool) error {
 		_ = s.adopt(f, false, sc)
 		return err
 	}
-	s.replaceHistory(h)
+	err = s.showHistory(h)
 	_ = f.Close()
-	v, err := openView(h.file)
-	if err != nil {
-		return err
-	}
-	s.view.Store(v)
-	return nil
+	return err
 }
 
 func (s *Store) replaceHistory(h *history) {
@@ -134,10 +134,7 @@ func (s *Store) rescueRemoved(old *history) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	s.replaceHistory(h)
-	v, err := openView(h.file)
-	if err == nil {
-		s.view.Store(v)
+	if err = s.showHistory(h); err == nil {
 		s.log.Warn("history written anew", "why", errReplaced)
 	}
 	return true, err

@@ -218,12 +218,12 @@ func (s *Store) addRoom(name string, floor uint64) *room {
 	return r
 }
 
-// unused stands for all rooms that were never used. Nobody changes it.
-func (s *Store) unused(floor uint64) *room {
-	r := s.blank.Load()
+// unusedRoom stands for all rooms that were never used. Nobody changes it.
+func (s *Store) unusedRoom(floor uint64) *room {
+	r := s.unused.Load()
 	if r == nil || r.head != floor {
 		r = &room{head: floor}
-		s.blank.Store(r)
+		s.unused.Store(r)
 	}
 	return r
 }
@@ -236,7 +236,7 @@ func (s *Store) lookUp(name string) (r *room, release func()) {
 		r, floor := s.rooms[name], s.floor
 		s.roomsMu.RUnlock()
 		if r == nil {
-			return s.unused(floor), func() {}
+			return s.unusedRoom(floor), func() {}
 		}
 		r.mu.Lock()
 		if !r.gone.Load() {

@@ -24,7 +24,7 @@ func (a *arena) take(n int) []byte {
 
 // reset takes back all that was taken, and makes room for as much the next time.
 func (a *arena) reset() {
-	if n := a.used + a.more; a.more > 0 && n <= maxArena {
+	if n := min(a.used+a.more, maxArena); n > len(a.buf) {
 		a.buf = make([]byte, n)
 	}
 	a.used, a.more = 0, 0

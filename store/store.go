@@ -114,6 +114,8 @@ type Store struct {
 	view         atomic.Pointer[view]  // what readers go by; nil while nothing was ever written
 	replacing    atomic.Bool           // the keeper puts a new history in the place of view's
 
+	unused atomic.Pointer[room] // stands for all rooms that were never used, see unusedRoom
+
 	trimMu sync.Mutex
 	shares shares
 	silent silences
@@ -123,7 +125,6 @@ type Store struct {
 	roomsMu sync.RWMutex
 	rooms   map[string]*room
 	floor   uint64 // where rooms that are not known begin
-	blank   atomic.Pointer[room]
 
 	queueMu       sync.Mutex
 	queue         []*entry

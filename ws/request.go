@@ -44,7 +44,7 @@ func (r *Request) Source() limit.Addr { return r.counts }
 func (r *Request) Query() url.Values { return r.query }
 
 // Set adds a value for guards and the handler that come later. Keys are of a
-// type of the caller's, as with context.WithValue.
+// type of the caller's and not nil, as with context.WithValue.
 func (r *Request) Set(key, v any) { r.values.set(key, v) }
 
 // Value returns what Set stored under key, or nil.
@@ -76,6 +76,9 @@ func (vs *values) find(key any) *value {
 }
 
 func (vs *values) set(key, v any) {
+	if key == nil {
+		panic("ws: Set with a nil key")
+	}
 	at := vs.find(key)
 	if at == nil {
 		at = vs.find(nil)
@@ -88,7 +91,7 @@ func (vs *values) set(key, v any) {
 }
 
 // detached returns r for a connection. What ends with net/http's handler is left out: its buffers,
-// its body, its context. That of an arrival is nobody else's.
+// its body, its context. That of an arrival was read from a copy, without a body and for the connection alone.
 func detached(w http.ResponseWriter, r *Request, subprotocol string) *Request {
 	if _, ok := w.(elsewhere); ok {
 		r.subprotocol = subprotocol

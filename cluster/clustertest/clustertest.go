@@ -171,8 +171,13 @@ func (n *Node) SayMany(t *testing.T, room string, many int) {
 			}
 		}
 		for range cap(c) {
-			if x := <-c; x.err == nil {
-				delete(left, x.content)
+			select {
+			case x := <-c:
+				if x.err == nil {
+					delete(left, x.content)
+				}
+			case <-time.After(patience):
+				t.Fatal("no receipt")
 			}
 		}
 		return len(left) == 0

@@ -95,6 +95,7 @@ func TestOrder(t *testing.T) {
 			if a.err == nil {
 				t.Fatalf("it passed the one before: %+v", a.out)
 			}
+			other <- a
 		case <-time.After(300 * time.Millisecond): // it waits for the lock
 		}
 		if _, err := c.Exec(t.Context(), "commit").ReadAll(); err != nil {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Ports that a kernel gives to whoever connects begin at 32768 with Linux and higher elsewhere (ip_local_port_range, RFC 6335
-// section 6). One below them is free again for whoever listens there a second time.
+// Ports that Linux gives to whoever connects begin at 32768 (ip_local_port_range; those of RFC 6335 section 6 at 49152). One
+// below them is free again for whoever listens there a second time.
 const (
 	firstPort = 20_000
 	lastPort  = 32_000

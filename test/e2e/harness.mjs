@@ -31,15 +31,16 @@ export async function until(what, condition) {
 }
 
 // freePort returns a port for a server that is told where to listen, or that comes back where it was. It is below those
-// that a kernel gives to whoever connects (32768 with Linux, higher elsewhere), so that no connection takes it meanwhile.
+// that Linux gives to whoever connects (from 32768 on), so that no connection takes it meanwhile.
 export async function freePort() {
-  for (;;) {
+  for (let tries = 1; ; tries++) {
     const port = 20000 + Math.floor(Math.random() * 12000);
     const server = createServer().listen(port, '127.0.0.1');
     try {
       await once(server, 'listening');
-    } catch {
-      continue; // somebody listens there
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE' || tries === 100) throw error;
+      continue;
     }
     server.close();
     await once(server, 'close');

@@ -45,6 +45,7 @@ export class Client extends Events {
   #tried = 0; // of these, since the last wait
   #socket = null;
   #attempt = 0; // tries since a connection lived
+  #barred = false; // behind the last of these the server was there, though it let no WebSocket through
   #openedAt = 0;
   #startedAt = 0; // when the socket was made
   #heardAt = 0;
@@ -189,7 +190,7 @@ export class Client extends Events {
     this.#drop();
     if (code === 1008) {
       const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
-      this.#end(why, text ? sentence(text) : 'The server closed this connection.');
+      this.#end(why, sentence(text) || 'The server closed this connection.');
       return;
     }
     if (code === 1007 || code === 1009) this.#outbox.failSent(reason || 'the server could not read it');
@@ -199,30 +200,30 @@ export class Client extends Events {
 
   // A browser does not tell why a handshake was refused. A plain request that has the same guards is answered with a text.
   async #refused(socket) {
-    let status = 0;
-    let after = 0;
+    let answer;
     let error;
     try {
-      const answer = await this.#http.get('rooms');
-      status = answer.status;
-      after = Number(answer.headers.get('Retry-After')) * 1000 || 0;
+      answer = await this.#http.get('rooms');
       error = (await answer.json()).error;
     } catch {
       // Nobody is there, or no server of ours: try again.
     }
+    const status = answer?.status ?? 0;
+    const after = Number(answer?.headers.get('Retry-After')) * 1000 || 0;
     if (this.#socket !== socket) return; // replaced meanwhile
-    const text = error?.message ? sentence(error.message) : '';
+    const text = sentence(error?.message);
+    const barred = status === 200 && !socket.isPlain; // the server is there, and may have come just now
     if (FINAL.has(status) && this.url === this.#home) { // one of the others has no last word
       this.#end(error?.code ?? `http_${status}`, text || `The server answers ${status}.`);
-    } else if (status === 200 && this.#attempt && !socket.isPlain) {
-      if (socket.again) return void this.#connectPlainly(); // a proxy may be in the way; the next time may be another
-      this.#connect(); // the server may have come just now
-      this.#socket.again = true;
+    } else if (barred && this.#barred) { // twice is a proxy in the way; the next time may be another
+      this.#connectPlainly();
     } else if (status === 0 || status >= 500 || FINAL.has(status)) {
       this.#elsewhere(after, text);
     } else {
+      if (barred) this.#attempt = 0;
       this.#wait(after, text);
     }
+    this.#barred = barred;
   }
 
   // #elsewhere goes on at the next address, soon, if there is one that was not tried since the last wait.
@@ -311,6 +312,7 @@ export class Client extends Events {
     clearTimeout(this.#answer);
     this.#answer = 0;
     this.#openedAt = Date.now();
+    this.#barred = false;
     this.username = frame.username;
     this.verified = frame.verified;
     this.maxContentBytes = frame.max_content_bytes;
