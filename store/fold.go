@@ -294,10 +294,3 @@ func (s *Store) makeRoom(trim bool) error {
 		s.markStored(j)
 	}
 }
-
-// state returns what the history is to say of the store, save tally, checkpoint and changes.
-func (s *Store) state(clean bool) state {
-	s.roomsMu.RLock()
-	defer s.roomsMu.RUnlock()
-	return state{clean: clean && !s.cfg.Follow, follows: s.cfg.Follow, forks: s.forks.Load(), floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
-}

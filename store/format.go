@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"time"
 )
 
 // The history file is a bbolt database of three buckets:
@@ -268,4 +269,11 @@ func (r *fields) end() error {
 		return errFormat
 	}
 	return nil
+}
+
+// state returns what the history is to say of the store, save tally, checkpoint and changes.
+func (s *Store) state(clean bool) state {
+	s.roomsMu.RLock()
+	defer s.roomsMu.RUnlock()
+	return state{clean: clean && !s.cfg.Follow, follows: s.cfg.Follow, forks: s.forks.Load(), floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
 }
