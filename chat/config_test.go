@@ -42,6 +42,9 @@ func TestRegister(t *testing.T) {
 		{"MaxContent of -1", func(c *Config) { c.MaxContent = -1 }, "MaxContent is -1"},
 		{"the largest MaxContent", func(c *Config) { c.MaxContent = math.MaxInt32 / 16 }, ""},
 		{"MaxContent over it", func(c *Config) { c.MaxContent = math.MaxInt32/16 + 1 }, "MaxContent is 134217728"},
+		{"the largest OwedBytes", func(c *Config) { c.OwedBytes = maxOwedBytes }, ""},
+		{"OwedBytes over it", func(c *Config) { c.OwedBytes = maxOwedBytes + 1 }, "OwedBytes is 1073741825"},
+		{"OwedBytes of -1", func(c *Config) { c.OwedBytes = -1 }, "OwedBytes is -1"},
 		{"ReplayLimit of 1", func(c *Config) { c.ReplayLimit = 1 }, ""},
 		{"ReplayLimit of -1", func(c *Config) { c.ReplayLimit = -1 }, "ReplayLimit is -1"},
 	} {

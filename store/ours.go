@@ -2,10 +2,8 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"time"
 )
 
 // stillOurs says if what is written can be found again: whether the names of both files
@@ -38,13 +36,3 @@ func ours(path string, f *os.File) error {
 }
 
 var errReplaced = errors.New("the file was removed or replaced while it was open")
-
-// putLogAside renames the log so that nothing of it is taken for a part of this store.
-func (s *Store) putLogAside() error {
-	aside := fmt.Sprintf("%s.corrupt-%s", s.logPath(), time.Now().UTC().Format(asideTime))
-	err := os.Rename(s.logPath(), aside)
-	if err == nil {
-		s.log.Warn("log put aside", "aside", aside)
-	}
-	return err
-}

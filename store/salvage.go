@@ -207,6 +207,16 @@ func (s *Store) putInPlace(keep bool) error {
 	return nil
 }
 
+// putLogAside renames the log so that nothing of it is taken for a part of this store.
+func (s *Store) putLogAside() error {
+	aside := fmt.Sprintf("%s.corrupt-%s", s.logPath(), time.Now().UTC().Format(asideTime))
+	err := os.Rename(s.logPath(), aside)
+	if err == nil {
+		s.log.Warn("log put aside", "aside", aside)
+	}
+	return err
+}
+
 // dropCorrupt removes files that were put aside, save the newest ones, and says if
 // there was any. Their names sort by time; but a board without a clock battery may
 // have made the last one, latest, seem the oldest.

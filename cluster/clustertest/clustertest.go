@@ -151,7 +151,7 @@ func (n *Node) SayTaken(t *testing.T, room, content, key string) codec.ID {
 	return r.ID
 }
 
-// SayMany says n messages at once, each under a key of its own, until all are taken. They are in no order.
+// SayMany says many messages at once, each under a key of its own, until all are taken. They are in no order.
 func (n *Node) SayMany(t *testing.T, room string, many int) {
 	t.Helper()
 	left := make(map[string]bool, many)

@@ -258,43 +258,6 @@ test('a client gives up where trying again is no use', async (t) => {
   assert.deepEqual(room.pending(), []);
 });
 
-// A server that comes back between a try and the question why that was refused is no proxy that lets no WebSocket through.
-test('a server that comes just behind a try is spoken to by WebSocket', async (t) => {
-  const server = await (await Server.start(t)).up();
-  let tries = 0;
-  let told = false; // the third try, while it was the last one
-  class Late extends WebSocket {
-    constructor(...args) {
-      super(...args);
-      this.late = ++tries === 3;
-    }
-
-    set onclose(listener) { // the server is there once the third try is told that it was not
-      super.onclose = listener && (async (event) => {
-        if (this.late) {
-          await server.up();
-          told = tries === 3 && client.state === 'connecting';
-        }
-        listener(event);
-      });
-    }
-  }
-  const { client, room } = listen(t, server, { WebSocket: Late });
-  await room.send('before');
-  await server.stop();
-  await until('a second try in vain', () => {
-    client.check();
-    return tries > 1;
-  });
-  await until('the server back', () => {
-    if (tries < 3) client.check();
-    return client.state === 'open';
-  });
-  assert.ok(told);
-  assert.equal(client.maxRooms, 32, 'as many rooms as a WebSocket has, where plain HTTP has 3');
-  await room.send('behind');
-});
-
 // As a program of a few lines has it, in a process of its own: what ws has to say of a server that is not there must not end it.
 test('node lives on where there is no server', async (t) => {
   const port = await freePort();

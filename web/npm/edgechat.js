@@ -104,7 +104,7 @@ export class Client extends Events {
     const line = { send: (frame) => this.#send(frame), leave: () => this.#leave(name), request: (path, query) => this.request(path, query) };
     const room = new Room(name, { since, limit, announce }, line, this.#outbox);
     this.#rooms.set(name, room);
-    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client is stopped.')));
+    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client has stopped.')));
     else queueMicrotask(() => room.begin());
     if (this.state === 'open' && !this.#leaving.has(name)) room.join();
     return room;
@@ -190,7 +190,7 @@ export class Client extends Events {
     this.#drop();
     if (code === 1008) {
       const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
-      this.#end(why, sentence(text) || 'The server closed this connection.');
+      this.#end(why, sentence(text) || 'The server has closed this connection.');
       return;
     }
     if (code === 1007 || code === 1009) this.#outbox.failSent(reason || 'the server could not read it');
@@ -220,7 +220,6 @@ export class Client extends Events {
     } else if (status === 0 || status >= 500 || FINAL.has(status)) {
       this.#elsewhere(after, text);
     } else {
-      if (barred) this.#attempt = 0;
       this.#wait(after, text);
     }
     this.#barred = barred;
@@ -272,7 +271,7 @@ export class Client extends Events {
     this.#outbox.stop();
     this.#unwatch();
     this.#to('stopped', { code, text });
-    for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client is stopped.'));
+    for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client has stopped.'));
   }
 
   #leave(name) {
@@ -312,7 +311,7 @@ export class Client extends Events {
     clearTimeout(this.#answer);
     this.#answer = 0;
     this.#openedAt = Date.now();
-    this.#barred = false;
+    this.#barred = this.#socket.isPlain;
     this.username = frame.username;
     this.verified = frame.verified;
     this.maxContentBytes = frame.max_content_bytes;
