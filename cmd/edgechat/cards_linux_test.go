@@ -43,7 +43,7 @@ func TestCards(t *testing.T) {
 		{"vanishes", func(s *slot) { s.card.SetAll(faultydisk.Fault{Err: syscall.EIO}) }, (*slot).mend, false},
 		{"is replaced", (*slot).replace, func(*slot) {}, true},
 	}
-	s := &slot{t: t, dir: t.TempDir(), ledger: newLedger(t, 200)}
+	s := &slot{t: t, dir: faultydisk.Folder(t), ledger: newLedger(t, 200)}
 	s.insert()
 	// Another server on a good disk says what this machine is up to at the same time: processors of a guest stand still.
 	control := startBoard(t, t.TempDir(), "GOMAXPROCS=2")

@@ -46,7 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "mounts" { // may this process mount in a namespace of its own?
-				return exec.Command("unshare", "--mount", "mount", "-t", "tmpfs", "none", "/tmp").Run() == nil, nil
+				return exec.Command("unshare", "--mount", "--propagation", "slave", "mount", "-t", "tmpfs", "none", "/tmp").Run() == nil, nil
 			}
 			return false, errors.New("unknown condition " + cond)
 		},

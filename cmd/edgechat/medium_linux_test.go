@@ -16,7 +16,7 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 	t.Parallel()
 	mount := func(t *testing.T, fs, options string) string {
 		t.Helper()
-		dir := t.TempDir()
+		dir := faultydisk.Folder(t)
 		if err := syscall.Mount(fs, dir, fs, 0, options); err != nil {
 			t.Skipf("mount -t %s: %v", fs, err)
 		}
@@ -37,7 +37,7 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 		return mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
 	}
 	hidden := func(t *testing.T) string { // as from within a container, whose layers lie outside
-		seen := t.TempDir()
+		seen := faultydisk.Folder(t)
 		if err := syscall.Mount(faultydisk.New(t, 64<<20).Dir, seen, "", syscall.MS_BIND, ""); err != nil {
 			t.Fatal(err)
 		}

@@ -96,7 +96,7 @@ func cardSigns() []sign {
 				first := startBoard(t, card.Dir+"/data")
 				first.say("den", "before")
 				first.stop()
-				dir := t.TempDir()
+				dir := faultydisk.Folder(t)
 				if err := syscall.Mount(card.Dir, dir, "", syscall.MS_BIND, ""); err != nil {
 					t.Fatal(err)
 				}

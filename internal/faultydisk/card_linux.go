@@ -38,7 +38,7 @@ func NewSectors(t testing.TB, size int64, sector int) *Card {
 	if why := Missing(); why != "" {
 		t.Skip(why)
 	}
-	folder := t.TempDir()
+	folder := Folder(t)
 	c := &Card{t: t, Dir: filepath.Join(folder, "card")}
 	for _, dir := range []string{c.Dir, filepath.Join(folder, "fuse")} {
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -126,8 +126,8 @@ func (c *Card) end(cmd *exec.Cmd) {
 	}
 }
 
-// waitUntilGone fails the test if the device is still in use: somebody has
-// left a file of it open.
+// waitUntilGone fails the test if the device is still in use: somebody has left a file of it open, or has a mount
+// namespace that is no slave (unshare --propagation slave).
 func (c *Card) waitUntilGone() {
 	if c.loop == "" {
 		return
@@ -139,7 +139,7 @@ func (c *Card) waitUntilGone() {
 			return
 		}
 		if time.Now().After(end) {
-			c.t.Errorf("%s is still in use", c.loop)
+			c.t.Errorf("%s is still in use by %s", c.loop, c.users())
 			return
 		}
 	}

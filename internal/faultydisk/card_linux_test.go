@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -149,6 +150,43 @@ func TestEndWhileHanging(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("who waited for the card still waits")
 	}
+}
+
+// TestNamespaces ends a card, and a bind of it, while somebody has mount namespaces that were made after them.
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+	if path, err := exec.LookPath("unshare"); err != nil {
+		t.Skip(path, err)
+	}
+	var namespaces []*exec.Cmd
+	t.Cleanup(func() { // after those of the card
+		for _, n := range namespaces {
+			_ = n.Process.Kill()
+			_ = n.Wait()
+		}
+	})
+	card, bind := New(t, 32<<20), Folder(t)
+	if err := syscall.Mount(card.Dir, bind, "", syscall.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		n := exec.Command("unshare", "--mount", "--propagation", "slave", "sh", "-c", "echo ready; exec sleep 600")
+		out, err := n.StdoutPipe()
+		if err == nil {
+			err = n.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		namespaces = append(namespaces, n)
+		if _, err := out.Read(make([]byte, 1)); err != nil {
+			t.Fatalf("unshare: %v", err)
+		}
+	}
+	if err := unmount(bind); err != nil {
+		t.Fatal(err)
+	}
+	card.Remount() // fails if the device is still in use
 }
 
 // TestCut records two writes to a file, the first of them flushed, and cuts the power after each step: what was

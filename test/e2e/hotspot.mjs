@@ -88,9 +88,10 @@ function run(...command) {
   return execFileSync(command[0], command.slice(1), { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-// namespace returns the process that holds a network and mounts of its own.
+// namespace returns the process that holds a network and mounts of its own. What is unmounted outside is unmounted there
+// too: it would stay in use.
 async function namespace(t) {
-  const child = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'echo ready; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('unshare', ['--net', '--mount', '--propagation', 'slave', 'sh', '-c', 'echo ready; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
   later(t, () => child.kill('SIGKILL'));
   await new Promise((done) => { child.stdout.once('data', done); });
   return String(child.pid);
