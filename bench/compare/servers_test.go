@@ -1,10 +1,12 @@
 package compare_test
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -41,13 +43,15 @@ func servers(t *testing.T) map[string]string {
 // start runs a server until the test ends.
 func start(t *testing.T, path string) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	var port string
+	for free := false; !free; { // below 32768, where the kernel takes ports for clients from
+		port = strconv.Itoa(20000 + rand.IntN(12000))
+		address = net.JoinHostPort("127.0.0.1", port)
+		l, err := net.Listen("tcp", address)
+		if free = err == nil; free {
+			l.Close()
+		}
 	}
-	address = l.Addr().String()
-	l.Close()
-	_, port, _ := net.SplitHostPort(address)
 	server := exec.Command(path)
 	server.Env = append(os.Environ(), "PORT="+port)
 	server.Stderr = os.Stderr
