@@ -90,9 +90,9 @@ func TestJoin(t *testing.T) {
 		"b-x.js": []byte("import { f } from './e.js';\nexport function b(x) {\nreturn f(x);\n}\nexport const d = 1;\nclass G {}\nexport { G };\n"),
 		"e.js":   []byte("export async function f() {}\nexport class H extends I {}\n"),
 	}, "a.js"))
-	want := "const $e_js = (() => {\nasync function f() {}\nclass H extends I {}\nreturn { f, H };\n})();\n" +
-		"const $b_x_js = (() => {\nconst { f } = $e_js;\nfunction b(x) {\nreturn f(x);\n}\nconst d = 1;\nclass G {}\nreturn { b, d, G };\n})();\n" +
-		"const $a_js = (() => {\nconst { b: c, d } = $b_x_js;\nconst e = $e_js;\nc(d, e.f);\nreturn {  };\n})();\n"
+	want := "const $0=(()=>{\nasync function f() {}\nclass H extends I {}\nreturn{f,H};\n})();\n" +
+		"const $1=(()=>{\nconst {f}=$0;\nfunction b(x) {\nreturn f(x);\n}\nconst d = 1;\nclass G {}\nreturn{b,d,G};\n})();\n" +
+		"const $2=(()=>{\nconst {b:c,d}=$1;\nconst e=$0;\nc(d, e.f);\nreturn{};\n})();\n"
 	if got != want {
 		t.Errorf("joined:\n%s\nwant\n%s", got, want)
 	}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 )
 
@@ -19,18 +20,14 @@ import (
 type joiner struct {
 	modules map[string][]byte // lean, by name
 	state   map[string]int    // by name: 1 as long as those it imports are written, 2 once it is
+	kept    map[string]string // by name: the variable that has what a module exports
 	out     bytes.Buffer
 }
 
 func join(modules map[string][]byte, first string) []byte {
-	j := &joiner{modules: modules, state: map[string]int{}}
+	j := &joiner{modules: modules, state: map[string]int{}, kept: map[string]string{}}
 	j.write(first)
 	return j.out.Bytes()
-}
-
-// variable is where what a module exports is kept.
-func variable(name string) string {
-	return "$" + strings.NewReplacer(".", "_", "-", "_").Replace(name)
 }
 
 func (j *joiner) write(name string) {
@@ -53,8 +50,8 @@ func (j *joiner) write(name string) {
 			what, from, _ := strings.Cut(strings.TrimPrefix(text, "import "), " from './")
 			from = strings.TrimSuffix(from, "';")
 			j.write(from)
-			what = strings.TrimPrefix(strings.ReplaceAll(what, " as ", ": "), "*: ")
-			body.WriteString("const " + what + " = " + variable(from) + ";\n")
+			what = strings.TrimPrefix(strings.ReplaceAll(what, " as ", ":"), "*:")
+			body.WriteString("const " + strings.ReplaceAll(what, " ", "") + "=" + j.kept[from] + ";\n")
 		case strings.HasPrefix(text, "export {"):
 			exports = append(exports, strings.Trim(strings.TrimPrefix(text, "export "), "{}; "))
 		case strings.HasPrefix(text, "export "):
@@ -66,9 +63,10 @@ func (j *joiner) write(name string) {
 		}
 	}
 	j.state[name] = 2
-	j.out.WriteString("const " + variable(name) + " = (() => {\n")
+	j.kept[name] = "$" + strconv.Itoa(len(j.kept))
+	j.out.WriteString("const " + j.kept[name] + "=(()=>{\n")
 	j.out.Write(body.Bytes())
-	j.out.WriteString("return { " + strings.Join(exports, ", ") + " };\n})();\n")
+	j.out.WriteString("return{" + strings.Join(exports, ",") + "};\n})();\n")
 }
 
 // declared returns the name that a declaration gives to something.

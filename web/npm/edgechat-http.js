@@ -1,24 +1,17 @@
-// Where the server is, who we are to it, and what is asked over plain HTTP.
+// Who we are to the server, and what is asked over plain HTTP.
 
 import { Refusal, sentence } from './edgechat-events.js';
 
 const PATIENCE = 10_000; // ms; an answer that takes longer is given up
 
-// baseOf returns the address of a server as URLs are resolved against it. It throws a TypeError for what is none.
-export const baseOf = (url) => new URL(`${url}`.replace(/^ws/, 'http').replace(/\/*$/, '/')).href;
-
 export class Http {
-  #base; #username; #token;
+  #places; #username; #token;
 
-  // url is the http(s) address of the server, with the path where a proxy has it.
-  constructor(url, username, token) {
-    this.at(baseOf(url));
+  constructor(places, username, token) {
+    this.#places = places;
     this.#username = token ? '' : username;
     this.#token = token;
   }
-
-  // at has the server be at another address, one of baseOf.
-  at(base) { this.#base = new URL(base); }
 
   // socket returns the address of the WebSocket, and the subprotocols to offer. A token is one of them rather than in the query,
   // which proxies log; what can be none is no token, and is told so by the query.
@@ -44,7 +37,7 @@ export class Http {
   }
 
   #address(path, query) {
-    const url = new URL(`chat${path ? `/${path}` : ''}`, this.#base);
+    const url = new URL(`chat${path ? `/${path}` : ''}`, this.#places.here);
     for (const [name, value] of Object.entries(query)) {
       if (value) url.searchParams.set(name, value);
     }

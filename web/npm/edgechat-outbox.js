@@ -19,9 +19,10 @@ export class Outbox {
   #overdue = 0; // timer
   #waiting = false; // the server has said that it can take nothing now
 
-  // line has open(room), whether something may be sent there now, send(entry), late(), which is called when no
-  // acknowledgement comes, failed(entry), and waits(on), whether the server can take nothing for now. storage keeps entries over the end of a program: load() returns them,
-  // put(entry) and remove(entry) are called as they come and go.
+  // line has open(room), whether something may be sent there now, max(), how many bytes of content the server takes, 0 if that is not
+  // known, send(entry), late(), which is called when no acknowledgement comes, failed(entry), and waits(on), whether the server can take
+  // nothing for now. storage keeps entries over the end of a program: load() returns them, put(entry) and remove(entry) are called as
+  // they come and go.
   constructor(line, storage) {
     this.#line = line;
     this.#storage = storage;
@@ -119,11 +120,9 @@ export class Outbox {
     this.pump();
   }
 
-  // failSent fails what is under way: one of it is what the server could not read. Sent again, it would close the next connection too.
-  failSent(text) {
-    for (const entry of [...this.#entries.values()]) {
-      if (entry.sent) this.fail(entry, text);
-    }
+  // sent returns what is under way.
+  sent() {
+    return [...this.#entries.values()].filter((entry) => entry.sent);
   }
 
   // pump sends what may be sent now.
@@ -134,6 +133,11 @@ export class Outbox {
       const { room } = entry;
       const count = under.get(room) ?? 0;
       if (entry.failed || count >= this.#window || this.#holds.has(room) || !this.#line.open(room)) continue;
+      const max = this.#line.max();
+      if (max && new Blob([entry.content]).size > max) { // far more would close the connection
+        this.fail(entry, `content is longer than ${max} bytes`);
+        continue;
+      }
       under.set(room, count + 1);
       if (entry.sent) continue;
       entry.sent = true;

@@ -9,8 +9,10 @@
 // docs/protocol.md of the project is the contract.
 
 import { Events, Refusal, sentence, whenBack } from './edgechat-events.js';
-import { Http, baseOf } from './edgechat-http.js';
+import { Http } from './edgechat-http.js';
 import { Outbox, memory } from './edgechat-outbox.js';
+import { Places } from './edgechat-places.js';
+import { Pulse, SOON } from './edgechat-pulse.js';
 import { Room, newKey } from './edgechat-room.js';
 
 export { Refusal, Room };
@@ -20,10 +22,6 @@ const BACKOFF_MIN = 500; // ms
 const BACKOFF_MAX = 30_000; // ms
 const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
 const HANDSHAKE = 10_000; // ms; a connection that takes longer to come about is given up
-const ANSWER = 5_000; // ms to the answer of a ping
-const ANSWER_SOON = 3_000; // ms, when somebody looks or the network has changed
-const PING_INTERVAL = 25_000; // ms, until the server has said what it is
-const NODES = 16; // addresses that one frame can name; kept are two more: where we are, and where we began
 
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
 const FINAL = new Set([400, 401, 403, 404, 409, 421]);
@@ -37,27 +35,17 @@ export const connect = (options) => new Client(options);
 //   waits(on)             the server can take nothing now, and what we say waits until it can; or no longer so
 //   error(refusal)        the server said what was wrong
 export class Client extends Events {
-  #http; #outbox; #WebSocket;
+  #places; #http; #outbox; #pulse; #WebSocket;
   #rooms = new Map(); // by name
   #leaving = new Set(); // names of rooms of which the server has not said yet that we are out
-  #home; // the address that we were given
-  #places; // and those of others that have the same rooms, where we go in turn; the first is where we are
-  #tried = 0; // of these, since the last wait
   #socket = null;
   #attempt = 0; // tries since a connection lived
   #barred = false; // behind the last of these the server was there, though it let no WebSocket through
   #openedAt = 0;
   #startedAt = 0; // when the socket was made
-  #heardAt = 0;
-  #retry = 0; // timer until the next try
+  #next = 0; // timer until the next try, or until this one takes too long
   #codec = json;
   #spoken = json; // that of the socket
-  #answer = 0; // timer until which something must be heard
-  #answerBy = 0; // when that ends
-  #patience = 0; // ms that it has
-  #asked = 0; // questions that it is about
-  #silence = 0; // timer after which the server is asked
-  #interval = PING_INTERVAL;
   #unwatch = () => {};
   state = '';
   username = ''; // under which the server knows us, once it has said so
@@ -73,17 +61,18 @@ export class Client extends Events {
   constructor({ url, username = '', token = '', storage = memory, authorKey = newKey(), WebSocket = globalThis.WebSocket, format = 'json' }) {
     super();
     if (format !== 'json' && format !== 'msgpack') throw new TypeError(`format is "json" or "msgpack", not "${format}"`);
-    this.#home = baseOf(url);
-    this.#places = [this.#home];
-    this.#http = new Http(url, username, token);
+    this.#places = new Places(url);
+    this.#http = new Http(this.#places, username, token);
     this.#WebSocket = WebSocket;
     this.#outbox = new Outbox({
       open: (room) => this.state === 'open' && this.#rooms.get(room)?.state === 'joined',
       send: ({ key, room, type, id, content }) => this.#send({ type, room, id, content, idempotency_key: key, author_key: token ? undefined : authorKey }),
+      max: () => this.maxContentBytes,
       late: () => this.#connect(),
       failed: (entry) => this.#rooms.get(entry.room)?.failed(entry),
       waits: (on) => this.emit('waits', on),
     }, storage);
+    this.#pulse = new Pulse(() => this.#send({ type: 'ping' }), () => this.#connect());
     this.#unwatch = whenBack(() => this.check());
     queueMicrotask(() => this.#begin(format)); // who made it listens by then
   }
@@ -120,14 +109,14 @@ export class Client extends Events {
   rooms() { return [...this.#rooms.values()].filter((room) => room.state !== 'ended'); }
 
   // url returns the address where we are, or try to be.
-  get url() { return this.#places[0]; }
+  get url() { return this.#places.here; }
 
   // check is for when somebody looks again, or the network may have changed: a wait ends, and a connection that
   // does not answer soon is replaced.
   check() {
     if (this.state === 'waiting') this.#connect();
-    else if (this.state === 'open') this.#ask(ANSWER_SOON);
-    else if (this.state === 'connecting' && Date.now() - this.#startedAt > ANSWER_SOON) this.#connect();
+    else if (this.state === 'open') this.#pulse.ask(SOON);
+    else if (this.state === 'connecting' && Date.now() - this.#startedAt > SOON) this.#connect();
   }
 
   stop() { this.#end('', ''); }
@@ -142,7 +131,7 @@ export class Client extends Events {
 
   #connect(Socket = this.#WebSocket, codec = this.#codec) {
     if (!Socket) return void this.#connectPlainly();
-    this.#drop();
+    if (!this.#drop()) return;
     this.#openedAt = 0;
     this.#startedAt = Date.now();
     const socket = new Socket(...this.#http.socket(codec.protocol));
@@ -157,43 +146,47 @@ export class Client extends Events {
       if (opened) this.#closed(event);
       else this.#refused(socket);
     };
-    this.#answer = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
+    this.#next = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
     this.#to('connecting');
   }
 
   // #connectPlainly does without a WebSocket: where there is none, or something in between lets none through.
   async #connectPlainly() {
-    this.#drop();
-    this.#to('connecting');
+    if (!this.#drop()) return;
     const began = this.#startedAt = Date.now();
-    this.#answer = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
+    this.#next = setTimeout(() => this.#elsewhere(0), HANDSHAKE);
+    this.#to('connecting');
     const plain = await import('./edgechat-plain.js').catch(() => {});
     if (this.state !== 'connecting' || this.#startedAt !== began) return;
     if (plain) this.#connect(plain.PlainSocket, json);
     else this.#wait(0);
   }
 
-  // #drop forgets the socket without waiting for its closing, which a dead network never ends.
+  // #drop forgets the socket without waiting for its closing, which a dead network never ends. It returns false if this was
+  // the last one: who is told of what is lost may stop us.
   #drop() {
-    for (const timer of [this.#retry, this.#answer, this.#silence]) clearTimeout(timer);
-    this.#retry = this.#answer = this.#silence = 0;
+    clearTimeout(this.#next);
+    this.#pulse.stop();
     const socket = this.#socket;
-    if (!socket) return;
-    this.#socket = null;
-    socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close();
-    this.#leaving.clear();
-    for (const room of this.#rooms.values()) room.lost();
+    if (socket) {
+      this.#socket = null;
+      socket.onopen = socket.onmessage = socket.onclose = null;
+      socket.close();
+      this.#leaving.clear();
+      for (const room of this.#rooms.values()) room.lost();
+    }
+    return this.state !== 'stopped';
   }
 
   #closed({ code, reason }) {
-    this.#drop();
+    const unread = code === 1007 || code === 1009 ? this.#outbox.sent() : []; // sent again, it would close the next connection too
+    if (!this.#drop()) return;
     if (code === 1008) {
       const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
       this.#end(why, sentence(text) || 'The server has closed this connection.');
       return;
     }
-    if (code === 1007 || code === 1009) this.#outbox.failSent(reason || 'the server could not read it');
+    for (const entry of unread) this.#outbox.fail(entry, reason || 'the server could not read it');
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY) this.#attempt = 0;
     this.#wait(0);
   }
@@ -213,7 +206,7 @@ export class Client extends Events {
     if (this.#socket !== socket) return; // replaced meanwhile
     const text = sentence(error?.message);
     const barred = status === 200 && !socket.isPlain; // the server is there, and may have come just now
-    if (FINAL.has(status) && this.url === this.#home) { // one of the others has no last word
+    if (FINAL.has(status) && this.#places.atHome) { // one of the others has no last word
       this.#end(error?.code ?? `http_${status}`, text || `The server answers ${status}.`);
     } else if (barred && this.#barred) { // twice is a proxy in the way; the next time may be another
       this.#connectPlainly();
@@ -227,46 +220,28 @@ export class Client extends Events {
 
   // #elsewhere goes on at the next address, soon, if there is one that was not tried since the last wait.
   #elsewhere(atLeast, text) {
-    this.#places.push(this.#places.shift());
-    this.#http.at(this.url);
-    this.#tried = (this.#tried + 1) % this.#places.length;
-    if (this.#tried === 0) {
+    if (!this.#places.next()) {
       this.#wait(atLeast, text);
       return;
     }
-    this.#drop();
+    if (!this.#drop()) return;
     const delay = Math.random() * BACKOFF_MIN; // all who were there come
-    this.#retry = setTimeout(() => this.#connect(), delay);
+    this.#next = setTimeout(() => this.#connect(), delay);
     this.#to('waiting', { delay, text });
-  }
-
-  // #meet is told by a server where others have the same rooms. We go to those and our own alone, and from one with TLS to none without.
-  #meet(nodes = []) {
-    const others = [];
-    for (const node of Array.isArray(nodes) ? nodes.slice(0, NODES) : []) {
-      try {
-        const base = baseOf(node);
-        if (base.startsWith('https:') || base.startsWith('http:') && this.#home.startsWith('http:')) others.splice(Math.random() * (others.length + 1), 0, base);
-      } catch {
-        // It is no address.
-      }
-    }
-    this.#tried = 0;
-    const known = new Set([this.url, this.#home, ...others, ...this.#places]); // one that is away now may be there again
-    this.#places = [...known].slice(0, NODES + 2);
   }
 
   // Full jitter: a thousand clients of a server that restarts come back spread out.
   #wait(atLeast, text = '') {
-    this.#drop();
+    if (!this.#drop()) return;
     const most = Math.min(BACKOFF_MAX, 2 * BACKOFF_MIN * 2 ** this.#attempt++);
     const delay = Math.max(BACKOFF_MIN, Math.random() * most, atLeast);
-    this.#retry = setTimeout(() => this.#connect(), delay);
+    this.#next = setTimeout(() => this.#connect(), delay);
     this.#to('waiting', { delay, text });
   }
 
   #end(code, text) {
     if (this.state === 'stopped') return;
+    this.state = 'stopped';
     this.#drop();
     this.#outbox.stop();
     this.#unwatch();
@@ -285,11 +260,7 @@ export class Client extends Events {
   }
 
   #receive(frame) {
-    this.#heardAt = Date.now();
-    if (this.#openedAt && this.#answer) {
-      this.#asked = frame.type === 'error' ? 0 : this.#asked - (frame.type === 'pong');
-      this.#expect(this.#asked > 0 ? this.#patience : 0);
-    }
+    this.#pulse.heard(frame.type);
     if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
     else if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
@@ -299,7 +270,7 @@ export class Client extends Events {
   // #ofRoom hands on what is about a room. Without a WebSocket this is what says who we are.
   #ofRoom(frame) {
     if (frame.type === 'subscribed') {
-      if (this.#socket.isPlain) this.#meet(frame.nodes);
+      if (this.#socket.isPlain) this.#places.meet(frame.nodes);
       this.username = frame.username;
       this.verified = Boolean(frame.verified);
       this.maxContentBytes = frame.max_content_bytes;
@@ -308,47 +279,18 @@ export class Client extends Events {
   }
 
   #welcome(frame) {
-    clearTimeout(this.#answer);
-    this.#answer = 0;
+    clearTimeout(this.#next);
     this.#openedAt = Date.now();
     this.#barred = this.#socket.isPlain;
     this.username = frame.username;
     this.verified = frame.verified;
     this.maxContentBytes = frame.max_content_bytes;
     this.maxRooms = frame.max_rooms ?? 0;
-    this.#interval = frame.ping_interval_ms || PING_INTERVAL;
-    if (!this.#socket.isPlain) this.#meet(frame.nodes); // else the first room tells
+    this.#pulse.start(frame.ping_interval_ms);
+    if (!this.#socket.isPlain) this.#places.meet(frame.nodes); // else the first room tells
     this.state = 'open';
     for (const room of this.rooms()) room.join();
     this.#to('open');
-    this.emit('welcome', frame);
-    this.#listen();
-  }
-
-  // #listen asks whether somebody is there when nothing was heard for the interval. A timer that is far too late
-  // has slept with the device.
-  #listen() {
-    clearTimeout(this.#silence);
-    const due = this.#heardAt + this.#interval;
-    this.#silence = setTimeout(() => {
-      if (Date.now() - this.#heardAt >= this.#interval) this.#ask(Date.now() - due > ANSWER ? ANSWER_SOON : ANSWER);
-      this.#listen();
-    }, Math.max(due - Date.now(), 100, this.#answer ? this.#interval : 0));
-  }
-
-  // #ask has the connection replaced unless it is answered. What comes before the answer, as those to earlier questions, was on its way,
-  // maybe over a line that is dead by now; but while it comes, the answer may be behind it.
-  #ask(ms) {
-    if (!this.#send({ type: 'ping' })) return;
-    this.#asked = this.#answer ? this.#asked + 1 : 1;
-    if (!this.#answer || this.#answerBy > Date.now() + ms) this.#expect(ms);
-  }
-
-  // #expect has the connection replaced unless something is heard within ms, 0 not.
-  #expect(ms) {
-    clearTimeout(this.#answer);
-    this.#patience = ms;
-    this.#answerBy = Date.now() + ms;
-    this.#answer = ms && setTimeout(() => this.#connect(), ms);
+    if (this.state === 'open') this.emit('welcome', frame); // nobody stopped meanwhile
   }
 }

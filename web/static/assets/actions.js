@@ -1,10 +1,11 @@
 // What can be done with a message: a menu for each, behind its button.
 
+import { notice } from './notice.js';
 import { copy, action, show } from './sheet.js';
 import { t } from './strings.js';
 
-// actionsOf shows what somebody may do with an item. mayDelete says that they moderate the room.
-export function openActions(item, place, { compose, notice, mayDelete }) {
+// openActions shows what somebody may do with an item. mayDelete says that they moderate the room.
+export function openActions(item, place, { compose, mayDelete }) {
   const { room, timeline } = place;
   const actions = [];
   if (item.kind === 'own') {

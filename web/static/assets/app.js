@@ -9,6 +9,7 @@ import { Door, acceptToken, refuseToken, takeToken } from './door.js';
 import { invite } from './invite.js';
 import * as kept from './kept.js';
 import { Log } from './log.js';
+import { hideNotice, notice } from './notice.js';
 import * as panels from './panels.js';
 import { keyOf, showPeople, typingParts } from './people.js';
 import { Rooms, showOthers, showRooms } from './rooms.js';
@@ -17,7 +18,6 @@ import * as settings from './settings.js';
 import { action, show as showSheet } from './sheet.js';
 import { t } from './strings.js';
 
-const NOTICE_SHOWN = 8_000; // ms
 const $ = (id) => document.getElementById(id);
 
 settings.apply();
@@ -29,12 +29,11 @@ let client = null;
 let rooms = null;
 let place = null; // the room that is shown
 let waitTimer = 0;
-let noticeTimer = 0;
 let listTimer = 0;
 
 const log = new Log();
 const search = new Search(log);
-const compose = new Compose(() => client, notice);
+const compose = new Compose(() => client);
 const door = new Door(arrive);
 
 // ---- coming and going
@@ -72,7 +71,6 @@ function stop() {
 
 const on = {
   me: () => client && keyOf(client),
-  notice,
   changed: () => {
     listTimer ||= setTimeout(() => {
       listTimer = 0;
@@ -142,7 +140,7 @@ function choose(name) {
   place = rooms.enter(name);
   client.prefer(name);
   $('title').textContent = name;
-  $('notice').hidden = true;
+  hideNotice();
   log.show(place.timeline, place.unread > 0 || !place.joined ? place.read >= 0 ? place.read : Infinity : Infinity);
   compose.show(place);
   place.people.forget();
@@ -213,13 +211,6 @@ function connection(state, detail) {
 // showWaits says that what is said waits here, since the server can take nothing.
 function showWaits(on) { $('waits').hidden = !on; }
 
-function notice(text) {
-  $('notice').textContent = text;
-  $('notice').hidden = false;
-  clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => { $('notice').hidden = true; }, NOTICE_SHOWN);
-}
-
 // seen says that the reader has seen the end of the room.
 function seen() {
   if (place?.joined && !document.hidden && !log.keepsAll) place.seen();
@@ -231,7 +222,7 @@ log.onEnd = seen;
 
 $('items').addEventListener('click', (event) => {
   const button = event.target.closest('.more');
-  if (button) openActions(log.itemOf(button), place, { compose, notice, mayDelete: place.access === 'moderate' });
+  if (button) openActions(log.itemOf(button), place, { compose, mayDelete: place.access === 'moderate' });
 });
 
 $('room-form').addEventListener('submit', (event) => {
@@ -254,7 +245,7 @@ $('try-now').addEventListener('click', () => client?.check());
 $('menu-button').addEventListener('click', () => {
   showSheet(place.name,
     action(t('search'), () => search.open()),
-    action(t('invite'), () => invite(place.name, notice)),
+    action(t('invite'), () => invite(place.name)),
     action(t('settings'), () => settings.open(redraw, () => leaveTo())),
     action(t('leave'), leaveRoom));
 });

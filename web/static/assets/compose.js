@@ -2,6 +2,7 @@
 // what was said.
 
 import { get, set } from './kept.js';
+import { notice } from './notice.js';
 import { t } from './strings.js';
 
 const TYPING_EVERY = 1_500; // ms; the server passes on one a second
@@ -17,11 +18,10 @@ export class Compose {
   #place = null;
   #editing = null; // the item that is changed
   #typedAt = 0;
-  #notice; #client;
+  #client;
 
-  constructor(client, notice) {
+  constructor(client) {
     this.#client = client;
-    this.#notice = notice;
     [this.#text, this.#mode, this.#modeText] = ['text', 'mode', 'mode-text'].map((id) => document.getElementById(id));
     this.#text.addEventListener('input', () => this.#input());
     this.#text.addEventListener('keydown', (event) => this.#key(event));
@@ -107,7 +107,7 @@ export class Compose {
     const bytes = new TextEncoder().encode(content).length;
     const max = this.#client().maxContentBytes;
     if (max && bytes > max) {
-      this.#notice(t('tooLong', { n: bytes, max }));
+      notice(t('tooLong', { n: bytes, max }));
       return;
     }
     if (this.#editing) {

@@ -2,10 +2,11 @@
 
 import { addressOf, base } from './base.js';
 import { element } from './item.js';
+import { notice } from './notice.js';
 import { action, copy, show } from './sheet.js';
 import { t } from './strings.js';
 
-export function invite(room, notice) {
+export function invite(room) {
   const address = `${location.origin}${addressOf(room)}`;
   const parts = [];
   if (['localhost', '127.0.0.1', '[::1]'].includes(location.hostname)) parts.push(element('p', 'warning', t('inviteLocal')));

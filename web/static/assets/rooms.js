@@ -2,6 +2,7 @@
 
 import { element, nameElement } from './item.js';
 import { get, getJSON, set, setJSON } from './kept.js';
+import { notice } from './notice.js';
 import { People, keyOf } from './people.js';
 import { t } from './strings.js';
 import { when } from './time.js';
@@ -44,12 +45,12 @@ class Place {
     });
     room.on('failed', (entry) => {
       timeline.failed(entry);
-      if (entry.type !== 'message') on.notice(t('refused', { why: entry.failed }));
+      if (entry.type !== 'message') notice(t('refused', { why: entry.failed }));
       else if (REFUSED_WRITE.has(entry.code)) this.#setReadOnly(true);
     });
     room.on('error', (refusal) => {
       if (REFUSED_WRITE.has(refusal.code)) this.#setReadOnly(true);
-      else on.notice(refusal.message);
+      else notice(refusal.message);
     });
     room.on('ended', (refusal) => on.ended(this, refusal));
   }
@@ -112,7 +113,7 @@ export class Rooms {
   #client; #on;
   #places = new Map(); // by name
 
-  // on has the functions that a Place calls: changed, unread, people, subscribed, ended, notice, me.
+  // on has the functions that a Place calls: changed, unread, people, subscribed, ended, me.
   constructor(client, on) {
     this.#client = client;
     this.#on = on;

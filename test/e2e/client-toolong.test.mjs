@@ -1,0 +1,36 @@
+// What the server cannot read closes a connection. Sent again it would close the next one too, and so on for ever.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import WebSocket from 'ws';
+import { connect } from '../../web/npm/edgechat.js';
+import { Server, later } from './harness.mjs';
+
+async function member(t, WebSocket) {
+  const server = await (await Server.start(t)).up();
+  const client = connect({ url: server.http, WebSocket });
+  later(t, () => client.stop());
+  const waits = [];
+  client.on('state', (state, { delay }) => { if (state === 'waiting') waits.push(delay); });
+  const room = client.join('den');
+  await room.send('before');
+  return { room, waits };
+}
+
+for (const [way, Socket] of [['WebSocket', WebSocket], ['plain HTTP', null]]) {
+  test(`what is too long is refused, and nothing beside it: ${way}`, { timeout: 60_000 }, async (t) => {
+    const { room, waits } = await member(t, Socket);
+    const said = [room.send('short'), room.send('x'.repeat(70_000)), room.send('é'.repeat(2048)), room.send('é'.repeat(2049)), room.send('short too')];
+    const refused = { name: 'Refusal', code: 'invalid_message', message: 'content is longer than 4096 bytes' };
+    await Promise.all(said.map((promise, i) => (i === 1 || i === 3 ? assert.rejects(promise, refused) : promise)));
+    assert.deepEqual(waits, [], 'no connection was lost');
+  });
+}
+
+test('what closed a connection is refused, and what is said behind it comes', { timeout: 60_000 }, async (t) => {
+  const { room, waits } = await member(t, WebSocket);
+  const long = room.edit('x'.repeat(50_000), 'an id of this length is none'); // longer than any frame may be
+  await assert.rejects(long, { code: 'invalid_message', message: 'message is longer than 25600 bytes' });
+  await room.send('behind');
+  assert.equal(waits.length, 1, 'one connection was lost');
+});
