@@ -229,7 +229,7 @@ export class Room extends Events {
       this.#outbox.refused(entry, frame);
     } else if (this.state === 'joining' && !frame.idempotency_key) {
       if (LATER.has(frame.code)) this.#retry = setTimeout(() => this.join(), frame.retry_after_ms ?? RETRY);
-      else if (frame.code !== 'already_joined') this.end(new Refusal(frame.code, sentence(frame.message)));
+      else if (frame.code !== 'already_joined' && frame.code !== 'not_joined') this.end(new Refusal(frame.code, sentence(frame.message)));
     } else if (frame.code === 'kicked' || frame.code === 'banned' || frame.code === 'room_closed') {
       this.end(new Refusal(frame.code, sentence(frame.message)));
     } else {

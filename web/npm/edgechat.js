@@ -37,7 +37,7 @@ export const connect = (options) => new Client(options);
 export class Client extends Events {
   #places; #http; #outbox; #pulse; #WebSocket;
   #rooms = new Map(); // by name
-  #leaving = new Set(); // names of rooms of which the server has not said yet that we are out
+  #leaving = new Map(); // names of rooms of which the server has not said yet that we are out: the timer to say it again
   #socket = null;
   #attempt = 0; // tries since a connection lived
   #barred = false; // behind the last of these the server was there, though it let no WebSocket through
@@ -172,6 +172,7 @@ export class Client extends Events {
       this.#socket = null;
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
+      for (const timer of this.#leaving.values()) clearTimeout(timer);
       this.#leaving.clear();
       for (const room of this.#rooms.values()) room.lost();
     }
@@ -193,14 +194,8 @@ export class Client extends Events {
 
   // A browser does not tell why a handshake was refused. A plain request that has the same guards is answered with a text.
   async #refused(socket) {
-    let answer;
-    let error;
-    try {
-      answer = await this.#http.get('rooms');
-      error = (await answer.json()).error;
-    } catch {
-      // Nobody is there, or no server of ours: try again.
-    }
+    const answer = await this.#http.get('rooms').catch(() => null); // nobody is there
+    const { error } = await answer?.json().catch(() => null) ?? {}; // who is there is no server of ours
     const status = answer?.status ?? 0;
     const after = Number(answer?.headers.get('Retry-After')) * 1000 || 0;
     if (this.#socket !== socket) return; // replaced meanwhile
@@ -220,21 +215,18 @@ export class Client extends Events {
 
   // #elsewhere goes on at the next address, soon, if there is one that was not tried since the last wait.
   #elsewhere(atLeast, text) {
-    if (!this.#places.next()) {
-      this.#wait(atLeast, text);
-      return;
-    }
-    if (!this.#drop()) return;
-    const delay = Math.random() * BACKOFF_MIN; // all who were there come
-    this.#next = setTimeout(() => this.#connect(), delay);
-    this.#to('waiting', { delay, text });
+    if (this.#places.next()) this.#later(Math.random() * BACKOFF_MIN, text); // all who were there come
+    else this.#wait(atLeast, text);
   }
 
   // Full jitter: a thousand clients of a server that restarts come back spread out.
   #wait(atLeast, text = '') {
-    if (!this.#drop()) return;
     const most = Math.min(BACKOFF_MAX, 2 * BACKOFF_MIN * 2 ** this.#attempt++);
-    const delay = Math.max(BACKOFF_MIN, Math.random() * most, atLeast);
+    this.#later(Math.max(BACKOFF_MIN, Math.random() * most, atLeast), text);
+  }
+
+  #later(delay, text) {
+    if (!this.#drop()) return;
     this.#next = setTimeout(() => this.#connect(), delay);
     this.#to('waiting', { delay, text });
   }
@@ -250,7 +242,18 @@ export class Client extends Events {
   }
 
   #leave(name) {
-    if (this.#send({ type: 'leave', room: name })) this.#leaving.add(name);
+    if (this.#send({ type: 'leave', room: name })) this.#leaving.set(name, 0);
+  }
+
+  // #left is told what comes of a room that was left, until we are out. What was joined again meanwhile begins then.
+  #left({ type, room, code, retry_after_ms: ms }) {
+    clearTimeout(this.#leaving.get(room));
+    if (type === 'unsubscribed' || code === 'not_joined') {
+      this.#leaving.delete(room);
+      this.#rooms.get(room).join();
+    } else if (ms) {
+      this.#leaving.set(room, setTimeout(() => this.#leave(room), ms));
+    }
   }
 
   #send(frame) {
@@ -261,7 +264,7 @@ export class Client extends Events {
 
   #receive(frame) {
     this.#pulse.heard(frame.type);
-    if (frame.type === 'unsubscribed' && this.#leaving.delete(frame.room)) this.#rooms.get(frame.room).join(); // if it was joined again meanwhile
+    if (this.#leaving.has(frame.room) && !frame.idempotency_key) this.#left(frame);
     else if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
     else if (frame.type === 'error') this.emit('error', new Refusal(frame.code, sentence(frame.message)));
