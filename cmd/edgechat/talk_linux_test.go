@@ -82,7 +82,7 @@ func filler(n int) (contents []string) {
 	return contents
 }
 
-// files returns the regular files of the data folder that the server keeps messages in.
+// files returns the regular files of the data folder that the server keeps messages in. One that it is making is gone in a moment.
 func (b *board) files() (paths []string) {
 	b.t.Helper()
 	list, err := os.ReadDir(b.data)
@@ -90,7 +90,7 @@ func (b *board) files() (paths []string) {
 		b.t.Fatal(err)
 	}
 	for _, f := range list {
-		if st, err := f.Info(); err == nil && f.Type().IsRegular() && st.Size() > 0 {
+		if st, err := f.Info(); err == nil && f.Type().IsRegular() && st.Size() > 0 && filepath.Ext(f.Name()) != ".new" {
 			paths = append(paths, filepath.Join(b.data, f.Name()))
 		}
 	}
