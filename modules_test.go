@@ -1,5 +1,3 @@
-// Package edgechat_test checks the tree as a whole: who imports whom, and that
-// the documents say what the code does.
 package edgechat_test
 
 import (

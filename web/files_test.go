@@ -91,8 +91,8 @@ func TestJoin(t *testing.T) {
 		"e.js":   []byte("export async function f() {}\nexport class H extends I {}\n"),
 	}, "a.js"))
 	want := "const $0=(()=>{\nasync function f() {}\nclass H extends I {}\nreturn{f,H};\n})();\n" +
-		"const $1=(()=>{\nconst {f}=$0;\nfunction b(x) {\nreturn f(x);\n}\nconst d = 1;\nclass G {}\nreturn{b,d,G};\n})();\n" +
-		"const $2=(()=>{\nconst {b:c,d}=$1;\nconst e=$0;\nc(d, e.f);\nreturn{};\n})();\n"
+		"const $1=(()=>{\nconst {f}=$0;\nfunction b(x) {return f(x);}\nconst d = 1;class G {}\nreturn{b,d,G};\n})();\n" +
+		"const $2=(()=>{\nconst {b:c,d}=$1;\nconst e=$0;\nc(d, e.f);return{};\n})();\n"
 	if got != want {
 		t.Errorf("joined:\n%s\nwant\n%s", got, want)
 	}

@@ -57,9 +57,9 @@ func (j *joiner) write(name string) {
 		case strings.HasPrefix(text, "export "):
 			text = strings.TrimPrefix(text, "export ")
 			exports = append(exports, declared(text))
-			body.WriteString(text + "\n")
+			body.WriteString(ended(text))
 		default:
-			body.WriteString(text + "\n")
+			body.WriteString(ended(text))
 		}
 	}
 	j.state[name] = 2
@@ -67,6 +67,15 @@ func (j *joiner) write(name string) {
 	j.out.WriteString("const " + j.kept[name] + "=(()=>{\n")
 	j.out.Write(body.Bytes())
 	j.out.WriteString("return{" + strings.Join(exports, ",") + "};\n})();\n")
+}
+
+// ended returns a line with its end, which means nothing behind what cannot end a statement, or ends one anyway. What may be
+// a comment needs it.
+func ended(line string) string {
+	if strings.Contains(line, "//") || !strings.ContainsAny(line[len(line)-1:], ";{,") {
+		line += "\n"
+	}
+	return line
 }
 
 // declared returns the name that a declaration gives to something.

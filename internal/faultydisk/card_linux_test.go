@@ -152,7 +152,8 @@ func TestEndWhileHanging(t *testing.T) {
 	}
 }
 
-// TestNamespaces ends a card, and a bind of it, while somebody has mount namespaces that were made after them.
+// TestNamespaces ends a card, and a bind of it, while somebody has mount namespaces that were made after them. Where the
+// folder of temporary files is shared, as on systems that systemd has begun, that is no art.
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
 	if path, err := exec.LookPath("unshare"); err != nil {

@@ -52,13 +52,70 @@ test('what is said between a leave and its answer is no cursor of the room that 
   assert.deepEqual(said, ['one', 'two', 'meanwhile', 'last']);
 });
 
-test('a leave that is too much for the server is said again', { timeout }, async (t) => {
-  const { server, client } = await member(t, ['--byte-rate', '1KiB/4KiB']);
+test('a leave that is too much for the server is said again, however much is talked', { timeout }, async (t) => {
+  const heard = [];
+  class Told extends WebSocket {
+    emit(type, ...values) {
+      if (type === 'message') heard.push(JSON.parse(values[0]));
+      return super.emit(type, ...values);
+    }
+  }
+  const { server, client } = await member(t, ['--byte-rate', '16B/4KiB'], Told);
   const room = client.join('den');
   await joined(room);
-  await room.send('x'.repeat(4000));
+  await room.send('x'.repeat(3900));
   room.leave();
-  await until('an empty room', async () => (await client.request('room/den/members')).members.length === 0);
   const again = client.join('den');
-  await joined(again);
+  await until('a refused leave', () => heard.some(({ type, code }) => type === 'error' && code === 'rate_limited'));
+  await until('place in the room', async () => {
+    await fetch(`${server.http}/chat/room/den/messages?username=Bob`, { method: 'POST', body: 'hello' });
+    return again.state === 'joined';
+  });
+  assert.ok(heard.some(({ type }) => type === 'unsubscribed'));
+});
+
+for (const [way, Socket] of [['WebSocket', WebSocket], ['plain HTTP', null]]) {
+  test(`a room that is left twice at once is there the third time: ${way}`, { timeout }, async (t) => {
+    const { client } = await member(t, [], Socket);
+    await joined(client.join('den'));
+    client.join('den').leave();
+    client.join('den').leave();
+    const third = client.join('den');
+    const ends = [];
+    third.on('ended', ({ code }) => ends.push(code));
+    await joined(third);
+    await third.send('here');
+    assert.deepEqual(ends, []);
+  });
+
+  test(`who is thrown out may come again at that: ${way}`, { timeout }, async (t) => {
+    const server = await Server.start(t, '--admin', 'FOLDER/admin.sock');
+    await server.up();
+    const client = connect({ url: server.http, username: 'Alice', WebSocket: Socket });
+    later(t, () => client.stop());
+    const ends = [];
+    let again = null;
+    const room = client.join('den');
+    room.on('ended', ({ code }) => {
+      ends.push(code);
+      again = client.join('den');
+      again.on('ended', (refusal) => ends.push(refusal.code));
+    });
+    await joined(room);
+    server.run('admin', 'kick', '--name', 'Alice', '--room', 'den', '--admin', 'FOLDER/admin.sock');
+    await until('an end', () => again);
+    await joined(again);
+    await again.send('here again');
+    assert.deepEqual(ends, ['kicked']);
+  });
+}
+
+test('a room whose name is too long for an answer ends, and no other', { timeout }, async (t) => {
+  const { client } = await member(t, []);
+  const room = client.join('den');
+  const codes = await Promise.all([300, 40_000].map((length) => new Promise((told) => {
+    client.join('x'.repeat(length)).on('ended', ({ code }) => told(code));
+  })));
+  assert.deepEqual(codes, ['invalid_room', 'invalid_room']);
+  await room.send('here');
 });

@@ -4,17 +4,17 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import WebSocket from 'ws';
 import { connect } from '../../web/npm/edgechat.js';
-import { Server, later } from './harness.mjs';
+import { Server, later, until } from './harness.mjs';
 
-async function member(t, WebSocket) {
-  const server = await (await Server.start(t)).up();
+async function member(t, WebSocket, ...flags) {
+  const server = await (await Server.start(t, ...flags)).up();
   const client = connect({ url: server.http, WebSocket });
   later(t, () => client.stop());
   const waits = [];
   client.on('state', (state, { delay }) => { if (state === 'waiting') waits.push(delay); });
   const room = client.join('den');
-  await room.send('before');
-  return { room, waits };
+  await room.send('1');
+  return { client, room, waits };
 }
 
 for (const [way, Socket] of [['WebSocket', WebSocket], ['plain HTTP', null]]) {
@@ -28,9 +28,21 @@ for (const [way, Socket] of [['WebSocket', WebSocket], ['plain HTTP', null]]) {
 }
 
 test('what closed a connection is refused, and what is said behind it comes', { timeout: 60_000 }, async (t) => {
-  const { room, waits } = await member(t, WebSocket);
+  const { client, room, waits } = await member(t, WebSocket);
+  const out = client.join('out');
+  out.on('failed', () => out.leave()); // the connection is gone by then
+  await until('place in the room', () => out.state === 'joined');
+  const other = out.edit('x'.repeat(50_000), 'the same');
+  await assert.rejects(other, { code: 'left' });
   const long = room.edit('x'.repeat(50_000), 'an id of this length is none'); // longer than any frame may be
   await assert.rejects(long, { code: 'invalid_message', message: 'message is longer than 25600 bytes' });
   await room.send('behind');
-  assert.equal(waits.length, 1, 'one connection was lost');
+  assert.equal(waits.length, 2, 'as many connections were lost');
+  assert.deepEqual(client.rooms(), [room]);
+});
+
+test('what has no content is not too long', { timeout: 60_000 }, async (t) => {
+  const { room } = await member(t, WebSocket, '--max-content', '4');
+  const { id } = await room.send('1234');
+  await room.delete(id);
 });

@@ -1,7 +1,6 @@
 // By which way the client goes: a WebSocket, or plain HTTP where something in between lets none through.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import test from 'node:test';
@@ -75,40 +74,4 @@ test('where nothing that stays comes about it is tried less and less often', asy
   });
   await until('a wait of the longest', () => delays.some((delay) => delay > 29_000));
   assert.deepEqual(delays, [...delays].sort((a, b) => a - b), 'none is shorter than the one before');
-});
-
-// Who hears of something may stop there and then: no timer is left that would keep a program from ending, and nothing begins anew.
-test('a client that is stopped by who listens ends', { timeout: 120_000 }, async (t) => {
-  const server = await (await Server.start(t)).up();
-  const program = (type, way) => `
-    import WebSocket from 'ws';
-    import { connect } from '${new URL('../../web/npm/edgechat.js', import.meta.url)}';
-    const heard = [];
-    const hear = (what) => {
-      heard.push(what);
-      if (what === '${type}') client.stop();
-    };
-    const client = connect({ url: '${server.http}', WebSocket: ${way} });
-    const room = client.join('den');
-    client.on('state', hear);
-    client.on('welcome', () => hear('welcome'));
-    room.on('failed', () => hear('failed'));
-    room.on('subscribed', () => room.edit('x'.repeat(50_000), '')); // which closes the connection
-    process.on('exit', () => console.log(heard.join()));`;
-  const ends = async (type, way) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program(type, way)], { cwd: import.meta.dirname, stdio: ['ignore', 'pipe', 'inherit'] });
-    later(t, () => child.kill());
-    let heard = '';
-    child.stdout.on('data', (text) => { heard += text; });
-    const closed = once(child, 'close');
-    await until(`the end of who stops at ${type}, with ${way}`, () => child.exitCode !== null);
-    await closed;
-    return heard.trim();
-  };
-  for (const [way, begun] of [['WebSocket', 'connecting'], ['null', 'connecting,connecting']]) {
-    assert.equal(await ends('connecting', way), 'connecting,stopped');
-    assert.equal(await ends('open', way), `${begun},open,stopped`);
-    assert.equal(await ends('welcome', way), `${begun},open,welcome,stopped`);
-    assert.equal(await ends('failed', way), `${begun},open,welcome,failed,stopped`);
-  }
 });

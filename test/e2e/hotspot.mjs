@@ -89,7 +89,7 @@ function run(...command) {
 }
 
 // namespace returns the process that holds a network and mounts of its own. What is unmounted outside is unmounted there
-// too: it would stay in use.
+// too: it would stay in use else.
 async function namespace(t) {
   const child = spawn('unshare', ['--net', '--mount', '--propagation', 'slave', 'sh', '-c', 'echo ready; exec sleep 600'], { stdio: ['ignore', 'pipe', 'inherit'] });
   later(t, () => child.kill('SIGKILL'));

@@ -28,6 +28,9 @@ export function sentence(text) {
   return text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}` : '';
 }
 
+// bytesOf returns how long a text is as the server counts.
+export const bytesOf = (text = '') => new TextEncoder().encode(text).length;
+
 // A Refusal is what a promise is rejected with: code is that of docs/protocol.md, section 6.
 export class Refusal extends Error {
   constructor(code, text) {

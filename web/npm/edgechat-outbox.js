@@ -4,6 +4,8 @@
 // An entry is {key, room, type, content, id}: type is 'message', 'edit' or 'delete', id that of the message which it
 // is about. entry.sent says that it is under way, entry.failed and entry.code why it was refused.
 
+import { bytesOf } from './edgechat-events.js';
+
 const WINDOW = 20; // entries of a room under way at once; less than the server takes at once by default
 const ACK_TIMEOUT = 15_000; // ms; a server or a network that is silent for longer is gone
 
@@ -17,6 +19,7 @@ export class Outbox {
   #window = WINDOW; // 1 once the server has said that it is too much
   #pace = 0; // ms between two entries then, as the server said
   #overdue = 0; // timer
+  #stopped = false;
   #waiting = false; // the server has said that it can take nothing now
 
   // line has open(room), whether something may be sent there now, max(), how many bytes of content the server takes, 0 if that is not
@@ -72,8 +75,9 @@ export class Outbox {
     this.#settled();
   }
 
-  // stop ends all timers.
+  // stop ends all timers, and begins none any more.
   stop() {
+    this.#stopped = true;
     clearTimeout(this.#overdue);
     for (const timer of this.#holds.values()) clearTimeout(timer);
     this.#holds.clear();
@@ -133,23 +137,23 @@ export class Outbox {
       const { room } = entry;
       const count = under.get(room) ?? 0;
       if (entry.failed || count >= this.#window || this.#holds.has(room) || !this.#line.open(room)) continue;
+      under.set(room, count + 1);
+      if (entry.sent) continue;
       const max = this.#line.max();
-      if (max && new Blob([entry.content]).size > max) { // far more would close the connection
+      if (max && bytesOf(entry.content) > max) { // far more would close the connection
         this.fail(entry, `content is longer than ${max} bytes`);
         continue;
       }
-      under.set(room, count + 1);
-      if (entry.sent) continue;
       entry.sent = true;
       this.#line.send(entry);
-      if (!this.#overdue) this.#overdue = setTimeout(() => this.#late(), ACK_TIMEOUT);
+      if (!this.#overdue) this.#overdue = this.#timer(() => this.#late(), ACK_TIMEOUT);
     }
   }
 
   // #hold sends nothing for a while.
   #hold(room, ms) {
     clearTimeout(this.#holds.get(room));
-    this.#holds.set(room, setTimeout(() => {
+    this.#holds.set(room, this.#timer(() => {
       this.#holds.delete(room);
       this.pump();
     }, ms));
@@ -162,8 +166,11 @@ export class Outbox {
       this.#window = WINDOW;
       this.#wait(false);
     }
-    this.#overdue = waits.some((entry) => entry.sent) ? setTimeout(() => this.#late(), ACK_TIMEOUT) : 0;
+    this.#overdue = waits.some((entry) => entry.sent) ? this.#timer(() => this.#late(), ACK_TIMEOUT) : 0;
   }
+
+  // #timer is of one that is not stopped by who is told what happens.
+  #timer(act, ms) { return this.#stopped ? 0 : setTimeout(act, ms); }
 
   #wait(on) {
     if (this.#waiting === on) return;

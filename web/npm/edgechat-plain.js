@@ -59,7 +59,7 @@ export class PlainSocket {
   async #join({ room, since, limit, announce = true }) {
     if (this.#streams.has(room)) return;
     if (this.#streams.size >= ROOMS) {
-      this.#tell({ type: 'error', room, code: 'too_many_rooms', message: `without a WebSocket there may be ${ROOMS} rooms at once` });
+      queueMicrotask(() => this.#tell({ type: 'error', room, code: 'too_many_rooms', message: `without a WebSocket there may be ${ROOMS} rooms at once` }));
       return;
     }
     const ending = new AbortController();

@@ -12,7 +12,7 @@ export class Pulse {
   #answer = 0; // timer until which something must be heard
   #answerBy = 0; // when that ends
   #patience = 0; // ms that it has
-  #asked = 0; // questions that it is about
+  #asked = 0; // questions that #answer waits for
 
   // ping asks, or returns false where nobody can be asked. dead is called when there was no answer.
   constructor(ping, dead) {
@@ -48,7 +48,7 @@ export class Pulse {
     if (!this.#answer || this.#answerBy > Date.now() + ms) this.#expect(ms);
   }
 
-  // #listen has a timer that is far too late for one that has slept with the device.
+  // #listen asks when nothing was heard for the interval. A timer that is far too late has slept with the device.
   #listen() {
     clearTimeout(this.#silence);
     const due = this.#heardAt + this.#interval;

@@ -157,13 +157,15 @@ export class Room extends Events {
     this.#waits.clear();
   }
 
+  // receive is told what came of the room. What is of a connection or a place before, of which we are out, may come behind that.
   receive(frame) {
+    if (this.state === 'ended' && !frame.idempotency_key) return;
     switch (frame.type) {
       case 'subscribed': this.#subscribed(frame); break;
       case 'message': case 'edited': case 'deleted': this.#message(frame); break;
       case 'ack': this.#acked(frame); break;
       case 'error': this.#error(frame); break;
-      case 'unsubscribed': this.end(new Refusal('unsubscribed', 'The server has ended this.')); break;
+      case 'unsubscribed': if (this.state === 'joined') this.end(new Refusal('unsubscribed', 'The server has ended this.')); break;
       case 'joined': case 'left': case 'typing': this.emit('event', frame); break;
       default: // a later server's: this client can do without
     }

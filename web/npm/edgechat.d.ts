@@ -9,6 +9,8 @@ export interface Entry {
   id?: string;
   /** why the server does not take it; it is not sent again unless resend is called */
   failed?: string;
+  /** the same as a code of docs/protocol.md, section 6 */
+  code?: string;
 }
 
 /** Keeps what was not acknowledged over the end of a program. */

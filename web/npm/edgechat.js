@@ -8,8 +8,9 @@
 //
 // docs/protocol.md of the project is the contract.
 
-import { Events, Refusal, sentence, whenBack } from './edgechat-events.js';
+import { Events, Refusal, bytesOf, sentence, whenBack } from './edgechat-events.js';
 import { Http } from './edgechat-http.js';
+import { Leaving } from './edgechat-leaving.js';
 import { Outbox, memory } from './edgechat-outbox.js';
 import { Places } from './edgechat-places.js';
 import { Pulse, SOON } from './edgechat-pulse.js';
@@ -21,6 +22,7 @@ const json = { protocol: 'edgechat.v1.json', encode: JSON.stringify, decode: JSO
 const BACKOFF_MIN = 500; // ms
 const BACKOFF_MAX = 30_000; // ms
 const STEADY = 5_000; // ms; a connection that lived as long starts the back-off anew
+const NAME_MAX = 256; // bytes; the server names no longer one in what it answers
 const HANDSHAKE = 10_000; // ms; a connection that takes longer to come about is given up
 
 // What no second try would mend: a bad name, no right to be here, no such path, a wrong host.
@@ -35,9 +37,8 @@ export const connect = (options) => new Client(options);
 //   waits(on)             the server can take nothing now, and what we say waits until it can; or no longer so
 //   error(refusal)        the server said what was wrong
 export class Client extends Events {
-  #places; #http; #outbox; #pulse; #WebSocket;
+  #places; #http; #outbox; #pulse; #leaving; #WebSocket;
   #rooms = new Map(); // by name
-  #leaving = new Map(); // names of rooms of which the server has not said yet that we are out: the timer to say it again
   #socket = null;
   #attempt = 0; // tries since a connection lived
   #barred = false; // behind the last of these the server was there, though it let no WebSocket through
@@ -72,6 +73,7 @@ export class Client extends Events {
       failed: (entry) => this.#rooms.get(entry.room)?.failed(entry),
       waits: (on) => this.emit('waits', on),
     }, storage);
+    this.#leaving = new Leaving((frame) => this.#send(frame));
     this.#pulse = new Pulse(() => this.#send({ type: 'ping' }), () => this.#connect());
     this.#unwatch = whenBack(() => this.check());
     queueMicrotask(() => this.#begin(format)); // who made it listens by then
@@ -90,12 +92,14 @@ export class Client extends Events {
   join(name, { since, limit, announce } = {}) {
     const known = this.#rooms.get(name);
     if (known && known.state !== 'ended') return known;
-    const line = { send: (frame) => this.#send(frame), leave: () => this.#leave(name), request: (path, query) => this.request(path, query) };
+    const line = { send: (frame) => this.#send(frame), leave: () => this.#leaving.leave(name), request: (path, query) => this.request(path, query) };
     const room = new Room(name, { since, limit, announce }, line, this.#outbox);
     this.#rooms.set(name, room);
-    if (this.state === 'stopped') queueMicrotask(() => room.end(new Refusal('stopped', 'The client has stopped.')));
-    else queueMicrotask(() => room.begin());
-    if (this.state === 'open' && !this.#leaving.has(name)) room.join();
+    let no;
+    if (this.state === 'stopped') no = new Refusal('stopped', 'The client has stopped.');
+    else if (bytesOf(name) > NAME_MAX) no = new Refusal('invalid_room', 'The name of the room is too long.');
+    queueMicrotask(() => { if (no) room.end(no); else room.begin(); });
+    if (!no && this.state === 'open' && !this.#leaving.has(name)) room.join();
     return room;
   }
 
@@ -172,7 +176,6 @@ export class Client extends Events {
       this.#socket = null;
       socket.onopen = socket.onmessage = socket.onclose = null;
       socket.close();
-      for (const timer of this.#leaving.values()) clearTimeout(timer);
       this.#leaving.clear();
       for (const room of this.#rooms.values()) room.lost();
     }
@@ -241,44 +244,33 @@ export class Client extends Events {
     for (const room of this.#rooms.values()) room.end(new Refusal(code || 'stopped', text || 'The client has stopped.'));
   }
 
-  #leave(name) {
-    if (this.#send({ type: 'leave', room: name })) this.#leaving.set(name, 0);
-  }
-
-  // #left is told what comes of a room that was left, until we are out. What was joined again meanwhile begins then.
-  #left({ type, room, code, retry_after_ms: ms }) {
-    clearTimeout(this.#leaving.get(room));
-    if (type === 'unsubscribed' || code === 'not_joined') {
-      this.#leaving.delete(room);
-      this.#rooms.get(room).join();
-    } else if (ms) {
-      this.#leaving.set(room, setTimeout(() => this.#leave(room), ms));
-    }
-  }
-
   #send(frame) {
-    if (this.state !== 'open') return false;
+    if (this.state !== 'open' || !this.#socket) return false; // who is told of what is lost may talk
     this.#socket.send(this.#spoken.encode(frame));
     return true;
   }
 
   #receive(frame) {
     this.#pulse.heard(frame.type);
-    if (this.#leaving.has(frame.room) && !frame.idempotency_key) this.#left(frame);
-    else if (frame.room !== undefined) this.#ofRoom(frame);
+    if (frame.room !== undefined) this.#ofRoom(frame);
     else if (frame.type === 'welcome') this.#welcome(frame);
     else if (frame.type === 'error') this.emit('error', new Refusal(frame.code, sentence(frame.message)));
   }
 
   // #ofRoom hands on what is about a room. Without a WebSocket this is what says who we are.
   #ofRoom(frame) {
+    const room = this.#rooms.get(frame.room);
+    if (this.#leaving.has(frame.room) && !frame.idempotency_key) {
+      if (this.#leaving.isOut(frame)) room.join(); // if it was entered again meanwhile
+      return;
+    }
     if (frame.type === 'subscribed') {
       if (this.#socket.isPlain) this.#places.meet(frame.nodes);
       this.username = frame.username;
       this.verified = Boolean(frame.verified);
       this.maxContentBytes = frame.max_content_bytes;
     }
-    this.#rooms.get(frame.room)?.receive(frame);
+    room?.receive(frame);
   }
 
   #welcome(frame) {
@@ -293,7 +285,7 @@ export class Client extends Events {
     if (!this.#socket.isPlain) this.#places.meet(frame.nodes); // else the first room tells
     this.state = 'open';
     for (const room of this.rooms()) room.join();
-    this.#to('open');
+    if (this.state === 'open') this.#to('open');
     if (this.state === 'open') this.emit('welcome', frame); // nobody stopped meanwhile
   }
 }

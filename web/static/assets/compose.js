@@ -1,6 +1,7 @@
 // Where a message is written: a draft for each room, which lives through a change of room and a reload; an answer; a change of
 // what was said.
 
+import { bytesOf } from './edgechat-events.js';
 import { get, set } from './kept.js';
 import { notice } from './notice.js';
 import { t } from './strings.js';
@@ -104,7 +105,7 @@ export class Compose {
   #submit() {
     const content = this.#text.value.trim();
     if (!content || !this.#place) return;
-    const bytes = new TextEncoder().encode(content).length;
+    const bytes = bytesOf(content);
     const max = this.#client().maxContentBytes;
     if (max && bytes > max) {
       notice(t('tooLong', { n: bytes, max }));
