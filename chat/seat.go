@@ -97,10 +97,10 @@ func (s *seat) settled(key string, r codec.Receipt) {
 	s.endLocked()
 }
 
-// leave takes the client out of the room. It reports whether it was there, or about to be.
+// leave takes the client out of the room. It reports whether unsubscribed comes, which may be that of an end that has begun.
 func (s *seat) leave() bool {
 	if !s.goes() {
-		return false
+		return !s.hasEnded()
 	}
 	s.member.Leave()
 	s.left(nil)

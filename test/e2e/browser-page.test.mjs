@@ -30,6 +30,23 @@ test('a phone', async (t) => {
     await until('it is read', () => alice.page.locator('#elsewhere').isHidden());
   });
 
+  await t.test('a room has one name, however its address is spelt', async (t) => {
+    const alice = await Person.arrive(t, browser, phone);
+    await alice.join(server, 'Alice', 'elsewhere');
+    await alice.page.goto(`${server.http}/room/u%CC%88ber`);
+    await alice.connected();
+    await alice.say('here');
+    await alice.settled();
+    assert.equal(new URL(await alice.page.url()).pathname, '/room/%C3%BCber');
+    assert.deepEqual((await server.stored('über')).map(({ content }) => content), ['here']);
+    await alice.go('elsewhere');
+    await alice.page.locator('#rooms-button').click();
+    await alice.page.locator('#room-name').fill('u\u0308ber');
+    await alice.page.locator('#room-form button').click();
+    await alice.page.locator('#title').getByText('über', { exact: true }).waitFor();
+    await alice.sees('here');
+  });
+
   await t.test('a namesake is somebody else, and a name is no sentence of the page', async (t) => {
     const alice = await Person.arrive(t, browser, phone);
     await alice.join(server, 'Alice', 'same');

@@ -5,27 +5,22 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import test from 'node:test';
+import { connect } from '../../web/npm/edgechat.js';
 import { Server, later, until } from './harness.mjs';
+import { scripted } from './scripted.mjs';
 
-// Scripted is a server that can take nothing for an hour.
-const scripted = `class {
-  constructor() { setTimeout(() => { this.onopen(); this.tell({ type: 'welcome', username: 'Alice', max_content_bytes: 99, ping_interval_ms: 25_000 }); }); }
-  tell(frame) { this.onmessage?.({ data: JSON.stringify(frame) }); }
-  close() {}
-  send(text) {
-    const { type, room, idempotency_key } = JSON.parse(text);
-    setTimeout(() => {
-      if (type === 'join') this.tell({ type: 'subscribed', room, id: 'e-0', offset: 0 });
-      else this.tell({ type: 'error', room, code: 'unavailable', message: 'later', retry_after_ms: 3_600_000, idempotency_key });
-    });
-  }
-}`;
+// It can take nothing for an hour.
+const away = `scripted(({ type, idempotency_key }, tell) => {
+  if (type === 'join') tell(subscribed);
+  else tell({ type: 'error', code: 'unavailable', retry_after_ms: 3_600_000, idempotency_key });
+})`;
 
 test('a client that is stopped by who listens ends', { timeout: 120_000 }, async (t) => {
   const server = await (await Server.start(t)).up();
   const program = (type, way) => `
     import WebSocket from 'ws';
     import { connect } from '${new URL('../../web/npm/edgechat.js', import.meta.url)}';
+    import { scripted, subscribed } from '${new URL('scripted.mjs', import.meta.url)}';
     const heard = [];
     const hear = (what) => {
       heard.push(what);
@@ -57,5 +52,16 @@ test('a client that is stopped by who listens ends', { timeout: 120_000 }, async
     assert.equal(await ends('failed', way), `${begun},open,welcome,failed,stopped`);
   }
   assert.equal(await ends('too_many_rooms', 'null'), 'connecting,connecting,open,welcome,too_many_rooms,stopped');
-  assert.equal(await ends('waits', scripted), 'connecting,open,welcome,waits,stopped');
+  assert.equal(await ends('waits', away), 'connecting,open,welcome,waits,stopped');
+});
+
+test('who enters again whenever he is out keeps nothing from going on', { timeout: 60_000 }, async (t) => {
+  const client = connect({ url: 'http://127.0.0.1:1', WebSocket: scripted(() => {}) });
+  later(t, () => client.stop());
+  let going = true;
+  const enter = () => client.join('den').on('ended', () => { if (going) enter(); });
+  enter();
+  client.stop();
+  await new Promise((done) => { setTimeout(done, 100); });
+  going = false;
 });

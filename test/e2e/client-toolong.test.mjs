@@ -36,9 +36,15 @@ test('what closed a connection is refused, and what is said behind it comes', { 
   await assert.rejects(other, { code: 'left' });
   const long = room.edit('x'.repeat(50_000), 'an id of this length is none'); // longer than any frame may be
   await assert.rejects(long, { code: 'invalid_message', message: 'message is longer than 25600 bytes' });
-  await room.send('behind');
-  assert.equal(waits.length, 2, 'as many connections were lost');
-  assert.deepEqual(client.rooms(), [room]);
+  // What is innocent is not refused with it, wherever it is said.
+  const elsewhere = client.join('other');
+  await until('place in the room', () => elsewhere.state === 'joined');
+  const third = room.edit('x'.repeat(50_000), 'the same');
+  const beside = [room.send('behind'), elsewhere.send('elsewhere')];
+  await assert.rejects(third, { code: 'invalid_message' });
+  await Promise.all(beside);
+  assert.equal(waits.length, 3, 'as many connections were lost');
+  assert.deepEqual(client.rooms(), [room, elsewhere]);
 });
 
 test('what has no content is not too long', { timeout: 60_000 }, async (t) => {

@@ -75,3 +75,30 @@ test('where nothing that stays comes about it is tried less and less often', asy
   await until('a wait of the longest', () => delays.some((delay) => delay > 29_000));
   assert.deepEqual(delays, [...delays].sort((a, b) => a - b), 'none is shorter than the one before');
 });
+
+// A proxy whose server is away answers in its place.
+test('what a proxy answers to a message is no word of the server', { timeout: 60_000 }, async (t) => {
+  const server = await (await Server.start(t)).up();
+  let refused = 0;
+  const proxy = createServer(async (request, response) => {
+    if (request.method === 'POST' && refused++ < 2) {
+      response.writeHead(502, { 'Content-Type': 'text/html' }).end('<h1>Bad Gateway</h1>');
+      return;
+    }
+    const { host, connection, ...headers } = request.headers;
+    const answer = await fetch(`${server.http}${request.url}`, { method: request.method, headers, body: request.method === 'POST' ? request : undefined, duplex: 'half' });
+    response.writeHead(answer.status, { 'Content-Type': answer.headers.get('Content-Type') ?? '' });
+    for await (const chunk of answer.body ?? []) response.write(chunk);
+    response.end();
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  later(t, () => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const client = connect({ url: `http://127.0.0.1:${proxy.address().port}`, WebSocket: null });
+  later(t, () => client.stop());
+  await client.join('den').send('in the end');
+  assert.ok(refused > 2);
+});

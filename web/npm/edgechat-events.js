@@ -28,10 +28,14 @@ export function sentence(text) {
   return text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}` : '';
 }
 
+// formOf returns the one form of a name that the server knows a room by: docs/protocol.md, section 1.
+export const formOf = (name) => `${name}`.replace(/[\uff01-\uffee]/g, (wide) => wide.normalize('NFKC')).normalize();
+
 // bytesOf returns how long a text is as the server counts.
 export const bytesOf = (text = '') => new TextEncoder().encode(text).length;
 
-// A Refusal is what a promise is rejected with: code is that of docs/protocol.md, section 6.
+// A Refusal is what a promise is rejected with: code is that of docs/protocol.md, section 6, or of this client: left, stopped,
+// unsubscribed, and http_NNN for an answer that has none.
 export class Refusal extends Error {
   constructor(code, text) {
     super(text);

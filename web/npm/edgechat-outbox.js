@@ -124,9 +124,10 @@ export class Outbox {
     this.pump();
   }
 
-  // sent returns what is under way.
-  sent() {
-    return [...this.#entries.values()].filter((entry) => entry.sent);
+  // longest returns the longest entry that is under way, or undefined.
+  longest() {
+    const size = (entry) => bytesOf(JSON.stringify(entry));
+    return [...this.#entries.values()].filter((entry) => entry.sent).sort((a, b) => size(b) - size(a))[0];
   }
 
   // pump sends what may be sent now.

@@ -138,8 +138,8 @@ export class PlainSocket {
   }
 
   async #ping() {
-    const answer = await this.#fetch('rooms', { method: 'HEAD' }).catch(() => null);
-    if (answer?.ok) this.#tell({ type: 'pong' });
+    const answer = await this.#fetch('rooms', { method: 'HEAD', signal: AbortSignal.timeout?.(PATIENCE) }).catch(() => null);
+    if (answer) this.#tell({ type: 'pong' });
   }
 
   // #refused tells of an answer that is a no.
@@ -147,7 +147,8 @@ export class PlainSocket {
     const { error } = await answer.json().catch(() => ({}));
     const code = error?.code ?? `http_${answer.status}`;
     const message = error?.message ?? `the server answers ${answer.status}`;
-    if (answer.status === 401) this.#end(1008, `${code}: ${message}`);
+    if (!error && answer.status >= 500) this.#end(1006, ''); // of a proxy: the server is away
+    else if (answer.status === 401) this.#end(1008, `${code}: ${message}`);
     else this.#tell({ type: 'error', ...about, code, message, retry_after_ms: Number(answer.headers.get('Retry-After')) * 1000 || undefined });
   }
 

@@ -19,7 +19,7 @@ const QUEUE_MAX = 10_000; // frames that an iterator may be behind
 const RETRY = 10_000; // ms until a room is asked for again that was full or not there for now
 
 // With what a join is refused for now, and comes later.
-const LATER = new Set(['rate_limited', 'room_full', 'unavailable', 'internal']);
+const LATER = new Set(['rate_limited', 'room_full', 'unavailable', 'internal', 'already_joined']);
 
 export class Room extends Events {
   #line; #options; #outbox;
@@ -27,6 +27,7 @@ export class Room extends Events {
   #head = 0; // offset of the newest message when we subscribed
   #waits = new Map(); // by key: how to settle the promise of send
   #retry = 0; // timer
+  #left; // what was not acknowledged before
   state = 'joining'; // joined, ended
   cursor = null; // id of the last message, where the next connection goes on
 
@@ -37,6 +38,7 @@ export class Room extends Events {
     this.#options = options;
     this.#line = line;
     this.#outbox = outbox;
+    this.#left = outbox.load(name);
     if (options.since && options.since !== 'all') this.cursor = options.since;
   }
 
@@ -59,7 +61,7 @@ export class Room extends Events {
     const entry = this.#outbox.get(key);
     if (!entry?.failed) return;
     this.emit('pending', entry);
-    this.#outbox.again(entry);
+    if (this.#outbox.get(key)) this.#outbox.again(entry);
   }
 
   discard(key) {
@@ -96,29 +98,30 @@ export class Room extends Events {
   // is 10,000 frames behind loses the oldest, and is told by a gap.
   [Symbol.asyncIterator]() {
     const queue = [];
-    let wake = () => {};
+    let over = false;
+    let waiting = []; // those who wait for the next one
+    const wake = () => {
+      for (const go of waiting) go();
+      waiting = [];
+    };
     const take = (frame) => {
       queue.push(frame);
       if (queue.length > QUEUE_MAX) queue.splice(0, 2, { type: 'gap' });
       wake();
     };
     const offs = [this.on('message', take), this.on('revised', take), this.on('gap', () => take({ type: 'gap' })), this.on('ended', () => wake())];
-    const end = () => { for (const off of offs) off(); };
+    const end = () => {
+      over = true;
+      for (const off of offs) off();
+      wake();
+      return { done: true, value: undefined };
+    };
     return {
       next: async () => {
-        while (queue.length === 0) {
-          if (this.state === 'ended') {
-            end();
-            return { done: true, value: undefined };
-          }
-          await new Promise((done) => { wake = done; });
-        }
-        return { done: false, value: queue.shift() };
+        while (queue.length === 0 && !over && this.state !== 'ended') await new Promise((go) => { waiting.push(go); });
+        return over || queue.length === 0 ? end() : { done: false, value: queue.shift() };
       },
-      return: async () => {
-        end();
-        return { done: true, value: undefined };
-      },
+      return: async () => end(),
       [Symbol.asyncIterator]() { return this; },
     };
   }
@@ -126,12 +129,12 @@ export class Room extends Events {
   // What follows is for the client.
 
   begin() {
-    for (const entry of this.#outbox.load(this.name)) this.emit(entry.failed ? 'failed' : 'pending', entry);
+    for (const entry of this.#left) this.emit(entry.failed ? 'failed' : 'pending', entry);
   }
 
   // join asks for the room on a new connection.
   join() {
-    clearTimeout(this.#retry);
+    this.#retryIn(0);
     if (this.state === 'ended') return;
     this.state = 'joining';
     const { since, limit, announce } = this.#options;
@@ -143,21 +146,27 @@ export class Room extends Events {
 
   // lost is told that the connection is gone.
   lost() {
-    clearTimeout(this.#retry);
+    this.#retryIn(0);
     if (this.state === 'joined') this.state = 'joining';
     this.#outbox.reset(this.name);
   }
 
   end(refusal) {
     if (this.state === 'ended') return;
-    clearTimeout(this.#retry);
+    this.#retryIn(0);
     this.state = 'ended';
     this.emit('ended', refusal);
     for (const { reject } of this.#waits.values()) reject(refusal);
     this.#waits.clear();
   }
 
-  // receive is told what came of the room. What is of a connection or a place before, of which we are out, may come behind that.
+  // #retryIn asks for the room again after so many ms, 0 not.
+  #retryIn(ms) {
+    clearTimeout(this.#retry);
+    this.#retry = ms && setTimeout(() => this.join(), ms);
+  }
+
+  // receive is told what came of the room. What is of the room as it was left may come behind that; until it is over we are refused.
   receive(frame) {
     if (this.state === 'ended' && !frame.idempotency_key) return;
     switch (frame.type) {
@@ -165,7 +174,7 @@ export class Room extends Events {
       case 'message': case 'edited': case 'deleted': this.#message(frame); break;
       case 'ack': this.#acked(frame); break;
       case 'error': this.#error(frame); break;
-      case 'unsubscribed': if (this.state === 'joined') this.end(new Refusal('unsubscribed', 'The server has ended this.')); break;
+      case 'unsubscribed': this.#unsubscribed(); break;
       case 'joined': case 'left': case 'typing': this.emit('event', frame); break;
       default: // a later server's: this client can do without
     }
@@ -196,7 +205,13 @@ export class Room extends Events {
     if (wait) how(wait);
   }
 
+  #unsubscribed() {
+    if (this.state === 'joined') this.end(new Refusal('unsubscribed', 'The server has ended this.'));
+    else if (this.#retry) this.join();
+  }
+
   #subscribed(frame) {
+    this.#retryIn(0);
     this.state = 'joined';
     this.#head = frame.offset;
     this.emit('subscribed', frame);
@@ -230,8 +245,8 @@ export class Room extends Events {
     if (entry) {
       this.#outbox.refused(entry, frame);
     } else if (this.state === 'joining' && !frame.idempotency_key) {
-      if (LATER.has(frame.code)) this.#retry = setTimeout(() => this.join(), frame.retry_after_ms ?? RETRY);
-      else if (frame.code !== 'already_joined' && frame.code !== 'not_joined') this.end(new Refusal(frame.code, sentence(frame.message)));
+      if (LATER.has(frame.code)) this.#retryIn(frame.retry_after_ms || RETRY);
+      else if (frame.code !== 'not_joined') this.end(new Refusal(frame.code, sentence(frame.message)));
     } else if (frame.code === 'kicked' || frame.code === 'banned' || frame.code === 'room_closed') {
       this.end(new Refusal(frame.code, sentence(frame.message)));
     } else {

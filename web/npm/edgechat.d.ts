@@ -9,7 +9,7 @@ export interface Entry {
   id?: string;
   /** why the server does not take it; it is not sent again unless resend is called */
   failed?: string;
-  /** the same as a code of docs/protocol.md, section 6 */
+  /** the same as a code, which is that of a Refusal */
   code?: string;
 }
 
@@ -115,8 +115,11 @@ export interface Member {
   since: string;
 }
 
+/** the one form of the name of a room, which frames have: docs/protocol.md, section 1 */
+export function formOf(name: string): string;
+
 export class Refusal extends Error {
-  /** as docs/protocol.md, section 6, has them */
+  /** as docs/protocol.md, section 6, has them; or left, stopped, unsubscribed, and http_NNN for an answer that has none */
   code: string;
 }
 

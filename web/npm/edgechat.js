@@ -8,7 +8,7 @@
 //
 // docs/protocol.md of the project is the contract.
 
-import { Events, Refusal, bytesOf, sentence, whenBack } from './edgechat-events.js';
+import { Events, Refusal, bytesOf, formOf, sentence, whenBack } from './edgechat-events.js';
 import { Http } from './edgechat-http.js';
 import { Leaving } from './edgechat-leaving.js';
 import { Outbox, memory } from './edgechat-outbox.js';
@@ -16,7 +16,7 @@ import { Places } from './edgechat-places.js';
 import { Pulse, SOON } from './edgechat-pulse.js';
 import { Room, newKey } from './edgechat-room.js';
 
-export { Refusal, Room };
+export { Refusal, Room, formOf };
 
 const json = { protocol: 'edgechat.v1.json', encode: JSON.stringify, decode: JSON.parse }; // how frames are written
 const BACKOFF_MIN = 500; // ms
@@ -90,23 +90,29 @@ export class Client extends Events {
   // join enters a room. since is the id of a message: what came after it is replayed; or 'all'. limit is how many at most the
   // first time. announce false: nobody hears of us.
   join(name, { since, limit, announce } = {}) {
+    name = formOf(name);
     const known = this.#rooms.get(name);
     if (known && known.state !== 'ended') return known;
-    const line = { send: (frame) => this.#send(frame), leave: () => this.#leaving.leave(name), request: (path, query) => this.request(path, query) };
+    let no = null;
+    if (this.state === 'stopped') no = new Refusal('stopped', 'The client has stopped.');
+    else if (!name || bytesOf(name) > NAME_MAX || /\p{Cs}/u.test(name)) no = new Refusal('invalid_room', 'No room can have this name.');
+    const line = {
+      send: (frame) => !no && this.#send(frame),
+      leave: () => { if (!no) this.#leaving.leave(name); },
+      request: (path, query) => this.request(path, query),
+    };
     const room = new Room(name, { since, limit, announce }, line, this.#outbox);
     this.#rooms.set(name, room);
-    let no;
-    if (this.state === 'stopped') no = new Refusal('stopped', 'The client has stopped.');
-    else if (bytesOf(name) > NAME_MAX) no = new Refusal('invalid_room', 'The name of the room is too long.');
-    queueMicrotask(() => { if (no) room.end(no); else room.begin(); });
-    if (!no && this.state === 'open' && !this.#leaving.has(name)) room.join();
+    if (no) setTimeout(() => room.end(no)); // and not sooner: who listens may ask again and again
+    else queueMicrotask(() => room.begin());
+    if (this.state === 'open' && !this.#leaving.has(name)) room.join();
     return room;
   }
 
   // prefer says which room is joined first on a new connection, where there may be few.
   prefer(name) {
-    const room = this.#rooms.get(name);
-    if (room) this.#rooms = new Map([[name, room], ...this.#rooms]);
+    const room = this.#rooms.get(formOf(name));
+    if (room) this.#rooms = new Map([[room.name, room], ...this.#rooms]);
   }
 
   // rooms returns the rooms that we are in, or about to be.
@@ -183,14 +189,15 @@ export class Client extends Events {
   }
 
   #closed({ code, reason }) {
-    const unread = code === 1007 || code === 1009 ? this.#outbox.sent() : []; // sent again, it would close the next connection too
+    // Sent again, it would close the next connection too. What is innocent goes out again; if this was, it is the next one's turn.
+    const unread = code === 1007 || code === 1009 ? this.#outbox.longest() : undefined;
     if (!this.#drop()) return;
     if (code === 1008) {
       const [, why, text] = /^([a-z_]+): (.*)$/.exec(reason) ?? [null, '', reason];
       this.#end(why, sentence(text) || 'The server has closed this connection.');
       return;
     }
-    for (const entry of unread) this.#outbox.fail(entry, reason || 'the server could not read it');
+    if (unread) this.#outbox.fail(unread, reason || 'the server could not read it');
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY) this.#attempt = 0;
     this.#wait(0);
   }

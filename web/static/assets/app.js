@@ -1,6 +1,6 @@
 // The page: the door, and behind it the chat, in as many rooms as somebody likes, over one connection.
 
-import { connect } from './edgechat.js';
+import { connect, formOf } from './edgechat.js';
 import { openActions } from './actions.js';
 import * as alerts from './alerts.js';
 import { addressOf, base, roomOf } from './base.js';
@@ -128,7 +128,8 @@ async function full(name) {
   listOthers();
 }
 
-function choose(name) {
+function choose(wanted) {
+  const name = formOf(wanted);
   panels.close();
   search.close();
   if (rooms.full && !rooms.get(name)) {

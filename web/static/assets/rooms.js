@@ -1,5 +1,6 @@
 // The rooms that somebody is in: each with its timeline, its people, how much of it is unread, and its line in the list.
 
+import { formOf } from './edgechat.js';
 import { element, nameElement } from './item.js';
 import { get, getJSON, set, setJSON } from './kept.js';
 import { notice } from './notice.js';
@@ -147,7 +148,8 @@ export class Rooms {
 
   get(name) { return this.#places.get(name); }
 
-  enter(name) {
+  enter(wanted) {
+    const name = formOf(wanted);
     let place = this.#places.get(name);
     if (!place) {
       place = new Place(name, this.#client, this.#on);
