@@ -49,6 +49,7 @@ type Subscribed struct {
 	MaxContentBytes int
 	PingInterval    time.Duration
 	ID              string // of the newest message
+	Offset          uint64 // the same; a replay ends with it
 	Oldest          string // ID of the oldest message in the buffer; "" while that is empty
 }
 

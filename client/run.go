@@ -212,7 +212,7 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	first := r.info.Room == ""
 	r.line = l
 	r.info = Subscribed{Room: f.Room, Username: f.Username, Verified: f.Verified, Access: f.Access, Refused: f.Refused, Members: f.Members, MaxContentBytes: f.MaxContentBytes,
-		PingInterval: interval, ID: f.ID, Oldest: f.Oldest}
+		PingInterval: interval, ID: f.ID, Offset: f.Offset, Oldest: f.Oldest}
 	for _, e := range r.pending {
 		e.sent = false
 	}

@@ -39,7 +39,8 @@ func joinCommand() command {
 			"are times, colours (unless NO_COLOR is set), who comes and goes, and below all of it the line that you type: the arrows, Home, End, Ctrl-A,\n" +
 			"Ctrl-E, Ctrl-K, Ctrl-U and Ctrl-W move and delete, up and down bring back what was typed before.\n\n" +
 			"  /who   says who is here\n" +
-			"  /quit  leaves, and so does the end of the input, once all is acknowledged; with < /dev/null it listens on\n\n" +
+			"  /quit  leaves, and so does the end of the input, once all is acknowledged and what was asked for is shown;\n" +
+			"         with < /dev/null it listens on\n\n" +
 			"A server that restarts is waited for: each message is there once, those of meanwhile too, and each line is\n" +
 			"said once. If messages are missing for good a note says so.\n" +
 			"Exit code 0: it was left, or ended by Ctrl-C or SIGTERM; 1: it was refused, or a line from a pipe or a file was; 2: the\n" +
@@ -92,6 +93,9 @@ func joinRoom(ctx context.Context, a *app) error {
 	}
 	said := make(chan error, 1)
 	t := &talker{app: a, room: r, screen: s, verbatim: o.verbatim, interactive: isTerminal(a.stdin)}
+	if in := r.Subscribed(); cfg.Since != "" && cfg.Since != in.ID && in.Oldest != "" {
+		t.last = in.Offset
+	}
 	go func() { // ends with the input, or with the process: nothing ends a read of it
 		said <- t.talk(ctx)
 		s.await(t.last)

@@ -137,3 +137,39 @@ func TestJoinRestarts(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	p.end()
 }
+
+// TestJoinShowsAll: whoever leaves at once has seen what was asked for of before.
+func TestJoinShowsAll(t *testing.T) {
+	t.Parallel()
+	b := startBoard(t, t.TempDir())
+	b.say("den", filler(200)...)
+	j := joinBy(t, "den", "--url", "http://"+b.addr, "--since", "all", "--json")
+	if _, err := io.WriteString(j.in, "/quit\n"); err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	for line := range j.lines {
+		if strings.HasPrefix(line, `{"type":"message"`) {
+			said++
+		}
+	}
+	if err := j.cmd.Wait(); err != nil || said != 200 {
+		t.Errorf("%d messages of 200 were shown, %v\n%s", said, err, j.log)
+	}
+
+	// Where there is nothing to show, nothing is waited for: 5 s it would be.
+	_, newest := b.post("den", "the last")
+	least := time.Minute
+	for range 5 {
+		began := time.Now()
+		j = joinBy(t, "den", "--url", "http://"+b.addr, "--since", newest.ID)
+		if _, err := io.WriteString(j.in, "/quit\n"); err != nil {
+			t.Fatal(err)
+		}
+		j.end()
+		if least = min(least, time.Since(began)); least < 4*time.Second {
+			return
+		}
+	}
+	t.Errorf("it took %v at least", least)
+}

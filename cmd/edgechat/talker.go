@@ -21,7 +21,7 @@ type talker struct {
 	screen      *screen
 	verbatim    bool
 	interactive bool   // somebody types
-	last        uint64 // offset of what was said last
+	last        uint64 // offset of what was said last, or of what was asked for of before
 }
 
 // talk returns when the input has ended, or /quit was read. The error says which lines were not said; who types
