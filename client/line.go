@@ -22,6 +22,8 @@ const (
 	handshakeTimeout = 30 * time.Second
 	// writeTimeout is how long the kernel may take nothing of a frame.
 	writeTimeout = 10 * time.Second
+	// closeTimeout is the same once the Room is left.
+	closeTimeout = time.Second
 	// pongTimeout is how long the answer to a ping may take.
 	pongTimeout = 5 * time.Second
 	// maxFrame bounds what a server sends at once: the longest content there is, each byte of it escaped.
@@ -35,6 +37,7 @@ type line struct {
 	room   *Room
 	socket *gws.Conn
 	open   atomic.Bool  // the handshake is done
+	ending atomic.Bool  // the Room is left
 	heard  atomic.Int64 // when something came last, since epoch
 	full   atomic.Bool  // nothing is read, since nobody takes the events
 	epoch  time.Time
@@ -58,7 +61,11 @@ func (l *line) Read(p []byte) (int, error) {
 
 func (l *line) Write(p []byte) (int, error) {
 	if l.open.Load() {
-		if err := l.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		timeout := writeTimeout
+		if l.ending.Load() {
+			timeout = closeTimeout
+		}
+		if err := l.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
 			return 0, err
 		}
 	}
@@ -145,8 +152,10 @@ func (r *Room) connect(ctx context.Context) (_ *line, err error) {
 		}
 	}
 	set("username", r.cfg.Username)
-	set("since", r.cursor)
-	if r.cfg.Limit > 0 {
+	if !r.cfg.WriteOnly {
+		set("since", r.cursor)
+	}
+	if r.cfg.Limit > 0 && r.cursor == r.cfg.Since { // of what comes behind a cursor of ours nothing may be missing
 		set("limit", strconv.Itoa(r.cfg.Limit))
 	}
 	if r.cfg.WriteOnly {
@@ -192,6 +201,11 @@ func (l *line) read() (err error) {
 	}()
 	l.socket.ReadLoop()
 	l.once.Do(func() { l.why = l.end })
+	if no, ok := errors.AsType[*Refusal](l.end); ok { // by which a write may have failed, too
+		if _, told := errors.AsType[*Refusal](l.why); !told {
+			return no
+		}
+	}
 	if l.why != nil {
 		return l.why
 	}

@@ -18,8 +18,19 @@ type Member struct {
 	Since       time.Time `json:"since"`
 }
 
-// Members asks who is here, over plain HTTP, on a connection of its own. A refusal is a *Refusal.
+// Members asks who is here, over plain HTTP, on a connection of its own. A refusal is a *Refusal. It ends with the Room, and after 30 s.
 func (r *Room) Members(ctx context.Context) ([]Member, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	defer context.AfterFunc(r.ctx, cancel)()
+	list, err := r.members(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("client: who is here: %w", context.Cause(ctx))
+	}
+	return list, err
+}
+
+func (r *Room) members(ctx context.Context) ([]Member, error) {
 	base := r.places.now()
 	conn, err := r.dial(ctx, base)
 	if err != nil {

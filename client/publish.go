@@ -6,9 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
+
+const maxKey = 64 // characters (runes)
 
 // An Ack says that a message is stored.
 type Ack struct {
@@ -20,8 +24,9 @@ type Ack struct {
 // An entry is a message whose acknowledgement has not come.
 type entry struct {
 	key  string
-	text []byte // its frame
-	sent bool   // on this connection
+	text []byte    // its frame
+	sent bool      // on this connection
+	at   time.Time // when
 	done chan outcome
 }
 
@@ -56,6 +61,9 @@ func (r *Room) PublishKey(ctx context.Context, key, content string) (Ack, error)
 	if !utf8.ValidString(content) || !utf8.ValidString(key) {
 		return Ack{}, &Refusal{Code: "invalid_message", Message: "content is not valid UTF-8"}
 	}
+	if err := CheckKey(key); err != nil { // it would be answered without its key
+		return Ack{}, &Refusal{Code: "invalid_message", Message: err.Error()}
+	}
 	text, err := json.Marshal(struct {
 		Type    string `json:"type"`
 		Content string `json:"content"`
@@ -86,12 +94,21 @@ func (r *Room) PublishKey(ctx context.Context, key, content string) (Ack, error)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.drop(e)
+	r.poke()
 	select {
 	case o := <-e.done: // at the same moment
 		return o.ack, o.err
 	default:
 		return Ack{}, err
 	}
+}
+
+// CheckKey says what is wrong with a key: it has 1 to 64 characters, none of which is a control character.
+func CheckKey(key string) error {
+	if n := utf8.RuneCountInString(key); n < 1 || n > maxKey || strings.ContainsFunc(key, unicode.IsControl) {
+		return fmt.Errorf("a key has 1 to %d characters, and no control characters", maxKey)
+	}
+	return nil
 }
 
 // take returns the next frame that may be sent now, or nil. The caller holds mu.
@@ -103,10 +120,8 @@ func (r *Room) take(now time.Time) []byte {
 		if e.sent {
 			continue
 		}
-		e.sent = true
-		if r.since.IsZero() {
-			r.since = now
-		}
+		e.sent, e.at = true, now
+		r.await()
 		return e.text
 	}
 	return nil
@@ -115,18 +130,20 @@ func (r *Room) take(now time.Time) []byte {
 // drop takes an entry out. The caller holds mu.
 func (r *Room) drop(e *entry) {
 	r.pending = slices.DeleteFunc(r.pending, func(p *entry) bool { return p == e })
-	r.since = time.Time{}
-	if slices.ContainsFunc(r.pending, func(p *entry) bool { return p.sent }) {
-		r.since = time.Now()
-	}
+	r.await()
 	if len(r.pending) == 0 {
-		r.window = r.cfg.Window
+		r.window, r.pace = r.cfg.Window, 0
 	}
 }
 
-// forget takes those out that were sent. The caller holds mu.
-func (r *Room) forget() {
-	r.pending = slices.DeleteFunc(r.pending, func(p *entry) bool { return p.sent })
+// await notes since when an acknowledgement is waited for. The caller holds mu.
+func (r *Room) await() {
+	r.since = time.Time{}
+	for _, p := range r.pending {
+		if p.sent && (r.since.IsZero() || p.at.Before(r.since)) {
+			r.since = p.at
+		}
+	}
 }
 
 // find returns the entry of a key, or nil. The caller holds mu.
@@ -147,10 +164,10 @@ func (r *Room) settle(key string, ack Ack) {
 	if e == nil {
 		return
 	}
-	slow := r.window == 1 && r.pace > 0
+	slow, pace := r.window == 1, r.pace // before it is the last one
 	r.drop(e)
-	if slow {
-		r.hold = time.Now().Add(r.pace)
+	if slow && pace > 0 {
+		r.hold = time.Now().Add(pace)
 	}
 	e.finish(ack, nil)
 	r.poke()
@@ -178,7 +195,8 @@ func (r *Room) refused(f *frame) error {
 	case no.RetryAfter > 0 && slices.Contains(forNow, f.Code):
 		// It is sent again, and all others one by one behind it.
 		e.sent = false
-		r.window, r.since = 1, time.Time{}
+		r.window = 1
+		r.await()
 		if f.Code != unavailable { // then it takes all at once again
 			r.pace = max(no.RetryAfter, min(r.pace, time.Second))
 		}

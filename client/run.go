@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 )
@@ -26,8 +27,7 @@ func (r *Room) run() {
 		}
 		r.lost = err
 		refusal, refused := errors.AsType[*Refusal](err)
-		home := r.places.now() == r.places.home // one of the others has no last word on a way in
-		if refused && refusal.final() && (home || refusal.Close != 0) || errors.Is(err, ErrNotEdgechat) && home || r.neverIn() && untrusted(err) {
+		if r.ends(err) {
 			r.err = err
 			return
 		}
@@ -50,6 +50,23 @@ func (r *Room) run() {
 			return
 		}
 	}
+}
+
+// ends reports whether err is the last word. Where we were in before, only the server has one: what a proxy or the page of a Wi-Fi
+// answers in its place, and its certificate, will be another one day. Other nodes have none on a way in.
+func (r *Room) ends(err error) bool {
+	if untrusted(err) {
+		return r.neverIn()
+	}
+	home := r.places.now() == r.places.home
+	if errors.Is(err, ErrNotEdgechat) {
+		return home && r.neverIn()
+	}
+	no, ok := errors.AsType[*Refusal](err)
+	if !ok || !no.final() {
+		return false
+	}
+	return no.Close != 0 || home && (no.Code != "" || no.Status == http.StatusUnauthorized || no.Status == http.StatusForbidden || r.neverIn())
 }
 
 // over reports whether ctx has ended. What a dial says at its deadline, which may be a moment before that ctx does, is no reason why the server is not there.
@@ -80,8 +97,9 @@ func (r *Room) once() error {
 		return err
 	}
 	stop := context.AfterFunc(r.ctx, func() {
-		_ = l.Conn.SetWriteDeadline(time.Now().Add(time.Second)) // of a frame that is stuck
-		_ = l.socket.WriteClose(1000, nil)                       // which closes the connection, too
+		l.ending.Store(true)
+		_ = l.Conn.SetWriteDeadline(time.Now().Add(closeTimeout)) // of a frame that is stuck
+		_ = l.socket.WriteClose(1000, nil)                        // which closes the connection, too
 	})
 	defer stop()
 	var tending sync.WaitGroup
@@ -91,16 +109,25 @@ func (r *Room) once() error {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.line, r.since, r.hold = nil, time.Time{}, time.Time{}
-	// One of these is what the server could not read. Sent again, it would close the next connection as well.
+	r.line, r.hold = nil, time.Time{}
+	// The longest of these is what the server could not read. Sent again, it would close the next connection as well. If another
+	// was, it is the next one's turn.
 	if e, ok := errors.AsType[*Refusal](err); ok && (e.Close == closeInvalid || e.Close == closeTooBig) {
+		var longest *entry
 		for _, p := range r.pending {
-			if p.sent {
-				p.finish(Ack{}, e)
+			if p.sent && (longest == nil || len(p.text) > len(longest.text)) {
+				longest = p
 			}
 		}
-		r.forget()
+		if longest != nil {
+			longest.finish(Ack{}, e)
+			r.drop(longest)
+		}
 	}
+	for _, p := range r.pending {
+		p.sent = false
+	}
+	r.await()
 	return err
 }
 
@@ -213,9 +240,6 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 	r.line = l
 	r.info = Subscribed{Room: f.Room, Username: f.Username, Verified: f.Verified, Access: f.Access, Refused: f.Refused, Members: f.Members, MaxContentBytes: f.MaxContentBytes,
 		PingInterval: interval, ID: f.ID, Offset: f.Offset, Oldest: f.Oldest}
-	for _, e := range r.pending {
-		e.sent = false
-	}
 	r.mu.Unlock()
 	r.head, r.entered = f.Offset, time.Now()
 	r.places.meet(f.Nodes)
@@ -231,7 +255,7 @@ func (r *Room) enter(l *line, f *frame, p []byte) {
 		}{Gap, r.cursor, f.Oldest})
 		r.emit(l, &frame{Type: Gap}, gap)
 	}
-	if r.cursor == "" || r.cursor == All && f.Oldest == "" {
+	if r.cursor == "" || f.Oldest == "" {
 		// A replay moves the cursor. Where there is none, the room's end is where we stand.
 		r.cursor = f.ID
 	}
@@ -259,9 +283,10 @@ func (r *Room) emit(l *line, f *frame, p []byte) {
 	// What came meanwhile was not read: the clocks of a dead line begin now.
 	l.heard.Store(int64(l.now()))
 	r.mu.Lock()
-	if !r.since.IsZero() {
-		r.since = time.Now()
+	for _, p := range r.pending {
+		p.at = time.Now()
 	}
+	r.await()
 	r.mu.Unlock()
 	l.full.Store(false)
 }

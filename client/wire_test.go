@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/sha1"
 	"encoding/base64"
+	"io"
 	"net"
 	"strings"
 	"testing"
@@ -48,17 +49,12 @@ func unmasked(opcode byte, payload string) []byte {
 	return append(b, payload...)
 }
 
-// frameOf reads a frame of the client, of up to 64 KiB.
-func frameOf(t *testing.T, c *edgetest.Client) (opcode byte, payload []byte) {
-	t.Helper()
+// readFrame reads a frame of the client, of up to 64 KiB.
+func readFrame(c *edgetest.Client) (opcode byte, payload []byte, err error) {
 	read := func(n int) []byte {
 		p := make([]byte, n)
-		for at := 0; at < n; {
-			got, err := c.Conn.Read(p[at:])
-			if err != nil {
-				t.Fatal(err)
-			}
-			at += got
+		if err == nil {
+			_, err = io.ReadFull(c.Conn, p)
 		}
 		return p
 	}
@@ -73,7 +69,17 @@ func frameOf(t *testing.T, c *edgetest.Client) (opcode byte, payload []byte) {
 	for i := range payload {
 		payload[i] ^= mask[i&3]
 	}
-	return h[0] & 0xf, payload
+	return h[0] & 0xf, payload, err
+}
+
+// frameOf is readFrame where there is one.
+func frameOf(t *testing.T, c *edgetest.Client) (opcode byte, payload []byte) {
+	t.Helper()
+	opcode, payload, err := readFrame(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opcode, payload
 }
 
 // receive reads the text frame that comes next.

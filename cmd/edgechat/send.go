@@ -27,11 +27,20 @@ type sendOptions struct {
 func (o *sendOptions) table(getenv func(string) string) []settings.Setting {
 	return append(o.talkOptions.table(getenv),
 		settings.Setting{Name: "key", Takes: "KEY", DefaultText: "a new one each time", NoEnv: true, Allowed: "1 to 64 characters",
-			Usage: "idempotency key: the same one under the same name makes no second message", Set: func(v []string) error { o.key = v[0]; return nil }},
+			Usage: "idempotency key: the same one under the same name makes no second message", Set: o.setKey},
 		settings.Duration(settings.Setting{Name: "timeout", Default: "30s", NoEnv: true,
 			Usage: "time for the message to be acknowledged, other tries included"}, &o.timeout, time.Second, time.Hour),
 		settings.Toggle(settings.Setting{Name: "json", NoEnv: true,
 			Usage: "print the acknowledgement as a JSON object"}, &o.json))
+}
+
+// setKey takes none, too: then it is a new one.
+func (o *sendOptions) setKey(v []string) error {
+	o.key = v[0]
+	if o.key == "" {
+		return nil
+	}
+	return client.CheckKey(o.key)
 }
 
 func sendCommand() command {

@@ -5,6 +5,7 @@ import test from 'node:test';
 import WebSocket from 'ws';
 import { connect } from '../../web/npm/edgechat.js';
 import { Server, later, until } from './harness.mjs';
+import { scripted, subscribed } from './scripted.mjs';
 
 const timeout = 60_000; // ms
 
@@ -53,4 +54,16 @@ test('an iterator ends for all who wait for it', { timeout }, async (t) => {
   const waiting = frames.next();
   await frames.return();
   assert.deepEqual([await waiting, await frames.next()], [{ done: true, value: undefined }, { done: true, value: undefined }]);
+});
+
+test('what a server has lost is told once, and not with each connection', { timeout }, async (t) => {
+  const client = connect({ url: 'http://127.0.0.1:1', WebSocket: scripted(({ type }, tell) => {
+    if (type === 'join') tell({ ...subscribed, was_recovering: true, recovered: false });
+  }) });
+  later(t, () => client.stop());
+  let gaps = 0;
+  const room = client.join('den', { since: 'd-7' });
+  room.on('gap', () => { gaps++; });
+  await until('place in the room', () => room.state === 'joined');
+  assert.deepEqual([gaps, room.cursor], [1, subscribed.id], 'where the next connection goes on');
 });

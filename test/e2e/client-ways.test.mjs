@@ -102,3 +102,31 @@ test('what a proxy answers to a message is no word of the server', { timeout: 60
   await client.join('den').send('in the end');
   assert.ok(refused > 2);
 });
+
+test('what answers in the place of a server in which we were has no last word', { timeout: 60_000 }, async (t) => {
+  const server = await (await Server.start(t)).up();
+  const client = connect({ url: server.http, WebSocket });
+  later(t, () => client.stop());
+  const room = client.join('den');
+  await room.send('before');
+  await server.stop();
+  let asked = 0;
+  const other = createServer((request, response) => {
+    asked++;
+    response.writeHead(404).end('no such host');
+  }).listen(server.port, '127.0.0.1');
+  await once(other, 'listening');
+  await until('two tries', () => {
+    client.check();
+    assert.notEqual(client.state, 'stopped');
+    return asked > 3;
+  });
+  other.closeAllConnections();
+  await new Promise((done) => { other.close(done); });
+  await server.up();
+  await until('the server back', () => {
+    client.check();
+    return client.state === 'open';
+  });
+  await room.send('behind');
+});

@@ -215,12 +215,9 @@ export class Room extends Events {
     this.state = 'joined';
     this.#head = frame.offset;
     this.emit('subscribed', frame);
-    if (this.cursor !== null) {
-      if (frame.was_recovering && !frame.recovered) this.emit('gap', frame);
-    } else if (!frame.oldest || !this.#options.since) {
-      // The replay moves the cursor. Where there is nothing to replay, the room's end is where we stand.
-      this.cursor = frame.id;
-    }
+    if (this.cursor !== null && frame.was_recovering && !frame.recovered) this.emit('gap', frame);
+    // The replay moves the cursor. Where there is nothing to replay, the room's end is where we stand.
+    if (!frame.oldest || this.cursor === null && !this.#options.since) this.cursor = frame.id;
     this.#outbox.pump();
   }
 

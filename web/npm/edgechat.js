@@ -211,7 +211,8 @@ export class Client extends Events {
     if (this.#socket !== socket) return; // replaced meanwhile
     const text = sentence(error?.message);
     const barred = status === 200 && !socket.isPlain; // the server is there, and may have come just now
-    if (FINAL.has(status) && this.#places.atHome) { // one of the others has no last word
+    // One of the others has no last word; nor has a proxy that answers for a server in which we were.
+    if (FINAL.has(status) && this.#places.atHome && (error?.code || !this.username)) {
       this.#end(error?.code ?? `http_${status}`, text || `The server answers ${status}.`);
     } else if (barred && this.#barred) { // twice is a proxy in the way; the next time may be another
       this.#connectPlainly();
