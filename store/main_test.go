@@ -116,8 +116,9 @@ func crash(t testing.TB, s *Store, cfg Config) *Store {
 	if still, ok := stills.Load(s); ok {
 		still.(*sync.Mutex).Lock()
 	}
-	copyFile(t, s.cfg.Path, cfg.Path)
+	// Free pages of the history are wiped before the log is erased, neither of which is kept out: the log is copied first.
 	copyFile(t, s.logPath(), logPath(cfg.Path))
+	copyFile(t, s.cfg.Path, cfg.Path)
 	if still, ok := stills.Load(s); ok {
 		still.(*sync.Mutex).Unlock()
 	}
