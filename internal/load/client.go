@@ -129,7 +129,7 @@ func (c *client) count(m mark, offset uint64) {
 		return
 	}
 	if publishers := c.run.rooms[c.room].publishers; m.pub < len(publishers) && publishers[m.pub].arrived(m.seq) {
-		c.shard.last.add(c.in.at - m.due)
+		c.shard.last.add(c.run.now() - m.due) // who is counted last may have read before another
 	}
 }
 
