@@ -186,3 +186,18 @@ func TestMembersEnd(t *testing.T) {
 		})
 	}
 }
+
+// TestCloseTime: a peer that takes nothing holds up whoever leaves for a second.
+func TestCloseTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t)
+		joined := s.join(Config{})
+		s.accept(welcome)
+		r := <-joined
+		began := time.Now()
+		r.Close()
+		if took := time.Since(began); took > closeTimeout {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -1,4 +1,5 @@
-// What happens is told to those who asked for it, by the client and by the browser.
+// What happens is told to those who asked for it, by the client and by the browser. And what the parts of the client share: names,
+// texts, refusals.
 
 export class Events {
   #listeners = new Map(); // by type

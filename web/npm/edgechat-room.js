@@ -27,7 +27,7 @@ export class Room extends Events {
   #head = 0; // offset of the newest message when we subscribed
   #waits = new Map(); // by key: how to settle the promise of send
   #retry = 0; // timer
-  #left; // what was not acknowledged before
+  #earlier; // entries that were there before
   state = 'joining'; // joined, ended
   cursor = null; // id of the last message, where the next connection goes on
 
@@ -38,7 +38,7 @@ export class Room extends Events {
     this.#options = options;
     this.#line = line;
     this.#outbox = outbox;
-    this.#left = outbox.load(name);
+    this.#earlier = outbox.load(name);
     if (options.since && options.since !== 'all') this.cursor = options.since;
   }
 
@@ -129,7 +129,7 @@ export class Room extends Events {
   // What follows is for the client.
 
   begin() {
-    for (const entry of this.#left) this.emit(entry.failed ? 'failed' : 'pending', entry);
+    for (const entry of this.#earlier) this.emit(entry.failed ? 'failed' : 'pending', entry);
   }
 
   // join asks for the room on a new connection.
