@@ -125,7 +125,7 @@ type Join struct {
 type Query struct {
 	After  *ID  // messages after this cursor; nil: from the oldest in the buffer
 	Before *ID  // messages before this one, the newest Limit of them; nil: up to the newest
-	Limit  int  // at most this many; 0: no limit
+	Limit  int  // at most this many, not counting what was lost; 0: no limit
 	Newest bool // with After or neither: keep the newest Limit rather than the first Limit
 }
 
@@ -135,6 +135,7 @@ type Page struct {
 	Head      ID        // the newest message of the room at that time; Offset 0 if there never was one
 	Oldest    ID        // the oldest in the buffer; zero while the buffer is empty
 	Recovered bool      // nothing is missing between After and the first message
+	Unread    bool      // some are not among Messages that are there: the disk does not give them now
 	Messages  []Message // oldest first
 }
 

@@ -38,6 +38,46 @@ func (r *room) resolve(es epochs, id codec.ID) (uint64, bool) {
 	return min(id.Offset, end), true
 }
 
+// limit returns where the first or newest messages of a range begin, and how many offsets they take: limit counts messages,
+// not what was lost between them. 0 asks for all.
+func (r *room) limit(first, last uint64, limit int, newest bool) (from, n uint64) {
+	if limit <= 0 || last-first+1 <= uint64(limit) {
+		return first, last - first + 1
+	}
+	found, at, step := 0, first, uint64(1)
+	if newest {
+		at, step = last, ^uint64(0)
+	}
+	for ; first <= at && at <= last; at += step {
+		if r.slot(at).seq == 0 {
+			continue
+		}
+		if found++; found == limit {
+			break
+		}
+	}
+	at = min(max(at, first), last)
+	if newest {
+		return at, last - at + 1
+	}
+	return first, at - first + 1
+}
+
+// resolveBefore returns the last offset before a message, and if that is known.
+func (r *room) resolveBefore(es epochs, id codec.ID) (uint64, bool) {
+	if sl := r.slot(id.Offset); sl != nil && r.epochAt(id.Offset) == id.Epoch {
+		return id.Offset - 1, true // it is in the buffer, whatever is known of its epoch
+	}
+	if id.Offset == 0 {
+		_, known := es.find(id.Epoch)
+		return 0, known
+	}
+	// A message that was lost: all that was there before it, and nothing that took
+	// its offset later.
+	end, ok := r.resolve(es, codec.ID{Epoch: id.Epoch, Offset: id.Offset - 1})
+	return end, ok
+}
+
 // endBefore returns the last offset before the epochs from n on began in r.
 func (r *room) endBefore(n uint64) uint64 {
 	for _, s := range r.starts {

@@ -44,12 +44,16 @@ func (s *Store) eraseSome() (more bool) {
 	if !s.erasing {
 		return false
 	}
-	state, err := s.wal.Erase(s.reusable(upTo))
-	if state == wal.InUse && err == nil {
-		err = s.leaveHalf(open)
-		if errors.Is(err, wal.ErrFull) {
-			state, err = wal.Blocked, nil
-		}
+	state, err := wal.Erasing, error(nil)
+	if s.retell { // the half in use does not say yet how the store was opened, and the other is about to go
+		err = s.restate(open)
+	} else if state, err = s.wal.Erase(s.reusable(upTo)); state == wal.InUse && err == nil {
+		s.wal.Turn()
+		s.retell = true
+		err = s.restate(open)
+	}
+	if errors.Is(err, wal.ErrFull) {
+		state, err = wal.Blocked, nil
 	}
 	switch {
 	case err != nil:
@@ -71,10 +75,8 @@ func (s *Store) eraseSome() (more bool) {
 	return true
 }
 
-// leaveHalf has the log go on in the other half, which is told how the store was opened.
-func (s *Store) leaveHalf(open bool) error {
-	s.retell, s.toldFloor = true, 0
-	s.wal.Turn()
+// restate commits a batch that says how the store was opened.
+func (s *Store) restate(open bool) error {
 	commit := func() error {
 		var told []tale
 		if !open {

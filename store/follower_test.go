@@ -61,8 +61,7 @@ func TestFollow(t *testing.T) {
 		func() *Follower { closeStore(t, f.Store()); return follow(t, Config{Path: f.cfg.Path}) },
 		func() *Follower {
 			to := filepath.Join(t.TempDir(), "edgechat.db")
-			copyFile(t, f.cfg.Path, to)
-			copyFile(t, logPath(f.cfg.Path), logPath(to))
+			copyStore(t, f.cfg.Path, to)
 			return follow(t, Config{Path: to})
 		},
 	} {
@@ -149,8 +148,7 @@ func TestRollback(t *testing.T) {
 	want(t, "nothing behind it", read(t, f.Store(), "den", codec.Query{After: &lost}), "instead")
 
 	to := filepath.Join(t.TempDir(), "edgechat.db")
-	copyFile(t, f.cfg.Path, to)
-	copyFile(t, logPath(f.cfg.Path), logPath(to))
+	copyStore(t, f.cfg.Path, to)
 	f = follow(t, Config{Path: to})
 	want(t, "after a crash", read(t, f.Store(), "den", codec.Query{After: &lost}), "instead")
 	want(t, "epoch", f.EpochOf(2), "epoch2")
@@ -164,8 +162,7 @@ func TestLearn(t *testing.T) {
 	f.Learn(5, "fifth")
 	eventually(t, "it is on disk", func() bool {
 		to := filepath.Join(t.TempDir(), "edgechat.db")
-		copyFile(t, f.cfg.Path, to)
-		copyFile(t, logPath(f.cfg.Path), logPath(to))
+		copyStore(t, f.cfg.Path, to)
 		return follow(t, Config{Path: to}).EpochOf(5) == "fifth"
 	})
 }
@@ -247,8 +244,7 @@ func TestFollowModel(t *testing.T) {
 			f = follow(t, Config{Path: path, History: cfg.History})
 		case x < 18:
 			to := filepath.Join(t.TempDir(), "edgechat.db")
-			copyFile(t, path, to)
-			copyFile(t, logPath(path), logPath(to))
+			copyStore(t, path, to)
 			path = to
 			f = follow(t, Config{Path: path, History: cfg.History})
 		default:

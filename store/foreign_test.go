@@ -88,8 +88,7 @@ func TestForeign(t *testing.T) {
 		t.Run(want, func(t *testing.T) {
 			cfg := cfg
 			cfg.Path = filepath.Join(t.TempDir(), "edgechat.db")
-			copyFile(t, s.cfg.Path, cfg.Path)
-			copyFile(t, s.logPath(), logPath(cfg.Path))
+			copyStore(t, s.cfg.Path, cfg.Path)
 			change(t, cfg.Path)
 			f, err := os.Open(cfg.Path)
 			if err != nil {

@@ -31,7 +31,8 @@ func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, e
 		b = wal.AppendRecord(b, recordOpen, func(b []byte) []byte { return b })
 	}
 	learnt := s.learnt.Swap(false)
-	if s.retell || learnt {
+	state := s.retell || learnt
+	if state {
 		b = s.appendState(b, s.wal.File())
 	}
 	if !noted {
@@ -71,7 +72,7 @@ func (s *Store) append(entries []*entry, open bool, told []tale) (turned bool, e
 		}
 		return turned, err
 	}
-	s.retell, s.toldFloor = turned, floor
+	s.retell, s.toldFloor = turned && !state, floor
 	s.wereTold(told, last)
 	s.queueMu.Lock()
 	s.notedChanges = changes
@@ -99,14 +100,17 @@ func (s *Store) untoldRooms() []tale {
 }
 
 // wereTold notes that the log knows these now, which were the first of untold, by a batch that ends at this sequence.
+//
+// The history is told by the next checkpoint, also where a later message tells it in the log: it may have older messages of the
+// room still, which would come back at a start with a hole behind them.
 func (s *Store) wereTold(list []tale, last uint64) {
 	for _, t := range list {
+		t.room.mu.Lock()
 		if t.needed {
-			t.room.mu.Lock()
 			t.room.logged = max(t.room.logged, t.passed)
-			t.room.leave(t.passed + 1)
-			t.room.mu.Unlock()
 		}
+		t.room.leave(t.passed + 1)
+		t.room.mu.Unlock()
 	}
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
@@ -118,8 +122,8 @@ func (s *Store) wereTold(list []tale, last uint64) {
 		}
 		if t.needed {
 			t.room.placed = max(t.room.placed, t.passed)
-			s.tellLaterLocked(t.room, last)
 		}
+		s.tellLaterLocked(t.room, last)
 	}
 	s.untold = slices.DeleteFunc(s.untold, func(r *room) bool { return done[r] })
 }

@@ -181,8 +181,7 @@ func TestKill(t *testing.T) {
 		}
 		// A look at a copy, so that the next child finds what the kill left.
 		next := filepath.Join(t.TempDir(), "edgechat.db")
-		copyFile(t, path, next)
-		copyFile(t, logPath(path), logPath(next))
+		copyStore(t, path, next)
 		checkPromise(t, next, rooms, unsaid)
 	}
 	if acked == 0 {

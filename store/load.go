@@ -79,7 +79,7 @@ func (s *Store) loadMessage(r *room, seq uint64, rec *codec.Record, es epochs) {
 	cost := costOf(rec.Room, &rec.Message, rec.Key)
 	s.supersede(r, &rec.Message)
 	if rec.Superseded {
-		s.bare = append(s.bare, bareMessage{r, id.Offset})
+		s.bare = append(s.bare, spot{r, id.Offset})
 	}
 	r.add(e, seq, &rec.Message, uint32(cost))
 	s.bytes.Add(cost)
@@ -136,6 +136,9 @@ func (s *Store) loadLogged(m *loggedMessage, closed bool) {
 	}
 	if closed && id.Offset > r.head+1 {
 		s.clearTo(r, id.Offset-1)
+		s.queueMu.Lock()
+		s.tellLaterLocked(r, m.seq)
+		s.queueMu.Unlock()
 	}
 	s.skipTo(r, id.Offset-1)
 	e := &entry{seq: m.seq, room: r, msg: m.rec.Message, key: m.rec.Key}
@@ -144,7 +147,10 @@ func (s *Store) loadLogged(m *loggedMessage, closed bool) {
 	if !ok {
 		known = epoch{name: id.Epoch}
 	}
-	e.replaces = s.supersede(r, &e.msg)
+	if e.replaces = s.supersede(r, &e.msg); e.replaces == 0 && e.msg.Kind != codec.Said {
+		// It was in the buffer when it was revised, and is in the history for now.
+		e.replaces = s.shed[spot{r, e.msg.Target.Offset}]
+	}
 	r.add(known, e.seq, &e.msg, e.cost)
 	r.pending.push(e)
 	s.bytes.Add(int64(e.cost))

@@ -116,9 +116,7 @@ func crash(t testing.TB, s *Store, cfg Config) *Store {
 	if still, ok := stills.Load(s); ok {
 		still.(*sync.Mutex).Lock()
 	}
-	// Free pages of the history are wiped before the log is erased, neither of which is kept out: the log is copied first.
-	copyFile(t, s.logPath(), logPath(cfg.Path))
-	copyFile(t, s.cfg.Path, cfg.Path)
+	copyStore(t, s.cfg.Path, cfg.Path)
 	if still, ok := stills.Load(s); ok {
 		still.(*sync.Mutex).Unlock()
 	}
@@ -156,6 +154,35 @@ func scanned(t testing.TB, s *Store) *scan {
 		t.Fatal(err)
 	}
 	return sc
+}
+
+// copyStore copies both files as they are at one moment: what the committer and the keeper do by themselves, wiping and
+// erasing, may go on meanwhile.
+func copyStore(t testing.TB, from, to string) {
+	t.Helper()
+	both := func() (log, history string) {
+		for path, b := range map[string]*string{logPath(from): &log, from: &history} {
+			read, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			*b = string(read)
+		}
+		return log, history
+	}
+	log, history := both()
+	for {
+		again, alike := both()
+		if again == log && alike == history {
+			break
+		}
+		log, history = again, alike
+	}
+	for path, b := range map[string]string{logPath(to): log, to: history} {
+		if err := os.WriteFile(path, []byte(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func copyFile(t testing.TB, from, to string) {

@@ -57,13 +57,6 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// copyStore copies both files of a store that is closed, or that power was cut from.
-func copyStore(t *testing.T, from, to string) {
-	t.Helper()
-	copyFile(t, from, to)
-	copyFile(t, logPath(from), logPath(to))
-}
-
 // TestRestored puts copies of a store in its place: ids that were given since are not given
 // again, and their cursors prove nothing. Cursors that the copy knows go on.
 func TestRestored(t *testing.T) {

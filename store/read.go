@@ -93,13 +93,7 @@ func (s *Store) plan(name string, q codec.Query) *plan {
 	first := max(after+1, r.oldest())
 	n := uint64(0)
 	if first <= last {
-		n = last - first + 1
-	}
-	if q.Limit > 0 && n > uint64(q.Limit) {
-		n = uint64(q.Limit)
-		if newest {
-			first = last - n + 1
-		}
+		first, n = r.limit(first, last, q.Limit, newest)
 	}
 	page.Recovered = proved && (q.After == nil || after >= last || n > 0 && first == after+1)
 
@@ -123,21 +117,6 @@ func (s *Store) plan(name string, q codec.Query) *plan {
 	return p
 }
 
-// resolveBefore returns the last offset before a message, and if that is known.
-func (r *room) resolveBefore(es epochs, id codec.ID) (uint64, bool) {
-	if sl := r.slot(id.Offset); sl != nil && r.epochAt(id.Offset) == id.Epoch {
-		return id.Offset - 1, true // it is in the buffer, whatever is known of its epoch
-	}
-	if id.Offset == 0 {
-		_, known := es.find(id.Epoch)
-		return 0, known
-	}
-	// A message that was lost: all that was there before it, and nothing that took
-	// its offset later.
-	end, ok := r.resolve(es, codec.ID{Epoch: id.Epoch, Offset: id.Offset - 1})
-	return end, ok
-}
-
 // fetch reads the messages that are on disk. If some have left the buffer since the
 // plan was made, errMoved asks for a new one. Any other error is one of the
 // file; what could not be read is missing from the page then.
@@ -150,7 +129,7 @@ func (s *Store) fetch(p *plan) error {
 	found, err := s.reads.do(s.cfg.ReadWait, func() fetched { return s.readHistory(p.page.Room, wanted) })
 	if err != nil { // it is not lost, but cannot be had now
 		s.count.late.Add(1)
-		p.lost = true
+		p.lost, p.page.Unread = true, true
 		return nil
 	}
 	if !p.take(wanted, found.messages) {
@@ -165,6 +144,7 @@ func (s *Store) fetch(p *plan) error {
 	}
 	p.lost = true
 	if found.err != nil {
+		p.page.Unread = true
 		return found.err
 	}
 	return s.lose(p, found.damaged)

@@ -33,8 +33,8 @@ type replacement struct {
 	displacer uint64 // as entry.displacer
 }
 
-// A bareMessage is one that was found without its content.
-type bareMessage struct {
+// A spot is where a message is, or was, in a room.
+type spot struct {
 	room   *room
 	offset uint64
 }
@@ -75,7 +75,8 @@ func (r *room) revise(m *codec.Message, claim codec.Claim) (replaces uint64, err
 	sl := r.slot(at)
 	if v, ok := r.revised[at]; sl == nil && ok && claim.All && m.Kind == codec.Deletion && !v.deleted {
 		// The message left the buffer, and an edit of it did not.
-		if sl = r.carrier(m.Target); sl == nil {
+		epoch := r.epochAt(at) // "" if that is not known any more
+		if sl = r.carrier(m.Target); sl == nil || epoch != "" && epoch != m.Target.Epoch {
 			return 0, codec.ErrNoTarget
 		}
 		return sl.seq, nil
@@ -122,6 +123,14 @@ func (s *Store) supersede(r *room, m *codec.Message) (replaced uint64) {
 	r.revised[m.Target.Offset] = revision{r.head + 1, m.Kind == codec.Deletion}
 	r.revisions[r.head+1] = m.Target.Offset
 	return replaced
+}
+
+// about returns the offset of what the message at an offset tells of: its target if it is a revision, else itself.
+func (r *room) about(offset uint64) uint64 {
+	if target, revision := r.revisions[offset]; revision {
+		return target
+	}
+	return offset
 }
 
 // unrevise forgets the revision at an offset that leaves the buffer.

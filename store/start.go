@@ -107,6 +107,9 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	s.actualChanges, s.notedChanges = max(st.changes, l.changes), l.changes
 	s.checkpointed.Store(st.checkpoint)
 	s.forks.Store(st.forks)
+	if o.useLog && l.revised != 0 {
+		s.shed = make(map[spot]uint64)
+	}
 	places := s.load(sc, st)
 	if sc.damaged() { // which reading the messages may have shown
 		o.lossy, o.kept = true, false
@@ -132,6 +135,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 			s.loadPlace(name, p.place, p.last, !o.lossy && l.closed(p.opened))
 		}
 	}
+	s.shed = nil
 	s.finishLoad(places)
 	seq := max(s.given.Load(), st.checkpoint)
 	s.given.Store(seq)

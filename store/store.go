@@ -119,8 +119,9 @@ type Store struct {
 	trimMu sync.Mutex
 	shares shares
 	silent silences
-	bare   []bareMessage // what a start has loaded without its content
-	empty  []*room       // without messages, in the order in which they became so
+	bare   []spot          // what a start has loaded without its content
+	shed   map[spot]uint64 // what a start takes out of the buffer again: the sequence that had the content; nil if no revision is in the log
+	empty  []*room         // without messages, in the order in which they became so
 
 	roomsMu sync.RWMutex
 	rooms   map[string]*room

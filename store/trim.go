@@ -6,6 +6,9 @@ import "slices"
 // cleaned of it later. The caller holds r.mu.
 func (s *Store) dropOldest(r *room) {
 	old := r.slots.pop()
+	if s.shed != nil && old.seq != 0 {
+		s.shed[spot{r, r.about(r.oldest() - 1)}] = old.seq
+	}
 	r.unrevise(r.oldest() - 1)
 	s.bytes.Add(-int64(old.cost))
 	r.bytes -= int64(old.cost)
