@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
+	"edgechat/codec"
+	"edgechat/hub"
 	"edgechat/internal/edgetest"
 	"edgechat/refusal"
 )
@@ -62,6 +65,38 @@ func TestCloseRoom(t *testing.T) {
 	r.does(`{"act":"open","room":"den"}`)
 	r.room("den", "", jsonHeader).JSONOf("subscribed")
 	r.refuses(`{"act":"open","room":"den"}`, refusal.NotFound, "")
+}
+
+// An unreadLog is one whose disk gives nothing.
+type unreadLog struct {
+	hub.Log
+	unread atomic.Bool
+}
+
+func (l *unreadLog) Read(room string, q codec.Query) (codec.Page, error) {
+	page, err := l.Log.Read(room, q)
+	if l.unread.Load() {
+		page.Messages, page.Recovered, page.Unread = nil, false, true
+	}
+	return page, err
+}
+
+// TestCloseUnread: a room is not said to be erased while the disk does not give what there is to erase.
+func TestCloseUnread(t *testing.T) {
+	var log unreadLog
+	r := newRig(t, func(s *setup) {
+		s.log = func(l hub.Log) hub.Log { log.Log = l; return &log }
+	})
+	r.say("den", "secret")
+	log.unread.Store(true)
+	r.refuses(`{"act":"close","room":"den","reason":"enough"}`, refusal.Unavailable, "close the room again")
+	log.unread.Store(false)
+	if done := r.does(`{"act":"close","room":"den","reason":"enough"}`); done.Deleted != 1 {
+		t.Errorf("%+v", done)
+	}
+	if _, _, page := r.do("GET", "/chat/room/den/messages", ""); strings.Contains(page, "secret") {
+		t.Errorf("a page: %.2000s", page)
+	}
 }
 
 // TestDeleteFor: a moderator deletes what somebody else has said.

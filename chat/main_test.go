@@ -40,7 +40,7 @@ type setup struct {
 	hub   hub.Config
 	ws    ws.Config
 	chat  Config
-	log   func(hub.Log) hub.Log // what the hub has in place of the store
+	log   func(hub.Log) hub.Log // what is there in place of the store
 }
 
 func newRig(t testing.TB, change ...func(*setup)) *rig {
@@ -73,7 +73,7 @@ func newRig(t testing.TB, change ...func(*setup)) *rig {
 	if r.rt, err = ws.NewRouter(s.ws); err != nil {
 		t.Fatal(err)
 	}
-	s.chat.Hub, s.chat.Log = r.hub, r.store
+	s.chat.Hub, s.chat.Log = r.hub, messages
 	if r.chat, err = Register(r.rt, s.chat); err != nil {
 		t.Fatal(err)
 	}

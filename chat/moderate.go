@@ -190,6 +190,9 @@ func (ctl *Controller) erase(ctx context.Context, by Moderator, room string) (de
 	var after *codec.ID
 	for {
 		page, err := ctl.cfg.Log.Read(room, codec.Query{After: after, Limit: erasePage})
+		if err == nil && page.Unread {
+			err = errors.New("the disk does not give what there is to delete")
+		}
 		if err != nil {
 			return deleted, false, ctl.notErased(room, err)
 		}

@@ -104,6 +104,9 @@ func (r *reader) read(size int) (messages []codec.Message, what missing, err err
 		switch n := len(messages); {
 		case what == damaged:
 			r.next += limit // which of them are there was told
+			if n > 0 {
+				r.next = max(r.next, messages[n-1].ID.Offset+1)
+			}
 		case n > 0:
 			r.next = messages[n-1].ID.Offset + 1
 		default:
