@@ -131,7 +131,7 @@ func TestStreamSlow(t *testing.T) {
 	both(t, func(t *testing.T, headers []string) {
 		r := newRig(t, func(s *setup) {
 			s.store.History = 2000
-			s.ws.WriteTimeout = 500 * time.Millisecond
+			s.ws.WriteTimeout = 3 * time.Second  // who comes back reads, however busy the machine is
 			s.ws.CloseTimeout = 10 * time.Second // in which the rest and the end are written
 			s.chat.ReplayLimit = 2000
 		})

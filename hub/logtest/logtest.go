@@ -72,7 +72,7 @@ func Run(t *testing.T, m Maker) {
 }
 
 // patience is for what takes as long as the machine is slow.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // A node is a log that is listened to.
 type node struct {
