@@ -95,13 +95,13 @@ func (s *Store) reopen() error {
 	if foreign {
 		_ = s.putLogAside() // it goes with that file; if there is none, so be it
 	}
-	if rebuild := !sc.fresh && (sc.damaged() || lost > 0 || foreign || sc.freelist == noFreelist); !rebuild {
+	if rebuild := sc.damaged() || lost > 0 || foreign || sc.freelist == noFreelist || sc.fresh && s.loaded && old != nil; !rebuild {
 		err = s.adopt(f, readOnly, sc)
 	} else if readOnly {
 		_ = f.Close()
 		err = &fs.PathError{Op: "write", Path: s.cfg.Path, Err: syscall.EROFS}
 	} else {
-		err = s.adoptRebuilt(f, sc, true)
+		err = s.adoptRebuilt(f, sc, !sc.fresh)
 	}
 	if err == nil {
 		s.loaded = true

@@ -121,7 +121,11 @@ func (s *Store) pending() int {
 func (s *Store) passesLater() bool {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	return len(s.later) > 0
+	return s.passesLaterLocked()
+}
+
+func (s *Store) passesLaterLocked() bool {
+	return len(s.later) > 0 || len(s.untold) > 0 || len(s.untoldLocked(s.closedAt)) > 0
 }
 
 // commit writes the oldest of what is pending, as much as one commit may hold.
@@ -211,20 +215,29 @@ func (s *Store) awaitFold(err error, degraded bool) error {
 	return err
 }
 
+// closesLocked returns what append is to know of a batch with which everything up to this sequence is settled.
+func (s *Store) closesLocked(settled uint64) uint64 {
+	if settled < s.target {
+		return 0
+	}
+	return max(s.target, 1)
+}
+
 // write puts a batch into the log, and what else it is to know.
 func (s *Store) write(batch []*entry, settled uint64) (turned bool, err error) {
 	s.queueMu.Lock()
-	untold, open := len(s.untold), settled < s.target
+	closes := s.closesLocked(settled)
+	tells := closes != 0 && (len(s.untold) > 0 || len(s.untoldLocked(closes)) > 0)
 	s.queueMu.Unlock()
-	if len(batch) == 0 && (untold == 0 || open) && !s.learnt.Load() {
+	if len(batch) == 0 && !tells && !s.learnt.Load() {
 		return false, nil
 	}
 	var told []tale
-	if !open { // else what displaced them may not be in the log yet
+	if tells { // else what displaced them may not be in the log yet
 		told = s.untoldRooms()
 	}
 	commit := func() error {
-		turned, err = s.append(batch, open, told)
+		turned, err = s.append(batch, closes, told)
 		return err
 	}
 	if s.cfg.aroundCommit != nil {

@@ -35,7 +35,7 @@ func (s *Store) eraseSome() (more bool) {
 	if begin {
 		s.dirty = 0
 	}
-	open := s.settled < s.target
+	closes := s.closesLocked(s.settled)
 	s.queueMu.Unlock()
 	if begin {
 		s.erasing = true
@@ -46,11 +46,11 @@ func (s *Store) eraseSome() (more bool) {
 	}
 	state, err := wal.Erasing, error(nil)
 	if s.retell { // the half in use does not say yet how the store was opened, and the other is about to go
-		err = s.restate(open)
+		err = s.restate(closes)
 	} else if state, err = s.wal.Erase(s.reusable(upTo)); state == wal.InUse && err == nil {
 		s.wal.Turn()
 		s.retell = true
-		err = s.restate(open)
+		err = s.restate(closes)
 	}
 	if errors.Is(err, wal.ErrFull) {
 		state, err = wal.Blocked, nil
@@ -76,13 +76,13 @@ func (s *Store) eraseSome() (more bool) {
 }
 
 // restate commits a batch that says how the store was opened.
-func (s *Store) restate(open bool) error {
+func (s *Store) restate(closes uint64) error {
 	commit := func() error {
 		var told []tale
-		if !open {
+		if closes != 0 {
 			told = s.untoldRooms()
 		}
-		_, err := s.append(nil, open, told)
+		_, err := s.append(nil, closes, told)
 		return err
 	}
 	if s.cfg.aroundCommit != nil {
@@ -95,7 +95,10 @@ func (s *Store) restate(open bool) error {
 func (s *Store) erasedAnew() {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	s.erasing, s.dirty = false, 0
-	s.unerased.Store(false)
+	s.erasing = false
+	if s.dirty <= s.wiped.Load() { // else the history has traces still
+		s.dirty = 0
+	}
+	s.unerased.Store(s.dirty != 0)
 	s.soiledLocked(s.recent)
 }

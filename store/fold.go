@@ -166,7 +166,7 @@ func (s *Store) nextJob(which extent) *job {
 		j.upTo = s.recent[n-1].seq
 	}
 	s.takeReplacedLocked(j)
-	emptied := n == len(s.recent) && len(s.queue) == 0
+	emptied := n == len(s.recent) && len(s.queue) == 0 && !s.passesLaterLocked()
 	j.forgotten, s.forgotten = s.forgotten, nil
 	j.told, s.told = s.told, nil
 	s.telling, s.tellingFrom = j.told, s.toldFrom
@@ -187,7 +187,7 @@ func (s *Store) nextJob(which extent) *job {
 func (s *Store) nothingToFold() bool {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
-	return len(s.recent) == 0 && len(s.forgotten) == 0 && len(s.told) == 0
+	return len(s.recent) == 0 && len(s.forgotten) == 0 && len(s.told) == 0 && !s.replacedDueLocked() && !s.purging
 }
 
 // moreRecent says if there is more in the log than the first n that a job has taken.
@@ -223,7 +223,7 @@ func (s *Store) run(j *job) error {
 	if err != nil {
 		return err
 	}
-	s.soiled = s.soiled || len(j.replaced) > 0
+	s.soiled = s.soiled || len(j.replaced) > 0 || j.purged && len(j.removals) > 0
 	s.count.folds.Add(1)
 	s.count.removed.Add(uint64(len(j.removals)))
 	for _, p := range j.places {
@@ -258,7 +258,7 @@ func (s *Store) markStored(j *job) {
 		s.recent = nil
 	}
 	s.actualChanges = j.changes
-	s.telling = nil
+	s.telling, s.stripping = nil, nil
 	s.queueMu.Unlock()
 	s.checkpointed.Store(j.state.checkpoint)
 	s.count.folded.Add(uint64(len(j.entries)))

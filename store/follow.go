@@ -127,6 +127,8 @@ func (s *Store) Apply(x Positioned, done func(codec.Receipt)) error {
 		}
 		if sl := r.carrier(m.Target); sl != nil {
 			a.replaces = sl.seq
+		} else if m.Target.Offset < r.oldest() { // it left the buffer here, and not where this was taken
+			s.purge()
 		}
 	}
 	if x.Key != "" {

@@ -39,6 +39,10 @@ import (
 //	6  what displaced some that were passed over comes with a later batch: no body
 //	7  a revision: as 1
 //
+//	128  what displaced messages that batches before this one passed over was lost: no body
+//	129  content is no more, by revisions that were displaced before they were written: sequences of the history, varints
+//	130  the files may have what revisions up to a sequence took away, also if the log does not have these: a varint
+//
 // A revision is an edit or a deletion of an earlier message of its room, and has its own sequence and number. In the
 // history it is a record as any other; the record of what it changes loses its content in the same transaction.
 //
@@ -61,6 +65,8 @@ const (
 	recordRevision   = 7
 
 	recordNeverClosed = 128 // from here on versions that do not know a kind pass it over
+	recordReplaced    = 129
+	recordSoiled      = 130
 )
 
 var (
@@ -275,5 +281,5 @@ func (r *fields) end() error {
 func (s *Store) state(clean bool) state {
 	s.roomsMu.RLock()
 	defer s.roomsMu.RUnlock()
-	return state{clean: clean && !s.cfg.Follow, follows: s.cfg.Follow, forks: s.forks.Load(), floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.runs, time: uint64(time.Now().UnixNano())}
+	return state{clean: clean && !s.cfg.Follow, follows: s.cfg.Follow, forks: s.forks.Load(), floor: s.floor, epochs: *s.epochs.Load(), id: s.id, runs: s.loggedRuns.Load(), time: uint64(time.Now().UnixNano())}
 }

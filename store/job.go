@@ -19,11 +19,11 @@ type job struct {
 	upTo      uint64   // the sequence that the checkpoint reaches with this
 	last      bool     // of the checkpoint
 	changes   uint64
-	removals  []removal     // from the log bucket
-	replaced  []uint64      // sequences whose content is no more
-	unwritten []replacement // of these: what revisions replaced that no entry is of
-	told      []*room       // rooms whose heads are in the log alone
-	forgotten []string      // rooms whose places it removes
+	removals  []removal // from the log bucket
+	purged    bool      // what a revision took away may be among these
+	replaced  []uint64  // sequences whose content is no more
+	told      []*room   // rooms whose heads are in the log alone
+	forgotten []string  // rooms whose places it removes
 	places    []placed
 	state     state
 }

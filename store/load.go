@@ -161,7 +161,7 @@ func (s *Store) loadLogged(m *loggedMessage, closed bool) {
 	s.trimCount(r)
 }
 
-// loadPlace adds what the log says of a room whose newest messages it does not have.
+// loadPlace adds what the log says of a room of which messages left the buffer before they were written.
 // The batch that tells it ends at the sequence last.
 func (s *Store) loadPlace(name string, p place, last uint64, closed bool) {
 	r := s.rooms[name]
@@ -169,6 +169,17 @@ func (s *Store) loadPlace(name string, p place, last uint64, closed bool) {
 		r = s.addRoom(name, 0)
 	}
 	if p.head <= r.head {
+		if !closed || r.left >= p.left {
+			return
+		}
+		for r.slots.len() > 0 && r.oldest() < p.left {
+			s.dropOldest(r)
+		}
+		r.leave(p.left)
+		s.queueMu.Lock()
+		r.placed = max(r.placed, p.head)
+		s.tellLaterLocked(r, last)
+		s.queueMu.Unlock()
 		return
 	}
 	if closed {

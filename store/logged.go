@@ -21,8 +21,9 @@ type logged struct {
 	opened   int          // how often one was that follows one that is not
 	never    map[int]bool // which of these runs of open batches were never closed
 	floor    uint64
-	revised  uint64 // the newest revision
-	missing  int    // batches that are damaged and may hold what the history does not
+	revised  uint64 // the newest revision whose traces may be in the files
+	replaced []replacement
+	missing  int // batches that are damaged and may hold what the history does not
 	places   map[string]placeLogged
 	entries  []loggedMessage // with sequences above the checkpoint
 }
@@ -133,6 +134,24 @@ func (l *logged) record(b wal.Batch, kind byte, body []byte, checkpoint uint64) 
 		l.floor = max(l.floor, floor)
 	case recordNeverClosed:
 		l.neverClosed()
+	case recordReplaced:
+		if b.Last < checkpoint {
+			return nil
+		}
+		l.revised = max(l.revised, b.Last)
+		for len(body) > 0 {
+			seq, n := binary.Uvarint(body)
+			if n <= 0 {
+				return fmt.Errorf("content that was taken away: %w", errFormat)
+			}
+			l.replaced, body = append(l.replaced, replacement{seq: seq, displacer: b.Last, told: b.Last}), body[n:]
+		}
+	case recordSoiled:
+		seq, n := binary.Uvarint(body)
+		if n <= 0 {
+			return fmt.Errorf("a mark of revisions without a sequence: %w", errFormat)
+		}
+		l.revised = max(l.revised, seq)
 	case recordOpen:
 	default:
 		if kind < 128 {

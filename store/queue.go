@@ -174,7 +174,7 @@ func (s *Store) dropLocked(list []*entry) {
 	}
 	for _, e := range list {
 		if e.replaces != 0 {
-			s.replaced = append(s.replaced, replacement{e.replaces, e.displacer.Load()})
+			s.replaceLocked(replacement{seq: e.replaces, displacer: e.displacer.Load()})
 		}
 	}
 }

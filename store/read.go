@@ -28,10 +28,14 @@ func (s *Store) Read(name string, q codec.Query) (codec.Page, error) {
 	if s.closed.Load() {
 		return codec.Page{}, fmt.Errorf("store: read room %q: %w", name, ErrClosed)
 	}
-	for range maxReadTries {
+	for tries := 0; tries < maxReadTries; {
 		p := s.plan(name, q)
 		err := s.fetch(p)
+		if errors.Is(err, errDamaged) {
+			continue // each time there is less of it
+		}
 		if errors.Is(err, errMoved) {
+			tries++
 			s.count.rereads.Add(1)
 			continue
 		}
@@ -43,7 +47,10 @@ func (s *Store) Read(name string, q codec.Query) (codec.Page, error) {
 	return codec.Page{}, fmt.Errorf("store: read room %q: %w", name, errMoved)
 }
 
-var errMoved = errors.New("messages left the buffer while they were read")
+var (
+	errMoved   = errors.New("messages left the buffer while they were read")
+	errDamaged = errors.New("messages were found to be damaged, and others may be there in their place")
+)
 
 // A plan is a page whose messages on disk have to be fetched still.
 type plan struct {
@@ -53,6 +60,7 @@ type plan struct {
 	first   uint64   // offset of the first
 	changes []change // what later revisions make of them
 	lost    bool
+	limited bool // fewer may be there than were asked for
 }
 
 // plan looks up which messages answer q, and copies those that are in memory.
@@ -97,7 +105,7 @@ func (s *Store) plan(name string, q codec.Query) *plan {
 	}
 	page.Recovered = proved && (q.After == nil || after >= last || n > 0 && first == after+1)
 
-	p := &plan{page: page, first: first}
+	p := &plan{page: page, first: first, limited: q.Limit > 0}
 	if n == 0 {
 		return p
 	}
@@ -147,7 +155,10 @@ func (s *Store) fetch(p *plan) error {
 		p.page.Unread = true
 		return found.err
 	}
-	return s.lose(p, found.damaged)
+	if err := s.lose(p, found.damaged); err != nil || !p.limited {
+		return err
+	}
+	return errDamaged // the next plan goes behind what is a hole now
 }
 
 // A fetched is what was found of a plan in the history.

@@ -35,8 +35,17 @@ func (s *Store) remove(r *room, seq uint64, cost uint32) {
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
 	s.removals = append(s.removals, removal{seq, r, cost})
+	s.everLeft++
 	s.removalCount++
 	s.removalBytes += int64(cost)
+}
+
+// purge has the next checkpoints remove all that has left the buffer by now: a revision is of what may be among it, of which memory
+// knows no more than that it is to be removed.
+func (s *Store) purge() {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	s.purging, s.purgeUpTo = true, s.everLeft
 }
 
 // dropRemovals forgets all that are due, and returns them.
@@ -87,17 +96,23 @@ func (s *Store) takeRemovals(j *job, which extent) (more bool) {
 		left, s.released = s.released, nil
 	}
 	live := s.bytes.Load()
-	sweep := which == allReleased || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
+	purge := s.purging
+	s.purging = purge && s.everLeft-uint64(len(s.removals)) < s.purgeUpTo // the rest once what displaced it is in the log
+	j.purged = purge
+	sweep := which == allReleased || purge || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
 	s.queueMu.Unlock()
 
 	if which > whatIsDue || s.sweep == 0 {
 		s.bury(left)
-		if s.sweep = len(s.dead); !sweep || which == allOldest {
+		if s.sweep = len(s.dead); !sweep || which == allOldest && !purge {
 			oldest := s.oldest()
 			s.sweep, _ = slices.BinarySearchFunc(s.dead, oldest, func(r removal, seq uint64) int { return cmp.Compare(r.seq, seq) })
 		}
 	}
 	n := min(s.sweep, max(removeAtMost, 2*len(j.entries)))
+	if purge {
+		n = s.sweep
+	}
 	j.removals = slices.Clone(s.dead[:n])
 	s.dead = s.dead[n:]
 	s.sweep -= n
@@ -128,8 +143,9 @@ func (s *Store) untakeRemovals(j *job) {
 	s.tallyRemovals(j.removals, 1)
 	s.queueMu.Lock()
 	defer s.queueMu.Unlock()
+	s.purging = s.purging || j.purged
 	s.forgotten = append(s.forgotten, j.forgotten...)
-	s.replaced = append(s.replaced, j.unwritten...)
+	s.replaced, s.stripping = append(s.replaced, s.stripping...), nil
 	s.telling = nil
 	for _, r := range j.told {
 		s.tellLaterLocked(r, s.tellingFrom)

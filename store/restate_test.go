@@ -5,7 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"edgechat/codec"
 )
@@ -60,4 +62,32 @@ func TestCutWhileErasing(t *testing.T) {
 			t.Errorf("%s: found %s, with %d messages of %d", filepath.Base(at.path), cut.found, head, at.acked)
 		}
 	}
+}
+
+// TestCutBeforeLogged: a start cannot write to the log, and puts a part of what that has into the history; then power is cut. The
+// rest is not put aside.
+func TestCutBeforeLogged(t *testing.T) {
+	var folds gate
+	s := open(t, Config{aroundFold: folds.around})
+	folds.fail(syscall.EIO)
+	t.Cleanup(func() { folds.fail(nil) })
+	for i := range 30 {
+		r := sayStored(t, s, "den", fmt.Sprint(i)+strings.Repeat("x", 100_000), "")
+		want(t, "durable", r.Durable, true)
+	}
+	var n atomic.Int32
+	next := crash(t, s, Config{
+		aroundCommit: func(commit func() error) error { return syscall.EIO },
+		aroundFold: func(commit func() error) error {
+			if n.Add(1) > 1 {
+				return syscall.EIO
+			}
+			return commit()
+		},
+		RetryDelay: 30 * time.Second,
+	})
+	want(t, "there", len(readPage(t, next, "den", codec.Query{}).Messages), 30)
+	eventually(t, "a second transaction", func() bool { return n.Load() > 1 })
+	again := crash(t, next, Config{})
+	want(t, "after a second cut", len(readPage(t, again, "den", codec.Query{}).Messages), 30)
 }

@@ -27,12 +27,6 @@ type revision struct {
 	deleted bool // the message is no more
 }
 
-// A replacement is a sequence whose content was taken away by a revision that was displaced before it was written.
-type replacement struct {
-	seq       uint64
-	displacer uint64 // as entry.displacer
-}
-
 // A spot is where a message is, or was, in a room.
 type spot struct {
 	room   *room
@@ -213,19 +207,4 @@ func (s *Store) present(rec *codec.Record, b []byte) []byte {
 		return bareRecord(*rec)
 	}
 	return append([]byte(nil), b...)
-}
-
-// takeReplacedLocked gives j what was replaced by revisions that will not be written, once the log holds what
-// displaced these.
-func (s *Store) takeReplacedLocked(j *job) {
-	kept := s.replaced[:0]
-	for _, x := range s.replaced {
-		if x.displacer > s.closedAt {
-			kept = append(kept, x)
-			continue
-		}
-		j.unwritten = append(j.unwritten, x)
-		j.replaced = append(j.replaced, x.seq)
-	}
-	s.replaced = kept
 }

@@ -99,6 +99,9 @@ func (s *Store) rebuild(old *os.File, sc *scan, aside bool) (*history, error) {
 	if err := s.putInPlace(aside); err != nil {
 		return nil, errors.Join(fmt.Errorf("salvage: %w", err), h.close())
 	}
+	s.queueMu.Lock()
+	s.actualChanges++
+	s.queueMu.Unlock()
 	return h, nil
 }
 
@@ -134,8 +137,7 @@ func (s *Store) rescue(sc *scan) (_ *history, err error) {
 
 	j := job{state: s.state(false)}
 	s.queueMu.Lock()
-	s.actualChanges++
-	j.state.checkpoint, j.state.changes = s.checkpointed.Load(), s.actualChanges
+	j.state.checkpoint, j.state.changes = s.checkpointed.Load(), s.actualChanges+1
 	s.queueMu.Unlock()
 	var keys, values [][]byte
 	size := 0

@@ -98,6 +98,7 @@ func (s *Store) openLog(st state, sc *scan, readOnly bool) (*os.File, logged, er
 // other messages.
 func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	s.id, s.runs = st.id, max(st.runs, l.start.runs)+1
+	s.loggedRuns.Store(s.runs - 1)
 	if s.id == 0 && o.useLog {
 		s.id = l.contents.ID
 	}
@@ -118,6 +119,7 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 		if !s.cfg.Follow {
 			s.floor = max(s.floor, l.start.floor, l.floor)
 		}
+		s.replaced = l.replaced
 		s.dirty, s.soiled = l.revised, l.revised != 0 // whether power was cut before all of that was erased is not known
 		if newer := l.start.runs > st.runs || s.cfg.Follow && l.start.newest() > st.newest(); newer && l.start.epochs != nil {
 			es := l.start.epochs
@@ -193,6 +195,9 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 			s.erasing = s.wal.Stale()
 			s.unerased.Store(s.erasing || s.soiled)
 			err = s.appendStart(s.wal, l.open)
+			if err == nil {
+				s.loggedRuns.Store(s.runs)
+			}
 			if errors.Is(err, wal.ErrFull) { // the halves are full of what the history does not have
 				err = s.newLog()
 			}

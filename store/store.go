@@ -143,6 +143,9 @@ type Store struct {
 	removals      []removal        // what left the buffer, in that order
 	atTarget      int              // so many of them had when target was set
 	released      []removal        // what displaced these is in the log
+	everLeft      uint64           // how much ever was in removals
+	purging       bool             // see purge
+	purgeUpTo     uint64           // of everLeft
 	removalCount  int              // of these, and dead
 	removalBytes  int64
 	untold        []*room       // some of what they said was passed over: the log has to tell their heads
@@ -151,6 +154,7 @@ type Store struct {
 	telling       []*room       // and a checkpoint under way is about to
 	tellingFrom   uint64        // as toldFrom
 	replaced      []replacement // what revisions took away that were never written
+	stripping     []replacement // of these, what the checkpoint that is being made takes out
 	dirty         uint64        // the newest revision that the log has, while it may hold what one took away; 0: it does not
 	forgotten     []string      // rooms whose places are to be removed from the history
 	retryAt       time.Time
@@ -159,8 +163,9 @@ type Store struct {
 	actualChanges uint64
 
 	// Of the committer, once Open has started it.
-	id         uint64 // of the store
-	runs       uint64 // starts, with this one
+	id         uint64        // of the store
+	runs       uint64        // starts, with this one
+	loggedRuns atomic.Uint64 // of these, the last that the log knows of
 	wal        *wal.Log
 	toldFloor  uint64      // what the log says of floor
 	learnt     atomic.Bool // the log is to be told of the epochs

@@ -17,6 +17,12 @@ func (s *Store) wipe() error {
 	if len(s.recent) == 0 { // what has been given since was no message, or has left the buffer
 		upTo = max(upTo, s.settled)
 	}
+	for _, x := range s.replaced { // the next checkpoint has them
+		upTo = min(upTo, x.displacer-1)
+	}
+	if s.purging {
+		upTo = s.wiped.Load()
+	}
 	s.queueMu.Unlock()
 	if v := s.view.Load(); s.soiled && v != nil {
 		wrote, err := wipeFree(s.history.file, v)
