@@ -194,7 +194,7 @@ func (k *killTest) recoveries() int { k.mu.Lock(); defer k.mu.Unlock(); return k
 
 func (k *killTest) wait(what string, done func() bool) {
 	k.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(3 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) || k.t.Failed() {
 			k.kill() // ends the writes to stderr
 			k.t.Fatalf("waited for %s\n%s", what, k.stderr.String())

@@ -14,19 +14,6 @@ import (
 // on one that does: acks say which it is, so does the log, once, and /readyz, which is no failure.
 func TestMemoryThatPosesAsDisk(t *testing.T) {
 	t.Parallel()
-	mount := func(t *testing.T, fs, options string) string {
-		t.Helper()
-		dir := faultydisk.Folder(t)
-		if err := syscall.Mount(fs, dir, fs, 0, options); err != nil {
-			t.Skipf("mount -t %s: %v", fs, err)
-		}
-		t.Cleanup(func() {
-			if err := syscall.Unmount(dir, 0); err != nil {
-				t.Error(err)
-			}
-		})
-		return dir
-	}
 	overlay := func(t *testing.T, upper string) string {
 		t.Helper()
 		for _, dir := range []string{"upper", "work"} {
@@ -34,7 +21,7 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		return mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
+		return faultydisk.Mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
 	}
 	hidden := func(t *testing.T) string { // as from within a container, whose layers lie outside
 		seen := faultydisk.Folder(t)
@@ -54,8 +41,8 @@ func TestMemoryThatPosesAsDisk(t *testing.T) {
 		durable bool
 		advice  string // in the log
 	}{
-		{"tmpfs", func(t *testing.T) string { return mount(t, "tmpfs", "size=64m") }, false, "name a folder on a disk"},
-		{"overlay on tmpfs", func(t *testing.T) string { return overlay(t, mount(t, "tmpfs", "size=64m")) }, false, "mount a disk there"},
+		{"tmpfs", func(t *testing.T) string { return faultydisk.Mount(t, "tmpfs", "size=64m") }, false, "name a folder on a disk"},
+		{"overlay on tmpfs", func(t *testing.T) string { return overlay(t, faultydisk.Mount(t, "tmpfs", "size=64m")) }, false, "mount a disk there"},
 		{"overlay of a container", hidden, false, "mount a volume"},
 		{"overlay on a card", func(t *testing.T) string { return overlay(t, faultydisk.New(t, 64<<20).Dir) }, true, ""},
 		{"card", func(t *testing.T) string { return faultydisk.New(t, 64<<20).Dir }, true, ""},

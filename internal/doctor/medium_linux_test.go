@@ -16,36 +16,23 @@ import (
 // TestMediums has the data on real file systems: in memory, in an overlay, on cards.
 func TestMediums(t *testing.T) {
 	t.Parallel()
-	mount := func(t *testing.T, fs, options string) string {
-		t.Helper()
-		dir := t.TempDir()
-		if err := syscall.Mount(fs, dir, fs, 0, options); err != nil {
-			t.Skipf("mount -t %s: %v", fs, err)
-		}
-		t.Cleanup(func() {
-			if err := syscall.Unmount(dir, 0); err != nil {
-				t.Error(err)
-			}
-		})
-		return dir
-	}
 	overlay := func(t *testing.T, upper string) string {
 		for _, dir := range []string{"upper", "work"} {
 			if err := os.Mkdir(filepath.Join(upper, dir), 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}
-		return mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
+		return faultydisk.Mount(t, "overlay", "lowerdir="+t.TempDir()+",upperdir="+upper+"/upper,workdir="+upper+"/work")
 	}
 	board := func(dir string) Board { return Board{Data: dir, Path: DefaultPath} }
 	t.Run("tmpfs", func(t *testing.T) {
-		look(t, board(mount(t, "tmpfs", "size=300m")), "medium", want{Warning, "gone when the power is"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=300m")), "medium", want{Warning, "gone when the power is"})
 	})
 	t.Run("a folder that is not there yet", func(t *testing.T) {
-		look(t, board(mount(t, "tmpfs", "size=300m")+"/a/b"), "medium", want{Warning, "gone when the power is"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=300m")+"/a/b"), "medium", want{Warning, "gone when the power is"})
 	})
 	t.Run("overlay on tmpfs", func(t *testing.T) {
-		look(t, board(overlay(t, mount(t, "tmpfs", "size=64m"))), "medium", want{Warning, "upper layer is in memory"})
+		look(t, board(overlay(t, faultydisk.Mount(t, "tmpfs", "size=64m"))), "medium", want{Warning, "upper layer is in memory"})
 	})
 	t.Run("overlay on a card", func(t *testing.T) {
 		look(t, board(overlay(t, faultydisk.New(t, 64<<20).Dir)), "medium", want{OK, "overlay"})
@@ -60,7 +47,7 @@ func TestMediums(t *testing.T) {
 		look(t, real, "medium", want{Warning, "sudo tune2fs -O ^fast_commit /dev/loop"})
 	})
 	t.Run("read-only", func(t *testing.T) {
-		dir := mount(t, "tmpfs", "size=300m")
+		dir := faultydisk.Mount(t, "tmpfs", "size=300m")
 		if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -68,10 +55,10 @@ func TestMediums(t *testing.T) {
 		look(t, board(dir), "flush", want{Problem, "read-only file system"})
 	})
 	t.Run("full", func(t *testing.T) {
-		look(t, board(mount(t, "tmpfs", "size=8m")), "space", want{Problem, "8192 KiB free of 8192 KiB"})
-		look(t, board(mount(t, "tmpfs", "size=100m")), "space", want{Warning, "100 MiB free"})
-		look(t, board(mount(t, "tmpfs", "size=1g")), "space", want{OK, "1024 MiB free"})
-		look(t, board(mount(t, "tmpfs", "size=1g,nr_inodes=50")), "space", want{OK, ""}, want{Problem, "inodes free"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=8m")), "space", want{Problem, "8192 KiB free of 8192 KiB"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=100m")), "space", want{Warning, "100 MiB free"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=1g")), "space", want{OK, "1024 MiB free"})
+		look(t, board(faultydisk.Mount(t, "tmpfs", "size=1g,nr_inodes=50")), "space", want{OK, ""}, want{Problem, "inodes free"})
 	})
 	t.Run("flush", func(t *testing.T) {
 		c := faultydisk.New(t, 64<<20)

@@ -133,7 +133,7 @@ func (c *Card) waitUntilGone() {
 		return
 	}
 	backing := "/sys/block/" + c.loop + "/loop/backing_file"
-	for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		path, err := os.ReadFile(backing)
 		if err != nil || !strings.HasPrefix(string(path), filepath.Dir(c.Dir)+"/") && string(path) != "/"+imageName+"\n" {
 			return

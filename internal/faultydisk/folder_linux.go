@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Folder makes a folder for what a test mounts, cards and binds of them, that is gone when the test ends. A mount
@@ -38,6 +39,26 @@ func Folder(t testing.TB) string {
 		t.Fatal(err)
 	}
 	return folder
+}
+
+// Mount mounts a file system of this kind on a Folder, and unmounts it when the test ends. It skips the test where that may not be.
+func Mount(t testing.TB, fs, options string) string {
+	t.Helper()
+	dir := Folder(t)
+	if err := syscall.Mount(fs, dir, fs, 0, options); err != nil {
+		t.Skipf("mount -t %s: %v", fs, err)
+	}
+	t.Cleanup(func() {
+		err := syscall.Unmount(dir, 0) // and not later, since a card may be below
+		// A child that somebody starts has what this process had open, until it is its program.
+		for end := time.Now().Add(time.Minute); err == syscall.EBUSY && time.Now().Before(end); err = syscall.Unmount(dir, 0) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+	return dir
 }
 
 // users names the processes that keep the device in use.
