@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"time"
 
 	"edgechat/store/wal"
 )
@@ -44,6 +45,8 @@ func (s *Store) eraseSome() (more bool) {
 	if !s.erasing {
 		return false
 	}
+	s.commitBegan.Store(int64(max(1, time.Since(s.opened)))) // Ready is to tell of a card that hangs here, too
+	defer s.commitBegan.Store(0)
 	state, err := wal.Erasing, error(nil)
 	if s.retell { // the half in use does not say yet how the store was opened, and the other is about to go
 		err = s.restate(closes)

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	corruptCopies = 2 // how many damaged files are kept, the newest ones
+	corruptCopies = 2 // how many files that were put aside are kept, the newest ones, and as many logs
 	salvageChunk  = 4 << 20
 )
 
@@ -89,8 +89,11 @@ func (s *Store) roomOf(seq uint64, rec *codec.Record) (*room, *entry) {
 // comes with the next checkpoint. The caller makes it known to readers, and ends replacing.
 func (s *Store) rebuild(old *os.File, sc *scan, aside bool) (*history, error) {
 	h, err := s.rescue(sc)
-	if isFull(err) && s.dropCorrupt(0, "") { // they are of less use than the chat's history
-		h, err = s.rescue(sc)
+	if isFull(err) { // these are of less use than the chat's history
+		files, logs := s.dropCorrupt(s.cfg.Path, 0, ""), s.dropCorrupt(s.logPath(), 0, "")
+		if files || logs {
+			h, err = s.rescue(sc)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("salvage: %w", err)
@@ -205,7 +208,7 @@ func (s *Store) putInPlace(keep bool) error {
 	if err := durable.Rename(s.newPath(), path); err != nil {
 		return err
 	}
-	s.dropCorrupt(corruptCopies, aside)
+	s.dropCorrupt(path, corruptCopies, aside)
 	return nil
 }
 
@@ -215,15 +218,16 @@ func (s *Store) putLogAside() error {
 	err := os.Rename(s.logPath(), aside)
 	if err == nil {
 		s.log.Warn("log put aside", "aside", aside)
+		s.dropCorrupt(s.logPath(), corruptCopies, aside)
 	}
 	return err
 }
 
-// dropCorrupt removes files that were put aside, save the newest ones, and says if
+// dropCorrupt removes files of this path that were put aside, save the newest ones, and says if
 // there was any. Their names sort by time; but a board without a clock battery may
 // have made the last one, latest, seem the oldest.
-func (s *Store) dropCorrupt(keep int, latest string) bool {
-	copies, _ := filepath.Glob(globQuote(s.cfg.Path) + ".corrupt-*")
+func (s *Store) dropCorrupt(path string, keep int, latest string) bool {
+	copies, _ := filepath.Glob(globQuote(path) + ".corrupt-*")
 	slices.Sort(copies)
 	if i := slices.Index(copies, latest); i >= 0 {
 		copies = append(slices.Delete(copies, i, i+1), latest)

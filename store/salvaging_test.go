@@ -84,6 +84,26 @@ func TestSalvageCut(t *testing.T) {
 	want(t, "after a power cut", read(t, next, "hall", codec.Query{Limit: 1, Newest: true}), "acknowledged")
 }
 
+// TestLogsPutAside: of logs that are another store's the newest two are kept.
+func TestLogsPutAside(t *testing.T) {
+	s, other := open(t, Config{}), open(t, Config{})
+	sayStored(t, s, "den", "x", "")
+	sayStored(t, other, "den", "x", "")
+	closeStore(t, s)
+	closeStore(t, other)
+	for year := range 4 {
+		if err := os.WriteFile(fmt.Sprintf("%s.corrupt-200%d0101T000000.000000", s.logPath(), year), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFile(t, other.logPath(), s.logPath())
+	open(t, Config{Path: s.cfg.Path})
+	aside, _ := filepath.Glob(s.logPath() + ".corrupt-*")
+	if len(aside) != 2 || !strings.Contains(aside[0], "corrupt-2003") {
+		t.Errorf("%q", aside)
+	}
+}
+
 // TestHistoryEmptied: the history is cut to nothing while the store is open. The new one has the places of all rooms.
 func TestHistoryEmptied(t *testing.T) {
 	cfg := Config{Path: filepath.Join(t.TempDir(), "edgechat.db"), RetryDelay: 10 * time.Millisecond, AckDelay: time.Nanosecond}

@@ -64,6 +64,22 @@ func (g *gate) around(commit func() error) error {
 	return commit()
 }
 
+// TestStallErasing: a card that hangs while the log is erased is told of, as one that hangs in a commit.
+func TestStallErasing(t *testing.T) {
+	t.Parallel()
+	var g gate
+	s := open(t, Config{StallAfter: 20 * time.Millisecond, aroundCommit: g.around})
+	id := sayFolded(t, s, "den", "secret", "").ID
+	reviseStored(t, s, "den", codec.Deletion, id, "")
+	g.close(t)
+	foldNow(t, s)
+	<-g.started // the batch with which the log goes on in its other half
+	eventually(t, "Ready complains", func() bool { return s.Ready() != nil })
+	g.release()
+	eventually(t, "the log is erased", func() bool { return !s.Stats().Unerased })
+	eventually(t, "Ready", func() bool { return s.Ready() == nil })
+}
+
 // TestStall holds a commit, as a card does that reorganizes itself: all goes on but
 // receipts.
 func TestStall(t *testing.T) {
