@@ -63,15 +63,17 @@ func (s *Store) append(entries []*entry, closes uint64, told []tale) (turned boo
 			b = wal.AppendRecord(b, recordPlace, func(b []byte) []byte { return p.append(appendText(b, t.room.name)) })
 		}
 	}
+	reusable := s.reusable(s.checkpointed.Load())
 	var replaced []uint64
 	if closes != 0 { // the rest comes with the next one, as with told
-		replaced = s.tellReplaced(closes, (s.wal.Room()-len(b))/(2*binary.MaxVarintLen64))
+		replaced = s.tellReplaced(closes, last, (s.wal.Room()-len(b))/(2*binary.MaxVarintLen64))
 	}
 	if len(replaced) > 0 {
 		b = wal.AppendRecord(b, recordReplaced, func(b []byte) []byte { return appendSequences(b, replaced) })
 	}
-	turned, err = s.wal.Commit(b, first, last, s.reusable(s.checkpointed.Load()))
+	turned, err = s.wal.Commit(b, first, last, reusable)
 	if err != nil {
+		s.untellReplaced(max(last, 1))
 		if learnt {
 			s.learnt.Store(true)
 		}
@@ -79,7 +81,6 @@ func (s *Store) append(entries []*entry, closes uint64, told []tale) (turned boo
 	}
 	s.retell, s.toldFloor = turned && !state, floor
 	s.wereTold(told, last)
-	s.replacedTold(replaced, last)
 	s.queueMu.Lock()
 	s.notedChanges = changes
 	s.queueMu.Unlock()

@@ -168,38 +168,32 @@ func (s *Store) loadPlace(name string, p place, last uint64, closed bool) {
 	if r == nil {
 		r = s.addRoom(name, 0)
 	}
-	if p.head <= r.head {
-		if !closed || r.left >= p.left {
-			return
-		}
-		for r.slots.len() > 0 && r.oldest() < p.left {
-			s.dropOldest(r)
-		}
-		r.leave(p.left)
-		s.queueMu.Lock()
-		r.placed = max(r.placed, p.head)
-		s.tellLaterLocked(r, last)
-		s.queueMu.Unlock()
+	behind := p.head > r.head
+	switch {
+	case !behind && (!closed || r.left >= p.left):
 		return
-	}
-	if closed {
+	case closed && behind:
 		s.clearTo(r, p.head)
+	case closed:
+		s.clearTo(r, p.left-1)
 	}
-	s.skipTo(r, p.head)
-	s.trimCount(r)
-	r.starts = p.starts
-	r.version++
+	if behind {
+		s.skipTo(r, p.head)
+		s.trimCount(r)
+		r.starts = p.starts
+		r.version++
+	}
 	s.queueMu.Lock()
-	r.passed, r.placed = p.head, p.head
+	r.passed, r.placed = max(r.passed, p.head), max(r.placed, p.head)
 	s.tellLaterLocked(r, last)
 	s.queueMu.Unlock()
 }
 
-// clearTo takes all that a room has out of the buffer and goes on behind head.
-func (s *Store) clearTo(r *room, head uint64) {
-	for r.slots.len() > 0 {
+// clearTo takes what a room has up to this offset out of the buffer, and goes on behind that.
+func (s *Store) clearTo(r *room, offset uint64) {
+	for r.slots.len() > 0 && r.oldest() <= offset {
 		s.dropOldest(r)
 	}
-	r.head = head
-	r.leave(head + 1)
+	r.head = max(r.head, offset)
+	r.leave(offset + 1)
 }

@@ -142,14 +142,14 @@ func (l *logged) record(b wal.Batch, kind byte, body []byte, checkpoint uint64) 
 		for len(body) > 0 {
 			seq, n := binary.Uvarint(body)
 			if n <= 0 {
-				return fmt.Errorf("content that was taken away: %w", errFormat)
+				return fmt.Errorf("a replacement: %w", errFormat)
 			}
 			l.replaced, body = append(l.replaced, replacement{seq: seq, displacer: b.Last, told: b.Last}), body[n:]
 		}
 	case recordSoiled:
 		seq, n := binary.Uvarint(body)
 		if n <= 0 {
-			return fmt.Errorf("a mark of revisions without a sequence: %w", errFormat)
+			return fmt.Errorf("a revision without a sequence: %w", errFormat)
 		}
 		l.revised = max(l.revised, seq)
 	case recordOpen:

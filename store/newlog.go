@@ -94,11 +94,14 @@ func (s *Store) refill() error {
 	if err := s.appendAll(upTo(closedAt), closes); err != nil {
 		return err
 	}
-	s.retellReplaced()
-	for len(s.tellReplaced(closes, 1)) > 0 {
+	s.untellReplaced(1)
+	for left := 1; left > 0; {
 		if _, err := s.append(nil, closes, nil); err != nil {
 			return err
 		}
+		s.queueMu.Lock()
+		left = len(s.untoldLocked(closes))
+		s.queueMu.Unlock()
 	}
 	for len(told) > 0 {
 		n := min(len(told), placesPerCommit)

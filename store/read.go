@@ -49,7 +49,7 @@ func (s *Store) Read(name string, q codec.Query) (codec.Page, error) {
 
 var (
 	errMoved   = errors.New("messages left the buffer while they were read")
-	errDamaged = errors.New("messages were found to be damaged, and others may be there in their place")
+	errDamaged = errors.New("messages are damaged")
 )
 
 // A plan is a page whose messages on disk have to be fetched still.

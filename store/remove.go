@@ -44,8 +44,8 @@ func (s *Store) remove(r *room, seq uint64, cost uint32) {
 // knows no more than that it is to be removed.
 func (s *Store) purge() {
 	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
 	s.purging, s.purgeUpTo = true, s.everLeft
+	s.queueMu.Unlock()
 }
 
 // dropRemovals forgets all that are due, and returns them.

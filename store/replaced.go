@@ -54,46 +54,30 @@ func (s *Store) untoldLocked(closes uint64) (list []*replacement) {
 	return list
 }
 
-// tellReplaced returns up to n sequences for a batch of the log to tell.
-func (s *Store) tellReplaced(closes uint64, n int) []uint64 {
+// tellReplaced returns up to n sequences for a batch of the log to tell that ends at this sequence.
+func (s *Store) tellReplaced(closes, last uint64, n int) (seqs []uint64) {
 	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	list := s.untoldLocked(closes)
-	list = list[:min(len(list), max(n, 0))]
-	seqs := make([]uint64, len(list))
-	for i, x := range list {
-		seqs[i] = x.seq
-	}
-	return seqs
-}
-
-// replacedTold notes that the log knows these, by a batch that ends at this sequence.
-func (s *Store) replacedTold(seqs []uint64, last uint64) {
-	if len(seqs) == 0 {
-		return
-	}
-	known := make(map[uint64]bool, len(seqs))
-	for _, seq := range seqs {
-		known[seq] = true
-	}
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
-	for _, x := range s.untoldLocked(^uint64(0)) {
-		if known[x.seq] {
+	for _, x := range s.untoldLocked(closes) {
+		if len(seqs) < n {
+			seqs = append(seqs, x.seq)
 			x.told = max(last, 1)
 		}
 	}
+	s.queueMu.Unlock()
+	return seqs
 }
 
-// retellReplaced has a new log told all of them.
-func (s *Store) retellReplaced() {
+// untellReplaced notes that the log does not know what it was told by batches that end at this sequence or later.
+func (s *Store) untellReplaced(from uint64) {
 	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
 	for _, of := range [][]replacement{s.stripping, s.replaced} {
 		for i := range of {
-			of[i].told = 0
+			if of[i].told >= from {
+				of[i].told = 0
+			}
 		}
 	}
+	s.queueMu.Unlock()
 }
 
 // reusableReplacedLocked is reusable for these.
