@@ -1,11 +1,11 @@
 package admin
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
+	"sort"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -118,7 +118,8 @@ func most(counts map[string]uint64) string {
 		return "none"
 	}
 	names, sum := slices.Collect(maps.Keys(counts)), uint64(0)
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+	slices.Sort(names)
+	sort.SliceStable(names, func(i, j int) bool { return counts[names[i]] > counts[names[j]] })
 	var parts []string
 	for i, name := range names {
 		sum += counts[name]

@@ -33,6 +33,9 @@ func (s *Store) append(entries []*entry, closes uint64, told []tale) (turned boo
 	if state {
 		b = s.appendState(b, s.wal.File())
 	}
+	if s.erasing { // it may begin a half of which not all is erased
+		b = appendSoiled(b, max(settled, 1))
+	}
 	if !noted {
 		b = wal.AppendRecord(b, recordCheckpoint, func(b []byte) []byte { return binary.AppendUvarint(b, changes) })
 	}
@@ -171,9 +174,13 @@ func (s *Store) appendState(b []byte, f *os.File) []byte {
 	st.identity = s.cfg.identify(f)
 	b = wal.AppendRecord(b, recordStart, st.append)
 	if dirty != 0 { // the revisions that the log had may be in the history, and what they took away on free pages
-		b = wal.AppendRecord(b, recordSoiled, func(b []byte) []byte { return binary.AppendUvarint(b, dirty) })
+		b = appendSoiled(b, dirty)
 	}
 	return b
+}
+
+func appendSoiled(b []byte, upTo uint64) []byte {
+	return wal.AppendRecord(b, recordSoiled, func(b []byte) []byte { return binary.AppendUvarint(b, upTo) })
 }
 
 // appendStart tells the log that the store was opened. It has to, before the first number is

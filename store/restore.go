@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"time"
 
 	"edgechat/codec"
@@ -226,7 +227,7 @@ func restoreTo(path, backup string, change func(*state)) error {
 		for i := range order {
 			order[i] = i
 		}
-		slices.SortFunc(order, func(a, b int) int { return slices.Compare(keys[a], keys[b]) })
+		sort.Slice(order, func(i, j int) bool { return slices.Compare(keys[order[i]], keys[order[j]]) < 0 })
 		k, w := make([][]byte, len(keys)), make([][]byte, len(keys))
 		for i, o := range order {
 			k[i], w[i] = keys[o], values[o]

@@ -178,6 +178,62 @@ func TestTracesRemembered(t *testing.T) {
 			t.Errorf("%s has what was deleted, and the store does not know it", filepath.Base(path))
 		}
 	}
+	if err := os.Rename(next.logPath(), next.logPath()+".away"); err != nil { // nor where there is no log to tell it
+		t.Fatal(err)
+	}
+	alone := filepath.Join(t.TempDir(), "edgechat.db")
+	copyFile(t, next.cfg.Path, alone)
+	if err := os.Rename(next.logPath()+".away", next.logPath()); err != nil {
+		t.Fatal(err)
+	}
+	alike := open(t, Config{Path: alone})
+	foldNow(t, alike)
+	if b, err := os.ReadFile(alone); err != nil || bytes.Contains(b, []byte(secret)) {
+		t.Errorf("without its log the history has what was deleted; %v", err)
+	}
 	allowed.Store(1000)
 	folds.fail(nil)
+}
+
+// TestTracesInHalf: the log goes on in a half that was to be erased and is not yet, which is no half that was given up any more; power
+// is cut, and the next start goes on with it.
+func TestTracesInHalf(t *testing.T) {
+	secret := "[the secret of before]"
+	cut := filepath.Join(t.TempDir(), "edgechat.db")
+	var s *Store
+	var turned, erase atomic.Bool
+	s = open(t, Config{LogBytes: 2 << 20, aroundCommit: func(commit func() error) error {
+		if s == nil {
+			return commit()
+		}
+		before, _ := s.wal.Position()
+		if now := erase.Swap(false); now { // as eraseSome does, of which one step was done when a commit finds the half full
+			s.erasing = true
+			s.wal.Forget()
+			if _, err := s.wal.Erase(s.checkpointed.Load()); err != nil {
+				return err
+			}
+			s.wal.Turn()
+			defer copyStore(t, s.cfg.Path, cut)
+		}
+		err := commit()
+		after, _ := s.wal.Position()
+		turned.Store(before != after)
+		return err
+	}})
+	large := strings.Repeat("x", 100_000)
+	sayStored(t, s, "den", large, "")
+	sayStored(t, s, "den", secret, "")
+	for !turned.Load() {
+		sayStored(t, s, "den", large, "")
+	}
+	foldNow(t, s)
+	erase.Store(true)
+	sayStored(t, s, "den", "x", "")
+	next := open(t, Config{Path: cut})
+	foldNow(t, next)
+	eventually(t, "the log is erased", func() bool { return !next.Stats().Unerased })
+	if b, err := os.ReadFile(next.logPath()); err != nil || bytes.Contains(b, []byte(secret)) {
+		t.Errorf("it is in the log; %v", err)
+	}
 }
