@@ -174,11 +174,19 @@ func (s *Store) nextJob(which extent) *job {
 		r.told = false
 	}
 	j.changes = s.actualChanges + 1
+	extent := which
+	if j.purged = s.purging; j.purged {
+		extent = allReleased
+		s.purgedLocked()
+	}
 	s.queueMu.Unlock()
 
-	more := s.takeRemovals(j, which)
+	more := s.takeRemovals(j, extent)
+	if more && j.purged {
+		s.purge()
+	}
 	s.findPlaces(j)
-	j.last = !s.moreRecent(n) && !(more && which > whatIsDue)
+	j.last = !s.moreRecent(n) && !(more && extent > whatIsDue)
 	j.state = s.state(which == allOldest && j.last && emptied)
 	j.state.checkpoint, j.state.changes = max(j.upTo, s.checkpointed.Load()), j.changes
 	return j
@@ -223,7 +231,7 @@ func (s *Store) run(j *job) error {
 	if err != nil {
 		return err
 	}
-	s.soiled = s.soiled || len(j.replaced) > 0 || j.purged && len(j.removals) > 0
+	s.soiled = s.soiled || len(j.replaced) > 0 || j.purged
 	s.count.folds.Add(1)
 	s.count.removed.Add(uint64(len(j.removals)))
 	for _, p := range j.places {

@@ -20,7 +20,7 @@ type job struct {
 	last      bool     // of the checkpoint
 	changes   uint64
 	removals  []removal // from the log bucket
-	purged    bool      // what a revision took away may be among these
+	purged    bool      // what a revision took away may be among these, or was removed before
 	replaced  []uint64  // sequences whose content is no more
 	told      []*room   // rooms whose heads are in the log alone
 	forgotten []string  // rooms whose places it removes

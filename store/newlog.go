@@ -61,6 +61,7 @@ func (s *Store) fillLog(f *os.File) (*wal.Log, error) {
 // refill has a new log tell what the old one did, and no more: while what displaced some messages is in the
 // queue, those that it displaced are what was acknowledged.
 func (s *Store) refill() error {
+	s.untellReplaced(1)
 	s.queueMu.Lock()
 	recent, closedAt, unclosed := slices.Clone(s.recent), s.closedAt, s.unclosed
 	var told []tale
@@ -94,16 +95,7 @@ func (s *Store) refill() error {
 	if err := s.appendAll(upTo(closedAt), closes); err != nil {
 		return err
 	}
-	s.untellReplaced(1)
-	for left := 1; left > 0; {
-		if _, err := s.append(nil, closes, nil); err != nil {
-			return err
-		}
-		s.queueMu.Lock()
-		left = len(s.untoldLocked(closes))
-		s.queueMu.Unlock()
-	}
-	for len(told) > 0 {
+	for len(told) > 0 || s.replacedUntold(closes) {
 		n := min(len(told), placesPerCommit)
 		if _, err := s.append(nil, closes, told[:n]); err != nil {
 			return err

@@ -48,6 +48,9 @@ func (s *Store) purge() {
 	s.queueMu.Unlock()
 }
 
+// purgedLocked notes that all that was released is removed: what is left to purge is what waits for what displaced it.
+func (s *Store) purgedLocked() { s.purging = s.everLeft-uint64(len(s.removals)) < s.purgeUpTo }
+
 // dropRemovals forgets all that are due, and returns them.
 func (s *Store) dropRemovals() []removal {
 	s.queueMu.Lock()
@@ -96,23 +99,17 @@ func (s *Store) takeRemovals(j *job, which extent) (more bool) {
 		left, s.released = s.released, nil
 	}
 	live := s.bytes.Load()
-	purge := s.purging
-	s.purging = purge && s.everLeft-uint64(len(s.removals)) < s.purgeUpTo // the rest once what displaced it is in the log
-	j.purged = purge
-	sweep := which == allReleased || purge || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
+	sweep := which == allReleased || s.removalBytes >= max(sweepLeast, min(2*live, s.cfg.HistoryBytes))
 	s.queueMu.Unlock()
 
 	if which > whatIsDue || s.sweep == 0 {
 		s.bury(left)
-		if s.sweep = len(s.dead); !sweep || which == allOldest && !purge {
+		if s.sweep = len(s.dead); !sweep || which == allOldest {
 			oldest := s.oldest()
 			s.sweep, _ = slices.BinarySearchFunc(s.dead, oldest, func(r removal, seq uint64) int { return cmp.Compare(r.seq, seq) })
 		}
 	}
 	n := min(s.sweep, max(removeAtMost, 2*len(j.entries)))
-	if purge {
-		n = s.sweep
-	}
 	j.removals = slices.Clone(s.dead[:n])
 	s.dead = s.dead[n:]
 	s.sweep -= n

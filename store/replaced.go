@@ -54,6 +54,12 @@ func (s *Store) untoldLocked(closes uint64) (list []*replacement) {
 	return list
 }
 
+func (s *Store) replacedUntold(closes uint64) bool {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
+	return len(s.untoldLocked(closes)) > 0
+}
+
 // tellReplaced returns up to n sequences for a batch of the log to tell that ends at this sequence.
 func (s *Store) tellReplaced(closes, last uint64, n int) (seqs []uint64) {
 	s.queueMu.Lock()

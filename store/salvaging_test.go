@@ -30,8 +30,7 @@ func blank(t *testing.T, s *Store, text string) {
 // TestSalvageFails: a salvage does not come to its end, since the disk is full. The log is this store's for all that when power is
 // cut.
 func TestSalvageFails(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "edgechat.db")
-	s := open(t, Config{Path: path})
+	s := open(t, Config{})
 	say(t, s, "den", "needle")
 	for i := range 200 {
 		say(t, s, fmt.Sprint("room", i%20), strings.Repeat("x", 4000))
@@ -39,7 +38,7 @@ func TestSalvageFails(t *testing.T) {
 	sayFolded(t, s, "hall", "x", "")
 	s = crash(t, s, Config{}) // a copy, which nobody has open once it is closed
 	closeStore(t, s)
-	path = s.cfg.Path
+	path := s.cfg.Path
 	blank(t, s, "needle")
 	s, err := Open(Config{Path: path, quota: 64 << 10, identify: func(*os.File) string { return "the same" }}) // there is no room for another file
 	if err != nil {

@@ -111,7 +111,6 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 	if o.useLog && l.revised != 0 {
 		s.shed = make(map[spot]uint64)
 	}
-	s.soiled = !o.useLog && !sc.fresh // the log that would tell is not there
 	places := s.load(sc, st)
 	if sc.damaged() { // which reading the messages may have shown
 		o.lossy, o.kept = true, false
@@ -137,6 +136,8 @@ func (s *Store) begin(o *origin, sc *scan, st state, l logged) {
 		for name, p := range l.places {
 			s.loadPlace(name, p.place, p.last, !o.lossy && l.closed(p.opened))
 		}
+	} else {
+		s.soiled = !sc.fresh // the log that would tell is not there
 	}
 	s.shed = nil
 	s.finishLoad(places)
