@@ -128,8 +128,12 @@ func (c *client) count(m mark, offset uint64) {
 	if !c.run.chosen.Load() {
 		return
 	}
-	if publishers := c.run.rooms[c.room].publishers; m.pub < len(publishers) && publishers[m.pub].arrived(m.seq) {
-		c.shard.last.add(c.run.now() - m.due) // who is counted last may have read before another
+	publishers := c.run.rooms[c.room].publishers
+	if m.pub >= len(publishers) {
+		return
+	}
+	if latest, all := publishers[m.pub].arrived(m.seq, c.in.at); all {
+		c.shard.last.add(latest - m.due)
 	}
 }
 

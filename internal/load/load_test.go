@@ -81,7 +81,7 @@ func TestPaced(t *testing.T) {
 			t.Errorf("%d messages have a lateness", rep.SendLate.Count)
 		}
 		// Half of the messages have half of the arrivals only because the rooms are of one size.
-		if rep.Last.Count != rep.Published || rep.Last.P50 < rep.Latency.P50 || rep.Last.Max < rep.Latency.Max {
+		if rep.Last.Count != rep.Published || rep.Last.P50 < rep.Latency.P50 || rep.Last.Max != rep.Latency.Max {
 			t.Errorf("%d messages came to all, with %+v of %+v", rep.Last.Count, rep.Last, rep.Latency)
 		}
 		// A room of n members hears of n(n-1)/2 that joined, and of oneself perhaps.

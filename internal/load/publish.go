@@ -14,15 +14,21 @@ type publisher struct {
 	index  int // in its room
 	sent   atomic.Int64
 
-	// How many members have the message of a number, modulo the length. In a closed loop that is Config.Window,
+	// By the number of a message, modulo the length. In a closed loop that is Config.Window,
 	// and the publisher sets a slot back to 0 once all have it. Else there is a slot for each message, or none if they were too many.
 	members int32
-	slots   []atomic.Int32
+	slots   []slot
 	wake    chan struct{} // holds one: a message is with all members
 }
 
+// A slot says how many members have a message and, where that is no closed loop, when the last of them read it.
+type slot struct {
+	count  atomic.Int32
+	latest atomic.Int64
+}
+
 // maxSlots bounds those of all publishers of a load that is no closed loop: 64 MiB.
-const maxSlots = 16 << 20
+const maxSlots = 4 << 20
 
 // maxBatch bounds the messages of one write.
 const maxBatch = 64
@@ -42,9 +48,9 @@ func (r *run) choose() {
 		for _, c := range room.members[:min(r.cfg.Publishers, len(room.members))] {
 			p := &publisher{client: c, index: len(room.publishers), members: int32(len(room.members)), wake: make(chan struct{}, 1)}
 			if r.cfg.Saturate {
-				p.slots = make([]atomic.Int32, r.cfg.Window)
+				p.slots = make([]slot, r.cfg.Window)
 			} else if total := r.cfg.Rate * r.cfg.Duration.Seconds(); total*float64(r.cfg.Rooms) <= maxSlots {
-				p.slots = make([]atomic.Int32, int(total)+1)
+				p.slots = make([]slot, int(total)+1)
 			}
 			room.publishers = append(room.publishers, p)
 		}
@@ -126,8 +132,8 @@ func (p *publisher) saturate(ctx context.Context, window int) {
 	delivered := r.delivered() // of all rooms: slow is not stuck
 	next, oldest := 0, 0       // oldest is not yet with all members
 	for {
-		for oldest < next && p.slots[oldest%window].Load() == p.members {
-			p.slots[oldest%window].Store(0)
+		for oldest < next && p.slots[oldest%window].count.Load() == p.members {
+			p.slots[oldest%window].count.Store(0)
 			oldest++
 		}
 		if ctx.Err() != nil {
@@ -158,16 +164,23 @@ func (p *publisher) saturate(ctx context.Context, window int) {
 	}
 }
 
-// arrived notes that one more member has a message, and reports whether all have it now, if that is known of a load that is no closed loop.
-func (p *publisher) arrived(seq uint32) bool {
-	if len(p.slots) == 0 || p.slots[int(seq)%len(p.slots)].Add(1) != p.members {
-		return false
+// arrived notes that one more member has read a message, and reports whether all have now, and when the last did, if that is known of a
+// load that is no closed loop. Who is counted last may have read before another.
+func (p *publisher) arrived(seq uint32, at int64) (latest int64, all bool) {
+	if len(p.slots) == 0 {
+		return 0, false
+	}
+	s := &p.slots[int(seq)%len(p.slots)]
+	for latest = s.latest.Load(); at > latest && !s.latest.CompareAndSwap(latest, at); latest = s.latest.Load() {
+	}
+	if s.count.Add(1) != p.members {
+		return 0, false
 	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
 	}
-	return !p.client.run.cfg.Saturate
+	return s.latest.Load(), !p.client.run.cfg.Saturate
 }
 
 // send publishes the messages from number first to before end in one write.
