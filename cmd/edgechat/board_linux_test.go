@@ -63,6 +63,12 @@ func (b *board) kill() {
 	if err := b.cmd.Process.Kill(); err != nil {
 		b.t.Fatal(err)
 	}
+	b.killed()
+}
+
+// killed waits until the server has ended by a signal that it cannot handle.
+func (b *board) killed() {
+	b.t.Helper()
 	if err := b.cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		b.t.Fatalf("the server ended by itself: %v\n%s", err, b.log)
 	}
