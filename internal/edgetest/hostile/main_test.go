@@ -1,11 +1,13 @@
 package hostile
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,12 +50,30 @@ func TestMain(m *testing.M) {
 	code := 1
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "build:", err)
+	} else if err = alone(); err != nil {
+		fmt.Fprintln(os.Stderr, "lock:", err)
 	} else {
 		code = m.Run()
 	}
 	_ = os.RemoveAll(folder)
 	os.Exit(code)
 }
+
+// alone waits until nobody else on this machine measures, and has others wait until this process has ended: servers of
+// two suites would be on one processor, each with the same precedence over all else, and each would measure the other.
+func alone() (err error) {
+	if measuring, err = os.Open(os.TempDir()); err != nil {
+		return err
+	}
+	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		err := syscall.Flock(int(measuring.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) || time.Since(began) > 20*time.Minute {
+			return os.NewSyscallError("flock "+measuring.Name(), err)
+		}
+	}
+}
+
+var measuring *os.File // what alone has locked, until the process ends
 
 func serve(t *testing.T, env ...string) *Server {
 	t.Helper()
