@@ -2,7 +2,6 @@ package limit
 
 import (
 	"runtime"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,49 +60,4 @@ func TestManyAddresses(t *testing.T) {
 	if table.Wait(bad, 1) == 0 {
 		t.Error("who was refused is forgotten for those who were not")
 	}
-}
-
-func TestCounts(t *testing.T) {
-	c := NewCounts(3)
-	var wg sync.WaitGroup
-	for a := Addr(1); a <= 4; a++ {
-		for range 2 {
-			wg.Go(func() {
-				for range 1000 {
-					if !c.Enter(a) {
-						t.Errorf("%d has not two", a)
-						return
-					}
-					c.Leave(a)
-				}
-			})
-		}
-	}
-	wg.Wait()
-	if c.Len() != 0 {
-		t.Errorf("%d are left", c.Len())
-	}
-	for i, want := range []bool{true, true, true, false, false} {
-		if got := c.Enter(7); got != want {
-			t.Errorf("%d: %t", i, got)
-		}
-	}
-	c.Leave(7)
-	if !c.Enter(7) || c.Enter(7) {
-		t.Error("not one more for one that has left")
-	}
-	for _, c := range []*Counts{NewCounts(0), {}} {
-		for range 100 {
-			if !c.Enter(7) {
-				t.Fatal("no limit is one")
-			}
-		}
-		c.Leave(7)
-	}
-	for range 100 {
-		if !c.Enter(Exempt) {
-			t.Fatal("who is exempt is not")
-		}
-	}
-	c.Leave(Exempt)
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // Limits say how many connections there may be, and how much comes over one. Zero is no limit, in each
-// field. Those by address hold for nobody on this machine and for no trusted proxy.
+// field. Those by address hold for nobody on this machine and for no trusted proxy, and shrink once half of those in all are
+// taken (see limit.Counts.EnterOf).
 type Limits struct {
 	// Connections is how many there may be in all. The last 64 of them, or a quarter if that is less, are
 	// kept from WebSockets.
@@ -94,11 +95,11 @@ func tooManyPlain() *refusal.Error {
 }
 
 func tooManyOfAddress() *refusal.Error {
-	return refusal.New(refusal.TooManyConnections, "there are as many connections for plain HTTP from this address as there may be (--http-per-address): use those, or close some").After(time.Second)
+	return refusal.New(refusal.TooManyConnections, "there are as many connections for plain HTTP from this address as there may be (--http-per-address), which is fewer while many are there: use those, or close some").After(time.Second)
 }
 
 func tooManySockets() *refusal.Error {
-	return refusal.New(refusal.TooManyConnections, "there are as many WebSockets and streams from this address as there may be (--connections-per-address): close one, or join several rooms on one").After(5 * time.Second)
+	return refusal.New(refusal.TooManyConnections, "there are as many WebSockets and streams from this address as there may be (--connections-per-address), which is fewer while many are there: close one, or join several rooms on one").After(5 * time.Second)
 }
 
 func tooManyStreams() *refusal.Error {
@@ -118,7 +119,7 @@ func (s *census) enter(source limit.Addr) (answer []byte) {
 	case l.Connections > 0 && plain+int64(s.sockets()) > int64(l.Connections):
 		s.counts.connections.Add(1)
 		answer = s.full
-	case !s.by.Enter(source):
+	case !s.by.EnterOf(source, l.Plain, int(plain)-1):
 		s.counts.plainPerAddress.Add(1)
 		answer = s.address
 	default:

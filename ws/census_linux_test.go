@@ -143,6 +143,33 @@ func TestPlainPerAddress(t *testing.T) {
 	})
 }
 
+// TestPlainShares: twenty addresses take all that they can, with connections that ask for nothing, and somebody new is
+// answered, and joins.
+func TestPlainShares(t *testing.T) {
+	const addresses, each, all = 20, 4, 64
+	settle(t, Config{Limits: Limits{Plain: all, PlainPerAddress: each}}, func(t *testing.T, v variant, a *town) {
+		var idle []net.Conn
+		for i := range addresses * each {
+			c := a.dial("192.0.2." + strconv.Itoa(10+i/each))
+			fmt.Fprint(c, "GET / HT")
+			idle = append(idle, c)
+			a.await("it is in, or turned away", func(s Stats) bool {
+				return s.Plain+int(s.Limits.PlainPerAddress+s.Limits.Plain) == len(idle)
+			})
+		}
+		if status, code := a.ask("192.0.2.99", "/"); status != 404 {
+			t.Errorf("somebody new is told %d %s", status, code)
+		}
+		in, status := a.connect("192.0.2.98", v.path)
+		if status != 101 {
+			t.Errorf("somebody new joins: %d", status)
+		}
+		for _, c := range append(idle, in.Conn) {
+			_ = c.Close()
+		}
+	})
+}
+
 func TestPlainInAll(t *testing.T) {
 	settle(t, Config{Limits: Limits{Plain: 5}}, func(t *testing.T, v variant, a *town) {
 		in, status := a.connect("192.0.2.3", v.path)

@@ -44,7 +44,7 @@ func (g *registry) admit(source limit.Addr, feed bool) *refusal.Error {
 	case feed && g.fedLocked():
 		g.counts.streams.Add(1)
 		return tooManyStreams()
-	case !g.by.Enter(source):
+	case !g.enterLocked(source, feed, most):
 		g.counts.perAddress.Add(1)
 		return tooManySockets()
 	}
@@ -53,6 +53,14 @@ func (g *registry) admit(source limit.Addr, feed bool) *refusal.Error {
 		g.feeds++
 	}
 	return nil
+}
+
+// enterLocked counts one more of an address, where there may be so many in all.
+func (g *registry) enterLocked(source limit.Addr, feed bool, all int) bool {
+	if feed && g.limits.Streams > 0 {
+		return g.by.EnterOf(source, g.limits.Streams, g.feeds+g.waits)
+	}
+	return g.by.EnterOf(source, all, len(g.conns)+g.coming)
 }
 
 // fedLocked reports whether there are as many streams as there may be.

@@ -22,10 +22,10 @@ func (o *options) limits() []settings.Setting {
 	return []settings.Setting{
 		connections(settings.Setting{Name: "connections", DefaultText: "open files less 64, or one for each 64KiB of memory, if that is less",
 			Usage: "connections in all, of which the last 64 take no WebSockets"}, &c.Connections.Connections),
-		upTo(settings.Setting{Name: "connections-per-address", Usage: "WebSockets and streams of one address"}, &c.Connections.PerAddress, conns.PerAddress),
+		upTo(settings.Setting{Name: "connections-per-address", Usage: "WebSockets and streams of one address; fewer once half of all there may be are there"}, &c.Connections.PerAddress, conns.PerAddress),
 		upTo(settings.Setting{Name: "streams", Usage: "answers over plain HTTP that have no end, and requests that wait for a message, which may take half of --http-connections"}, &c.Connections.Streams, conns.Streams),
 		upTo(settings.Setting{Name: "http-connections", Usage: "connections that are no WebSockets or streams, or none yet"}, &c.Connections.Plain, conns.Plain),
-		upTo(settings.Setting{Name: "http-per-address", Usage: "of these, those of one address, and requests of one address behind a trusted proxy"}, &c.Connections.PlainPerAddress, conns.PlainPerAddress),
+		upTo(settings.Setting{Name: "http-per-address", Usage: "of these, those of one address, fewer once half of all are taken, and requests of one address behind a trusted proxy"}, &c.Connections.PlainPerAddress, conns.PlainPerAddress),
 		rate(settings.Setting{Name: "rate", Usage: "messages of one connection; over HTTP, of one address"}, &c.Limits.Messages, talk.Messages, false),
 		rate(settings.Setting{Name: "byte-rate", Usage: "bytes that one connection sends; over HTTP, one address"}, &c.Limits.Bytes, talk.Bytes, true),
 		rate(settings.Setting{Name: "handshake-rate", Usage: "handshakes of TLS that one address begins"}, &c.Connections.Handshakes, conns.Handshakes, false),

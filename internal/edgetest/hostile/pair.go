@@ -24,8 +24,6 @@ type Quiet struct {
 	Every time.Duration
 	TLS   string   // where it speaks TLS, which every other pair does; "": none
 	From  []string // addresses of this machine that they have in turn; none is any
-	// Patient says that whoever asks /healthz tries again when it is told to, and is timed as a whole.
-	Patient bool
 
 	pairs   []*pair
 	quit    chan struct{}
@@ -166,12 +164,7 @@ func (q *Quiet) ask() error {
 			return nil
 		case <-ticker.C:
 			began := time.Now()
-			err := healthz(q.Addr)
-			for q.Patient && err != nil && time.Since(began) < patience {
-				time.Sleep(100 * time.Millisecond)
-				err = healthz(q.Addr)
-			}
-			if err != nil {
+			if err := healthz(q.Addr); err != nil {
 				return err
 			}
 			q.healthz = append(q.healthz, time.Since(began))
