@@ -33,9 +33,9 @@ func settle(t *testing.T, cfg Config, f func(t *testing.T, v variant, a *town)) 
 			serveOn(t, a.rt, a.l)
 			f(t, v, a)
 			a.await("all are gone", func(s Stats) bool { return s.Plain == 0 && s.Open == 0 })
-			if n := a.rt.census.by.Len() + a.rt.conns.by.Len() + int(a.rt.census.farewells.Load()); n != 0 {
-				t.Errorf("%d are left in the counts", n)
-			}
+			awaitThat(t, "nobody is left in the counts, and none of those that were turned away", func() bool {
+				return a.rt.census.by.Len()+a.rt.conns.by.Len()+int(a.rt.census.farewells.Load()) == 0
+			})
 		})
 	}
 }
