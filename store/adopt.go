@@ -39,6 +39,7 @@ func (s *Store) adoptRebuilt(f *os.File, sc *scan, aside bool) error {
 	h, err := s.rebuild(f, sc, aside)
 	if err != nil {
 		_ = s.adopt(f, false, sc)
+		s.suspect = true // it is not whole, and was not counted: nothing may be written to it
 		return err
 	}
 	err = s.showHistory(h)

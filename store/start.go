@@ -177,7 +177,7 @@ func (s *Store) openFiles(f *os.File, readOnly bool, logFile *os.File, sc *scan,
 		}
 	}
 	if err != nil { // the history has time
-		s.suspect = !isFull(err)
+		s.suspect = s.suspect || !isFull(err)
 		s.noteFoldFault(err)
 		err = nil
 	}
