@@ -14,7 +14,7 @@ func TestParkedCost(t *testing.T) {
 	if edgetest.Race {
 		t.Skip("make test measures memory without the race detector")
 	}
-	const conns, most = 3000, 400 // bytes a connection; some twenty goroutines may each hold 32 KiB of stacks that are gone
+	const conns, most = 3000, 400 // bytes a connection; among so many, what the runtime keeps of stacks that are gone counts little
 	pongs := masked(0x8a, "") + masked(0x8a, "")
 	hello := masked(0x81, "hello")
 	long := masked(0x81, string(make([]byte, 2000)))

@@ -95,8 +95,8 @@ func beset(t *testing.T, net *edgetest.Net, tokens string) (late bool) {
 	t.Logf("the mob, in %v:\n%v", *mobbed, did)
 	t.Logf("messages: %v; on another server: %v\n/healthz: %v; on the other: %v", l.Messages, c.Messages, l.Healthz, c.Healthz)
 	t.Logf("%s resident at most; %d descriptors at most", mib(resident), most)
-	if l.Messages.N < goodPairs {
-		t.Errorf("want at least %d messages", goodPairs)
+	if l.Messages.N < goodPairs || l.Healthz.N == 0 {
+		t.Errorf("want at least %d messages, and an answer of /healthz", goodPairs)
 	}
 	if resident > mobResident {
 		t.Errorf("%s resident, want at most %s", mib(resident), mib(mobResident))
