@@ -14,3 +14,17 @@ export async function launch(t, { program = shell, env = process.env, args = [] 
   later(t, () => browser.close());
   return browser;
 }
+
+// asleep stops what runs the pages, as a device does that sleeps, and returns what wakes it. A tab that is seen cannot be frozen,
+// and those of playwright always are.
+export async function asleep(t, browser) {
+  const session = await browser.newBrowserCDPSession();
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo');
+  await session.detach();
+  const pids = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
+  const signal = (name) => { for (const pid of pids) process.kill(pid, name); };
+  const wake = () => signal('SIGCONT');
+  later(t, () => { try { wake(); } catch { /* they have gone with the browser */ } });
+  signal('SIGSTOP');
+  return wake;
+}
