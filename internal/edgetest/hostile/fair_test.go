@@ -13,9 +13,12 @@ const (
 	healthzLimit = 50 * time.Millisecond
 )
 
+// attempts is how often it is measured, at most. What the server does to them, it does each time; what holds this machine up for
+// some tens of milliseconds, as somebody else on its hardware, comes and goes.
+const attempts = 5
+
 // measure measures quiet pairs beside a load on the same server. The control is pairs on another server
-// at the same time: what these have to wait is this machine's doing. A machine that was busy
-// with something else gets another chance.
+// at the same time: what these have to wait is this machine's doing. Each limit has to be kept in one of the attempts.
 func measure(t *testing.T, load func(addr string) (end func() string)) {
 	t.Helper()
 	measureOn(t, func() (*Server, string) { s := serve(t); return s, "" }, func(s *Server, _ string) func() string { return load(s.Addr) })
@@ -24,25 +27,21 @@ func measure(t *testing.T, load func(addr string) (end func() string)) {
 // measureOn is measure with servers of its own, and where they speak TLS.
 func measureOn(t *testing.T, serve func() (s *Server, sealed string), load func(s *Server, sealed string) (end func() string)) {
 	t.Helper()
-	for attempt := 1; ; attempt++ {
+	messages, healthz := false, false // kept
+	for range attempts {
 		loaded, control, what := beside(t, serve, load)
-		text := fmt.Sprintf("messages: %v; on another server: %v\n/healthz: %v; on the other: %v\n%s",
+		t.Logf("messages: %v; on another server: %v\n/healthz: %v; on the other: %v\n%s",
 			loaded.Messages, control.Messages, loaded.Healthz, control.Healthz, what)
-		good := loaded.Messages.P99 <= messageLimit+control.Messages.P99 && loaded.Healthz.P99 <= healthzLimit+control.Healthz.P99
-		switch {
-		case loaded.Messages.N < 100 || control.Messages.N < 100:
-			if attempt == 3 {
-				t.Fatalf("nothing was measured\n%s", text)
-			}
-		case good:
-			t.Log(text)
-			return
-		case attempt == 3:
-			t.Errorf("want p99 of messages at most %v and of /healthz at most %v above the other server's\n%s", messageLimit, healthzLimit, text)
+		if min(loaded.Messages.N, control.Messages.N) < 100 || min(loaded.Healthz.N, control.Healthz.N) < 10 {
+			continue // next to nothing was measured
+		}
+		messages = messages || loaded.Messages.P99 <= messageLimit+control.Messages.P99
+		healthz = healthz || loaded.Healthz.P99 <= healthzLimit+control.Healthz.P99
+		if messages && healthz {
 			return
 		}
-		t.Logf("again, since it may have been the machine\n%s", text)
 	}
+	t.Errorf("want p99 of messages at most %v above the other server's, kept in one of %d: %v; of /healthz %v, kept: %v", messageLimit, attempts, messages, healthzLimit, healthz)
 }
 
 // beside measures pairs on a server that has the load, and on one that has nothing else to do.

@@ -52,17 +52,20 @@ func TestMob(t *testing.T) {
 	if out, err := exec.Command(*program, "token", "create", "Ann", "--tokens", tokens).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	for attempt := 1; beset(t, net, tokens); attempt++ {
-		if attempt == 3 {
-			t.Errorf("want p99 of messages at most %v above the other server's, and of /healthz %v", mobLatency, mobNewcomer)
+	messages, newcomers := false, false // kept
+	for range attempts {
+		l, c := beset(t, net, tokens)
+		messages = messages || l.Messages.P99 <= mobLatency+c.Messages.P99
+		newcomers = newcomers || l.Healthz.P99 <= mobNewcomer+c.Healthz.P99
+		if messages && newcomers {
 			return
 		}
-		t.Log("again, since it may have been the machine")
 	}
+	t.Errorf("want p99 of messages at most %v above the other server's, kept in one of %d: %v; of /healthz %v, kept: %v", mobLatency, attempts, messages, mobNewcomer, newcomers)
 }
 
-// beset has a mob come once, and reports whether what was said was late, or whoever was new. All else fails the test.
-func beset(t *testing.T, net *edgetest.Net, tokens string) (late bool) {
+// beset has a mob come once, and returns what the good had to wait, and those on another server. All else fails the test.
+func beset(t *testing.T, net *edgetest.Net, tokens string) (l, c Latencies) {
 	t.Helper()
 	env := []string{"EDGECHAT_TOKENS=" + tokens, "EDGECHAT_ANONYMOUS=write"}
 	s, control := ServeIn(t, net.Do, *program, "192.0.2.1", env...), ServeIn(t, net.Do, *program, "192.0.2.1", env...)
@@ -89,7 +92,6 @@ func beset(t *testing.T, net *edgetest.Net, tokens string) (late bool) {
 	var did Mobbed
 	mob.End(&did)
 	resident := s.PeakRSS()
-	var l, c Latencies
 	beside.End(&l)
 	apart.End(&c)
 	t.Logf("the mob, in %v:\n%v", *mobbed, did)
@@ -115,7 +117,7 @@ func beset(t *testing.T, net *edgetest.Net, tokens string) (late bool) {
 	given(t, net, s)
 	s.Stop()
 	control.Stop()
-	return l.Messages.P99 > mobLatency+c.Messages.P99 || l.Healthz.P99 > mobNewcomer+c.Healthz.P99
+	return l, c
 }
 
 // scrape asks for the metrics, as this machine may.
