@@ -75,6 +75,38 @@ test('people', async (t) => {
     await alice.here(1);
   });
 
+  await t.test('who comes between each question and its answer is counted, too', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    let told = 0; // how many have joined, by what the page was told
+    await alice.page.routeWebSocket(/./, (page) => {
+      const far = page.connectToServer();
+      far.onMessage((frame) => {
+        page.send(frame);
+        if (/"joined".*"Guest/.test(frame)) told++;
+      });
+    });
+    let guests = 0;
+    await alice.page.route(/\/members\b/, async (route) => { // the answer does not have the guest who comes behind it
+      const response = await route.fetch();
+      if (guests < 3) {
+        await server.connect('rush', { username: `Guest ${++guests}` });
+        await until('the event is told', () => told === guests);
+      }
+      await route.fulfill({ response });
+    });
+    await alice.join(server, 'Alice', 'rush');
+    await alice.here(4);
+  });
+
+  await t.test('a server that does not say who is here is asked until it does', async (t) => {
+    const alice = await Person.arrive(t, browser);
+    alice.excused = /503/;
+    let asked = 0;
+    await alice.page.route(/\/members\b/, (route) => ++asked > 4 ? route.continue() : route.fulfill({ status: 503, body: '{}' }));
+    await alice.join(server, 'Alice', 'silent');
+    await alice.here(1);
+  });
+
   await t.test('who comes before the page knows who is here is told of, too', async (t) => {
     const alice = await Person.arrive(t, browser);
     // The answer to "who is here" is held back, as a slow line does.

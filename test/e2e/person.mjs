@@ -60,7 +60,12 @@ export class Person {
   // back is for who stands at the door with a name.
   back() { return this.page.getByRole('button', { name: 'Join', exact: true }).click(); }
 
-  here(n) { return this.page.locator('#state').getByText(`${n} here`).waitFor(); }
+  async here(n) {
+    const state = this.page.locator('#state');
+    await state.getByText(`${n} here`).waitFor().catch(async () => {
+      assert.fail(`want ${n} here, the page says ${JSON.stringify(await state.textContent())}: ${await this.people()}, line is ${await this.page.locator('html').getAttribute('data-connection')}`);
+    });
+  }
 
   // go changes to a room over the list of rooms.
   async go(room) {

@@ -5,9 +5,9 @@ import { t, collator } from './strings.js';
 
 const sleep = (ms) => new Promise((done) => { setTimeout(done, ms); });
 const TYPING_SHOWN = 4_000; // ms after the last sign of it
-const TRIES = 3; // while people come and go between a question and its answer, or nobody answers
-const RETRY = 1_000; // ms after a question that was not answered
+const TRIES = 3; // questions one after the other, while people come and go between each and its answer
 const DOUBT = 2_000; // ms after an answer, in which an event may be of before it: they come by different ways
+const AGAIN = [1_000, 300_000]; // ms until it is asked again after a doubtful answer or none, at first and at most
 const EARLY_MAX = 1_000; // who came and went before the answer, and is told of then
 
 // keyOf tells a person from a namesake whose name is no token's, or is.
@@ -20,8 +20,6 @@ export class People {
   #happened = 0;
   #typists = new Map(); // name to timer
   #asks = 0; // questions; an answer to another than the last one is of no use
-  #doubts = 0; // answers that may be asked for again
-  #knownAt = 0; // when the last answer came; 0 once it is doubted
 
   // changed is called when it is another list than before, and note(name, type, at) when a person came or went; at is what
   // event was told.
@@ -39,31 +37,30 @@ export class People {
 
   forget() {
     this.#asks++;
-    this.#doubts = TRIES;
     this.#counts = null;
     this.#early = [];
     for (const timer of this.#typists.values()) clearTimeout(timer);
     this.#typists.clear();
   }
 
-  // load asks who is here. One who joins a room of a thousand makes a thousand pages ask: they spread out.
+  // load asks who is here, until nothing has happened from a question until some time after its answer: from then on the events
+  // are all that is needed. One who joins a room of a thousand makes a thousand pages ask: they spread out.
   async load(members = 0) {
     const asked = ++this.#asks;
+    const isLast = () => asked === this.#asks && this.#room.state !== 'ended';
     await sleep(Math.random() * Math.min(5_000, members));
-    for (let n = 1; n <= TRIES && asked === this.#asks; n++) {
+    for (let n = 1, wait = AGAIN[0]; isLast(); n++) {
       const before = this.#happened;
-      let list;
-      try {
-        list = await this.#room.members();
-      } catch {
-        await sleep(RETRY); // the next connection asks again, too
-        continue;
+      const list = await this.#room.members().catch(() => null);
+      if (!isLast()) return;
+      if (list) {
+        if (before !== this.#happened && n < TRIES) continue;
+        this.#know(new Map(list.map((member) => [keyOf(member), member.connections])));
+        await sleep(DOUBT);
+        if (before === this.#happened) return;
       }
-      if (asked !== this.#asks) return;
-      if (before !== this.#happened && n < TRIES) continue;
-      this.#know(new Map(list.map((member) => [keyOf(member), member.connections])));
-      this.#knownAt = Date.now();
-      return;
+      await sleep(wait * (0.5 + Math.random()));
+      wait = Math.min(2 * wait, AGAIN[1]);
     }
   }
 
@@ -90,10 +87,6 @@ export class People {
       return;
     }
     if (this.#step(this.#counts, name, type, at)) this.#changed();
-    if (Date.now() - this.#knownAt < DOUBT && this.#doubts-- > 0) {
-      this.#knownAt = 0;
-      setTimeout(() => this.load(this.#counts?.size), DOUBT);
-    }
   }
 
   // #step counts a connection, and returns whether with it a person came or went.
