@@ -22,9 +22,17 @@ export async function asleep(t, browser) {
   const { processInfo } = await session.send('SystemInfo.getProcessInfo');
   await session.detach();
   const pids = processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id);
-  const signal = (name) => { for (const pid of pids) process.kill(pid, name); };
+  const signal = (name) => {
+    for (const pid of pids) {
+      try {
+        process.kill(pid, name);
+      } catch (error) { // ESRCH: a browser ends those that show nothing when it likes
+        if (error.code !== 'ESRCH') throw error;
+      }
+    }
+  };
   const wake = () => signal('SIGCONT');
-  later(t, () => { try { wake(); } catch { /* they have gone with the browser */ } });
+  later(t, wake);
   signal('SIGSTOP');
   return wake;
 }

@@ -19,7 +19,7 @@ export class People {
   #early = []; // what happened since the question: [name, type, at]
   #happened = 0;
   #typists = new Map(); // name to timer
-  #asks = 0; // questions; an answer to another than the last one is of no use
+  #asks = 0; // calls of load and forget; an answer to another than the last one is of no use
 
   // changed is called when it is another list than before, and note(name, type, at) when a person came or went; at is what
   // event was told.
